@@ -26,8 +26,8 @@ for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) 
     continue;
   }
   const text = readFileSync(path, "utf8");
-  for (const [, target] of text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?["']([^"']+)["']/g)) {
-    if (target === undefined) continue;
+  for (const match of text.matchAll(/^(?:import|export)\s[^"';=]*?from\s+"([^"]+)"|^import\s+"([^"]+)"/gm)) {
+    const target = (match[1] ?? match[2]) as string;
     if (!target.startsWith(".")) {
       if (hostFree.includes(room)) errors.push(`src/${file}: the core imports a package or host module: ${target}`);
       continue;
