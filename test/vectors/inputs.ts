@@ -67,10 +67,14 @@ const SPECIAL_64: readonly (readonly [number, number])[] = [
   [0x8000, 0],
 ];
 
-const F16 = [0, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00, 0x7d01, 0xfe01, 0x0001, 0x83ff, 0x0400, 0x7bff, 0x3555, 0x4248, 0x5800, 0x7800];
+const F16 = [
+  0, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00, 0x7d01, 0xfe01, 0x0001, 0x83ff, 0x0400, 0x7bff, 0x3555, 0x4248,
+  0x5800, 0x7800,
+];
 const F32 = [
-  0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7fa00001, 0xffc12345, 1, 0x807fffff, 0x00800000,
-  0x7f7fffff, 0x3eaaaaab, 0x40490fdb, 0x4f000000, 0xcf000000, 0x5f000000, 0x4effffff, 0x3f000000, 0x3fc00000, 0x33800000, 0x00000002,
+  0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7fa00001, 0xffc12345, 1, 0x807fffff,
+  0x00800000, 0x7f7fffff, 0x3eaaaaab, 0x40490fdb, 0x4f000000, 0xcf000000, 0x5f000000, 0x4effffff, 0x3f000000,
+  0x3fc00000, 0x33800000, 0x00000002,
 ];
 const F64: readonly (readonly [number, number])[] = [
   [0, 0],
@@ -155,7 +159,12 @@ export function fillState(view: DataView, word: number, seed: number, touchesMem
   view.setBigUint64(NZCV_AT, BigInt((r.below(16) << 28) >>> 0), true);
   const modes = r.below(2) === 0 ? 0 : r.below(256);
   // RMode 23:22, FZ 24, DN 25, AHP 26, FZ16 19
-  const fpcr = (modes & 3) << 22 | ((modes & 0x1c) === 4 ? 1 << 24 : 0) | ((modes >> 5) & 1) << 25 | ((modes >> 6) & 1) << 26 | ((modes & 0x90) === 0x90 ? 1 << 19 : 0);
+  const fpcr =
+    ((modes & 3) << 22) |
+    ((modes & 0x1c) === 4 ? 1 << 24 : 0) |
+    (((modes >> 5) & 1) << 25) |
+    (((modes >> 6) & 1) << 26) |
+    ((modes & 0x90) === 0x90 ? 1 << 19 : 0);
   view.setBigUint64(FPCR_AT, BigInt(fpcr >>> 0), true);
   const fpsr = r.below(2) ? 0 : r.below(2) ? 0x10 : r.u32() & 0x0800009f;
   view.setBigUint64(FPSR_AT, BigInt(fpsr >>> 0), true);

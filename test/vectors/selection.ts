@@ -1,0 +1,56 @@
+// Which instructions the vectors cover, and how each is to be fed: read off the IR that its row emits.
+
+import { shapesOf } from "../../src/a64/decoder.ts";
+import type { Row } from "../../src/a64/row.ts";
+import { Builder, type Inst } from "../../src/ir/builder.ts";
+
+export interface RowEffects {
+  readonly memory: boolean;
+  /** The address is PC-relative. */
+  readonly literal: boolean;
+  readonly branches: "imm26" | "imm19" | "imm14" | "register" | undefined;
+  readonly insts: readonly Inst[];
+}
+
+const cache = new Map<string, RowEffects>();
+
+export function effectsOf(row: Row): RowEffects {
+  const known = cache.get(row.id);
+  if (known) return known;
+  const insts: Inst[] = [];
+  for (const shape of shapesOf(row)) {
+    const b = new Builder();
+    row.execute(b, shape.operands(b), shape.shape);
+    insts.push(...b.insts);
+    if (insts.length > 200) break;
+  }
+  const ops = new Set<string>(insts.map((i) => i.op));
+  const calls = new Set(insts.map((i) => i.attrs.name));
+  const memory =
+    ["load", "store", "probeWrite"].some((op) => ops.has(op)) || calls.has("zeroBlock") || calls.has("storeExclusive");
+  const top = row.bits.slice(0, 8);
+  const branches = ops.has("branchTo")
+    ? "register"
+    : !ops.has("branch") && !ops.has("branchIf")
+      ? undefined
+      : top.slice(1, 6) === "00101"
+        ? "imm26"
+        : /011011/.test(row.bits.slice(1, 7))
+          ? "imm14"
+          : "imm19";
+  const effects: RowEffects = { memory, literal: memory && ops.has("pc"), branches, insts };
+  cache.set(row.id, effects);
+  return effects;
+}
+
+/** Why the vectors leave an instruction out, or undefined. */
+export function excluded(row: Row): string | undefined {
+  const { insts, literal } = effectsOf(row);
+  if (insts.some((i) => i.op === "host")) return "needs an exception level above EL0, or an operating system";
+  if (insts.some((i) => i.op === "exception")) return "takes an exception";
+  if (insts.some((i) => /PAC|pac/.test(i.attrs.name ?? "")))
+    return "the oracle's keys are random: see the pointer authentication tests";
+  if (literal && row.fp) return "reads the words after the instruction, which are the harness's own";
+  if (/^(RETA|BRA|BLRA|LDRA)/.test(row.id)) return "pointer authentication";
+  return undefined;
+}
