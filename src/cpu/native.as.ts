@@ -7,3 +7,8 @@ export * from "./fp/convert.as";
 export * from "./fp/fixed.as";
 export * from "./fp/round-int.as";
 export * from "./fp/estimate.as";
+export * from "./crypto/aes.as";
+export * from "./crypto/sha.as";
+export * from "./crypto/polynomial.as";
+export * from "./crypto/crc32.as";
+export * from "./crypto/qarma.as";
