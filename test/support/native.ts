@@ -37,11 +37,9 @@ function compiled(entry: string): Uint8Array<ArrayBuffer> {
 export function loadNative(entry = "src/cpu/native.as.ts", pages = 64): Native {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
   const module = new WebAssembly.Module(compiled(entry));
-  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = { env: { memory } };
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind === "function") (imports[from] ??= {})[name] = () => 0;
-  }
-  const { exports } = new WebAssembly.Instance(module, imports);
+  const hostFunctions = WebAssembly.Module.imports(module).filter(({ kind }) => kind === "function");
+  const env = Object.fromEntries(hostFunctions.map(({ name }) => [name, () => 0]));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, ...env } });
   const get = (name: string): NativeFunction => {
     const f = exports[name];
     if (typeof f !== "function") throw new Error(`${entry} exports no function ${name}`);
