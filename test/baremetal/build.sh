@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Assembles the bare-metal tests (src/*.S) into bin/*.bin, raw images for 0x40080000. Needs binutils-aarch64-linux-gnu.
+# A line "// variants: name=value[,...]; name=value" in a source makes one image for each, with these assembler symbols.
+set -euo pipefail
+cd "$(dirname "$0")/src"
+mkdir -p ../bin
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+assemble() { # source, image, symbols...
+  local source=$1 image=$2
+  shift 2
+  aarch64-linux-gnu-as -o "$temporary/a.o" "${@/#/--defsym=}" "$source"
+  aarch64-linux-gnu-ld -Ttext=0x40080000 -o "$temporary/a.elf" "$temporary/a.o" 2>/dev/null
+  aarch64-linux-gnu-objcopy -O binary "$temporary/a.elf" "../bin/$image.bin"
+}
+for source in *.S; do
+  name=${source%.S}
+  variants=$(sed -n 's,^// variants: ,,p' "$source")
+  if [ -z "$variants" ]; then
+    assemble "$source" "$name"
+  else
+    for v in $variants; do assemble "$source" "$name-${v%%=*}" "GRANULE=${v#*=}"; done
+  fi
+done
