@@ -4,7 +4,7 @@ import {
   fpExactZero, fpFast, fpInfinity, fpInvalid, fpNeg, fpOnePointFive, fpRoundingMode, fpThree, fpTwo, isInfinity, isNaN, isSignalling,
   isZero, signOf,
 } from "./format.as";
-import { fpMul, ordinary32 } from "./arithmetic.as";
+import { fpMul, ordinary32, ordinary64 } from "./arithmetic.as";
 import { fpRound } from "./round.as";
 import { exponentOf, fpProcessNaNs, fpProcessNaNs3, fpUnpack, significandOf } from "./unpack.as";
 import { multiplyHigh, shiftRightJam } from "./wide.as";
@@ -118,7 +118,39 @@ export function fpMulAdd32(cpu: usize, addend: u32, a: u32, b: u32): u32 {
 }
 
 export function fpMulAdd64(cpu: usize, addend: u64, a: u64, b: u64): u64 {
+  if (fpFast(cpu)) {
+    const r = nativeMulAdd(reinterpret<f64>(addend), reinterpret<f64>(a), reinterpret<f64>(b));
+    if (ordinary64(r)) return reinterpret<u64>(r);
+  }
   return fpMulAdd<u64>(cpu, addend, a, b);
+}
+
+/** 2^27 + 1: splits a double into two halves whose products are exact. */
+const SPLITTER: f64 = 134217729.0;
+
+/**
+ * c + a * b rounded once to nearest, or NaN when that is not certain. Product and sum are taken apart without error (T. J. Dekker 1971,
+ * D. E. Knuth's TwoSum), and only the two errors' own sum is rounded; that matters only next to a tie, which the last test excludes.
+ */
+function nativeMulAdd(c: f64, a: f64, b: f64): f64 {
+  const p = a * b;
+  const ta = a * SPLITTER;
+  const ah = ta - (ta - a);
+  const al = a - ah;
+  const tb = b * SPLITTER;
+  const bh = tb - (tb - b);
+  const bl = b - bh;
+  const productError = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+
+  const s = p + c;
+  const cs = s - p;
+  const sumError = (p - (s - cs)) + (c - cs);
+
+  const error = sumError + productError;
+  const r = s + error;
+  const rest = error - (r - s);
+  // No part of the product may underflow. Overflow anywhere makes r infinite or NaN.
+  return abs(p) > 1e-270 && r + rest * 1.00000001 == r ? r : NaN;
 }
 
 export function fpRecipStep16(cpu: usize, a: u32, b: u32): u32 {

@@ -56,6 +56,13 @@ export function fpRoundInt16(cpu: usize, a: u32, rounding: i32, exact: i32): u32
 }
 
 export function fpRoundInt32(cpu: usize, a: u32, rounding: i32, exact: i32): u32 {
+  const r = reinterpret<f32>(a);
+  if (!exact && abs(r) >= 1.0 && abs(r) < Infinity) {
+    if (rounding == TIEEVEN) return reinterpret<u32>(nearest(r));
+    if (rounding == POSINF) return reinterpret<u32>(ceil(r));
+    if (rounding == NEGINF) return reinterpret<u32>(floor(r));
+    if (rounding == ZERO) return reinterpret<u32>(trunc(r));
+  }
   return <u32>fpRoundInt<u32>(cpu, a, rounding, exact);
 }
 
