@@ -1,0 +1,309 @@
+import type { Feature } from "../arch/features.ts";
+import {
+  encodingOf,
+  extractField,
+  type Field,
+  fieldsOf,
+  insertField,
+  type RecordOperand,
+  recordLayout,
+  registerSlot,
+  type ShapeValues,
+  shapeAt,
+  shapeCount,
+  shapeIndex,
+} from "./encoding.ts";
+import { type Imm64, operandField, type Row } from "./row.ts";
+
+/** A decoded instruction, for the translator and for tools. */
+export interface DecodedInsn {
+  readonly row: Row;
+  /** All fields, by letter. */
+  readonly fields: Readonly<Record<string, number>>;
+  /** Uppercase fields and `variant`. */
+  readonly shape: ShapeValues;
+  /** Number of (row, shape) among all rows of the decoder. */
+  readonly handlerKey: number;
+  /** In the order of `layout`. Registers are slots (X) or numbers (V); i32 and s32 are signed 32-bit numbers. */
+  readonly operands: readonly (number | Imm64)[];
+  readonly layout: readonly RecordOperand[];
+}
+
+/** Finds the row of an instruction word. Handler keys depend on the rows alone, not on the features. */
+export interface Decoder {
+  /** Undefined: the encoding is unallocated, the UNDEFINED exception. */
+  decode(word: number): DecodedInsn | undefined;
+  /** The row whose pattern the word matches, although its `decode` may find it unallocated. */
+  rowOf(word: number): Row | undefined;
+  /**
+   * Writes the operands of `word` to bytes 4..15 of the record at `address` (a multiple of 4) and returns its handler key, or -1
+   * for an unallocated encoding. Bytes 0..3 are left to the caller. Both views are of the same memory.
+   */
+  decodeInto(word: number, bytes: Uint8Array, words: Int32Array, address: number): number;
+  /** Handler keys are below this. */
+  readonly handlerCount: number;
+  /** The row and shape of a handler key. Throws RangeError for no such key. */
+  handlerOf(key: number): { readonly row: Row; readonly shape: ShapeValues };
+  /** The handler key of a row's shape number 0. Throws RangeError for a row that is not in the decoder. */
+  firstKey(row: Row): number;
+}
+
+/** One row, prepared for decoding. */
+class Candidate {
+  readonly row: Row;
+  readonly mask: number;
+  readonly value: number;
+  readonly firstKey: number;
+  readonly fields: readonly Field[];
+  readonly layout: readonly RecordOperand[];
+  // Reused by every decode, so that decoding allocates nothing of its own.
+  readonly #values: Record<string, number> = {};
+  readonly #shapeFields: readonly Field[];
+  /** For each operand of the layout, its field. Undefined if `decode` always gives the operand. */
+  readonly #sources: readonly (Field | undefined)[];
+
+  constructor(row: Row, firstKey: number) {
+    const { mask, value, fields, shapeFields } = encodingOf(row);
+    this.row = row;
+    this.mask = mask;
+    this.value = value;
+    this.fields = fields;
+    this.firstKey = firstKey;
+    this.layout = recordLayout(row);
+    this.#shapeFields = shapeFields;
+    this.#sources = this.layout.map((operand) => fields.find((f) => f.name === operand.field));
+    for (const field of fields) this.#values[field.name] = 0;
+  }
+
+  /** Calls `put` for each operand; returns the handler key or -1. */
+  run(word: number, put: (operand: RecordOperand, value: number, hi: number) => void): number {
+    const values = this.#values;
+    for (const field of this.fields) values[field.name] = extractField(field, word);
+    const { row } = this;
+    const decoded = row.decode?.(values, word);
+    if (decoded === "unallocated") return -1;
+    for (let i = 0; i < this.layout.length; i++) {
+      const operand = this.layout[i] as RecordOperand;
+      const given = decoded?.[operand.name];
+      if (given === undefined) put(operand, fromField(operand, this.#sources[i] as Field, word), 0);
+      else if (typeof given === "number") put(operand, registerOrNumber(operand, given), 0);
+      else put(operand, given.lo | 0, given.hi | 0);
+    }
+    let shape = 0;
+    for (const field of this.#shapeFields) shape = (shape << field.width) | (values[field.name] as number);
+    return this.firstKey + shape * row.variants + (decoded?.variant ?? 0);
+  }
+}
+
+function fromField(operand: RecordOperand, field: Field, word: number): number {
+  const v = extractField(field, word);
+  return operand.kind === "s32" ? (v << (32 - field.width)) >> (32 - field.width) : registerOrNumber(operand, v);
+}
+
+function registerOrNumber(operand: RecordOperand, v: number): number {
+  return operand.kind === "xw" || operand.kind === "sp" ? registerSlot(operand.kind, v) : v | 0;
+}
+
+/** Builds a decoder of the rows whose feature is present. `base` is always present. */
+export function createDecoder(rows: readonly Row[], features: ReadonlySet<Feature>): Decoder {
+  const firstKeys: number[] = [];
+  let handlerCount = 0;
+  for (const row of rows) {
+    firstKeys.push(handlerCount);
+    handlerCount += shapeCount(row);
+  }
+  const keyOf = new Map(rows.map((row, i) => [row, firstKeys[i] as number]));
+  const candidates = rows
+    .filter((row) => row.feat === "base" || features.has(row.feat))
+    .map((row) => new Candidate(row, keyOf.get(row) as number))
+    .sort((a, b) => popcount(b.mask) - popcount(a.mask));
+
+  // Two levels of buckets, by bits [31:21] and then [15:10], filled when first used: most code needs few of them.
+  const HIGH = 0xffe00000 | 0;
+  const LOW = 0xfc00;
+  const level1: (Candidate[] | undefined)[] = new Array(2048).fill(undefined);
+  const level2: (Candidate[] | undefined)[] = new Array(2048 * 64).fill(undefined);
+  const among = (list: readonly Candidate[], word: number, bits: number): Candidate[] =>
+    list.filter((c) => ((word ^ c.value) & c.mask & bits) === 0);
+  function fill(word: number, index: number): Candidate[] {
+    level1[word >>> 21] ??= among(candidates, word, HIGH);
+    const list = among(level1[word >>> 21] as Candidate[], word, LOW);
+    level2[index] = list;
+    return list;
+  }
+  function find(word: number): Candidate | undefined {
+    const index = ((word >>> 21) << 6) | ((word >>> 10) & 63);
+    const list = level2[index] ?? fill(word, index);
+    for (let i = 0; i < list.length; i++) {
+      const c = list[i] as Candidate;
+      if ((word & c.mask) === c.value) return c;
+    }
+    return undefined;
+  }
+
+  function handlerOf(key: number): { row: Row; shape: ShapeValues } {
+    let low = 0;
+    let high = rows.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((firstKeys[middle] as number) <= key) low = middle;
+      else high = middle;
+    }
+    const row = rows[low];
+    if (!row || !(key >= 0 && key < handlerCount)) throw new RangeError(`no handler ${key}`);
+    return { row, shape: shapeAt(row, key - (firstKeys[low] as number)) };
+  }
+
+  let target: { bytes: Uint8Array; words: Int32Array; address: number } = {
+    bytes: new Uint8Array(0),
+    words: new Int32Array(0),
+    address: 0,
+  };
+  function putRecord(operand: RecordOperand, value: number, hi: number): void {
+    const at = target.address + operand.offset;
+    if (operand.bytes === 1) target.bytes[at] = value;
+    else {
+      target.words[at >> 2] = value;
+      if (operand.bytes === 8) target.words[(at >> 2) + 1] = hi;
+    }
+  }
+
+  return {
+    handlerCount,
+    handlerOf,
+    rowOf: (word) => find(word)?.row,
+    firstKey(row) {
+      const key = keyOf.get(row);
+      if (key === undefined) throw new RangeError(`${row.id} is not in the decoder`);
+      return key;
+    },
+    decodeInto(word, bytes, words, address) {
+      const found = find(word);
+      if (!found) return -1;
+      if (target.bytes !== bytes || target.words !== words) target = { bytes, words, address };
+      else target.address = address;
+      return found.run(word, putRecord);
+    },
+    decode(word) {
+      const found = find(word);
+      if (!found) return undefined;
+      const operands: (number | Imm64)[] = [];
+      const handlerKey = found.run(word, (operand, value, hi) => {
+        operands.push(operand.kind === "i64" ? { lo: value, hi } : value);
+      });
+      if (handlerKey < 0) return undefined;
+      const { row, layout, firstKey } = found;
+      return {
+        row,
+        layout,
+        operands,
+        handlerKey,
+        fields: fieldsOf(row, word),
+        shape: shapeAt(row, handlerKey - firstKey),
+      };
+    },
+  };
+}
+
+/** A shape that some instruction word has. */
+export interface FoundShape {
+  readonly index: number;
+  readonly shape: ShapeValues;
+  /** A word of that shape; undefined when none was found for this variant, though the fields are allocated. */
+  readonly sample: number | undefined;
+}
+
+/**
+ * The shapes of a row that are allocated, so that handlers for all of them can be made ahead of time. Lowercase fields are probed
+ * with edge values and pseudo-random ones; a row whose allocation hangs on few values of them should make those its own pattern.
+ */
+export function shapesOf(row: Row): FoundShape[] {
+  const { value, fields, shapeFields } = encodingOf(row);
+  const free = fields.filter((f) => !shapeFields.includes(f));
+  const found: FoundShape[] = [];
+  const combinations = shapeCount(row) / row.variants;
+  for (let i = 0; i < combinations; i++) {
+    const shape = shapeAt(row, i * row.variants);
+    let word = value;
+    for (const field of shapeFields) word = insertField(field, word, shape[field.name] as number);
+    const samples = probeVariants(row, word, free);
+    if (!samples.some((s) => s !== undefined)) continue;
+    for (let variant = 0; variant < row.variants; variant++) {
+      const index = i * row.variants + variant;
+      found.push({ index, shape: { ...shape, variant }, sample: samples[variant] });
+    }
+  }
+  return found;
+}
+
+const PROBES = 256;
+
+function probeVariants(row: Row, word: number, free: readonly Field[]): (number | undefined)[] {
+  const samples: (number | undefined)[] = new Array(row.variants).fill(undefined);
+  let missing = row.variants;
+  const probe = (candidate: number): boolean => {
+    const decoded = row.decode ? row.decode(fieldsOf(row, candidate), candidate) : undefined;
+    if (decoded === "unallocated") return false;
+    const variant = decoded?.variant ?? 0;
+    if (samples[variant] === undefined) {
+      samples[variant] = candidate;
+      missing--;
+    }
+    return missing === 0;
+  };
+  let seed = 0x2545f491;
+  const random = (): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+    return seed >>> 8;
+  };
+  for (const pattern of edgeWords(word, free)) if (probe(pattern)) return samples;
+  for (let i = 0; i < PROBES; i++) {
+    let candidate = word;
+    for (const field of free) candidate = insertField(field, candidate, random());
+    if (probe(candidate)) return samples;
+  }
+  return samples;
+}
+
+/** All fields zero, all ones, and each field alone all ones, one, or its top bit. */
+function* edgeWords(word: number, free: readonly Field[]): Generator<number> {
+  yield word;
+  yield free.reduce((w, f) => insertField(f, w, -1), word);
+  for (const field of free) {
+    for (const v of [1, -1, 1 << (field.width - 1)]) yield insertField(field, word, v);
+  }
+}
+
+/** Pairs of rows that some word matches both of although neither is a strict refinement of the other. Must be empty. */
+export function ambiguousRows(rows: readonly Row[]): [Row, Row][] {
+  const out: [Row, Row][] = [];
+  rows.forEach((a, i) => {
+    const ea = encodingOf(a);
+    for (const b of rows.slice(i + 1)) {
+      const eb = encodingOf(b);
+      if (((ea.value ^ eb.value) & ea.mask & eb.mask) !== 0) continue;
+      const union = ea.mask | eb.mask;
+      if (ea.mask === eb.mask || (union !== ea.mask && union !== eb.mask)) out.push([a, b]);
+    }
+  });
+  return out;
+}
+
+/** What is wrong with a row by itself: operands of fields that it has not, or shape letters that are too many. */
+export function rowProblems(row: Row): string[] {
+  const names = new Set(encodingOf(row).fields.map((f) => f.name));
+  const problems: string[] = [];
+  for (const [name, spec] of Object.entries(row.ops)) {
+    if (!names.has(operandField(name, spec)) && !row.decode) problems.push(`${row.id}: operand ${name} has no field`);
+  }
+  if (shapeCount(row) > 4096) problems.push(`${row.id}: ${shapeCount(row)} shapes`);
+  return problems;
+}
+
+export { shapeIndex };
+
+function popcount(v: number): number {
+  let n = 0;
+  for (let rest = v; rest !== 0; rest &= rest - 1) n++;
+  return n;
+}
