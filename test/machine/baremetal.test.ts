@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { atoll, ROOT } from "../support/atoll.ts";
+
+const bin = join(ROOT, "test", "baremetal", "bin");
+
+/** What each image needs of the machine. */
+function options(image: string): string[] {
+  const gic = /gicv([23])/.exec(image)?.[1] ?? "3";
+  return ["--machine", `virt,gic-version=${gic}`, ...(image.startsWith("smp") ? ["--cpus", "2"] : [])];
+}
+
+assert.ok(existsSync(bin), "test/baremetal/bin holds the assembled images");
+for (const file of readdirSync(bin).filter((f) => f.endsWith(".bin"))) {
+  const image = file.replace(".bin", "");
+  for (const cpu of ["cortex-a72", "max"]) {
+    for (const tier of ["interpreter", "translator"]) {
+      test(`bare metal: ${image} on ${cpu}, ${tier}`, { timeout: 60_000 }, async () => {
+        const run = await atoll(
+          ...["run", "--kernel", join(bin, file), "--cpu", cpu, "--tier", tier, "--timeout", "40"],
+          ...options(image),
+        );
+        const lines = run.stdout.split(/\r?\n/);
+        assert.deepEqual(
+          lines.filter((l) => l.startsWith("not ok")),
+          [],
+        );
+        const done = /^done ([0-9a-f]+) ([0-9a-f]+)/m.exec(run.stdout);
+        assert.ok(done, `it ran to its end; found: ${run.stdout.slice(-400)}${run.stderr}`);
+        assert.ok(Number.parseInt(done[1] as string, 16) > 0);
+        assert.equal(Number.parseInt(done[2] as string, 16), 0);
+        assert.equal(run.status, 0);
+      });
+    }
+  }
+}

@@ -1,0 +1,74 @@
+// Runs the `atoll` command as a user would, with its console on a pipe.
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly milliseconds: number;
+}
+
+/** A running `atoll` process. */
+export class Atoll {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly started = performance.now();
+  readonly finished: Promise<Finished>;
+  stdout = "";
+  stderr = "";
+  #waiting: (() => void)[] = [];
+
+  constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, [join(ROOT, "src", "cli", "main.ts"), ...args], { cwd: ROOT });
+    this.child.stdout.on("data", (d: Buffer) => {
+      this.stdout += d.toString("latin1");
+      for (const wake of this.#waiting.splice(0)) wake();
+    });
+    this.child.stderr.on("data", (d: Buffer) => {
+      this.stderr += d.toString();
+    });
+    this.finished = new Promise((resolve) => {
+      this.child.on("close", (status) => {
+        resolve({ status, stdout: this.stdout, stderr: this.stderr, milliseconds: performance.now() - this.started });
+        for (const wake of this.#waiting.splice(0)) wake();
+      });
+    });
+  }
+
+  /** Waits until the console shows `text`; returns milliseconds since the start. Throws when the process ends before, or in time. */
+  async waitFor(text: string | RegExp, seconds: number): Promise<number> {
+    const deadline = performance.now() + seconds * 1000;
+    const shown = (): boolean => (typeof text === "string" ? this.stdout.includes(text) : text.test(this.stdout));
+    while (!shown()) {
+      const left = deadline - performance.now();
+      if (left <= 0 || this.child.exitCode !== null) {
+        this.child.kill("SIGKILL");
+        throw new Error(
+          `expected ${text} on the console within ${seconds} s; found: ...${this.stdout.slice(-2000)}\n${this.stderr}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return performance.now() - this.started;
+  }
+
+  type(text: string): void {
+    this.child.stdin.write(text);
+  }
+}
+
+export function atoll(...args: string[]): Promise<Finished> {
+  const run = new Atoll(args);
+  run.child.stdin.end();
+  return run.finished;
+}
