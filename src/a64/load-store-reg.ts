@@ -24,7 +24,7 @@ interface LoadShape {
 }
 
 /** Sign extension to 64 bits needs a smaller size than 64, to 32 bits a smaller one than 32. */
-function noSuchLoad(f: LoadShape): boolean {
+export function noSuchLoad(f: LoadShape): boolean {
   return f.O === 0 || f.O + f.S > 4;
 }
 
