@@ -135,13 +135,13 @@ for (const row of ALL_ROWS) {
       dry++;
       continue;
     }
-    const count = seen.get(insn.shape) ?? 0;
+    const count = seen.get(insn.handlerKey) ?? 0;
     if (count >= want) {
       dry++;
       continue;
     }
     dry = 0;
-    seen.set(insn.shape, count + 1);
+    seen.set(insn.handlerKey, count + 1);
     cases.push({ word, seed: random.u32(), kind });
   }
   const group = row.fp

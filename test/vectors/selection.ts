@@ -1,8 +1,8 @@
 // Which instructions the vectors cover, and how each is to be fed: read off the IR that its row emits.
 
 import { shapesOf } from "../../src/a64/decoder.ts";
-import type { Row } from "../../src/a64/row.ts";
-import { Builder, type Inst } from "../../src/ir/builder.ts";
+import { operandKind, type Row } from "../../src/a64/row.ts";
+import { Builder, type I32, type I64, type Inst, type Reg } from "../../src/ir/builder.ts";
 
 export interface RowEffects {
   readonly memory: boolean;
@@ -18,9 +18,9 @@ export function effectsOf(row: Row): RowEffects {
   const known = cache.get(row.id);
   if (known) return known;
   const insts: Inst[] = [];
-  for (const shape of shapesOf(row)) {
+  for (const { shape } of shapesOf(row)) {
     const b = new Builder();
-    row.execute(b, shape.operands(b), shape.shape);
+    row.execute(b, openOperands(b, row), shape);
     insts.push(...b.insts);
     if (insts.length > 200) break;
   }
@@ -41,6 +41,20 @@ export function effectsOf(row: Row): RowEffects {
   const effects: RowEffects = { memory, literal: memory && ops.has("pc"), branches, insts };
   cache.set(row.id, effects);
   return effects;
+}
+
+/** Operands whose values are not known, as the interpreter's handlers have them. */
+function openOperands(b: Builder, row: Row): Record<string, Reg & I32 & I64> {
+  return Object.fromEntries(
+    Object.entries(row.ops).map(([name, spec]) => {
+      const kind = operandKind(spec);
+      const register = kind === "xr" || kind === "xw" || kind === "sp" || kind === "v";
+      const operand = register
+        ? { file: kind === "v" ? "v" : "x", slot: undefined, name }
+        : b.emit("operand", kind === "i64" ? "i64" : "i32", [], { operand: name });
+      return [name, operand as Reg & I32 & I64];
+    }),
+  );
 }
 
 /** Why the vectors leave an instruction out, or undefined. */

@@ -1,0 +1,72 @@
+/**
+ * A device as the bus sees it: registers at offsets. Accesses are little-endian and naturally aligned inside the device's window;
+ * the bus makes two 4-byte accesses of an 8-byte one, the lower address first. Values are unsigned 32-bit numbers.
+ * Whatever a guest reads or writes, neither function throws: what the specification calls reserved reads as zero and ignores writes.
+ */
+export interface Device {
+  /** Bytes of the window that it answers. */
+  readonly size: number;
+  read(offset: number, bytes: AccessSize): number;
+  write(offset: number, bytes: AccessSize, value: number): void;
+  /** To the state after power-on. */
+  reset(): void;
+}
+export type AccessSize = 1 | 2 | 4;
+
+/** An interrupt line: level-sensitive unless its controller is told otherwise. Setting the level it has does nothing. */
+export interface Line {
+  set(level: boolean): void;
+}
+
+/** Guest physical memory as a device that does DMA sees it. */
+export interface Dma {
+  /**
+   * The bytes [address, address + length) as one view, when they are in one region of memory; undefined otherwise (device, hole, end of
+   * memory). `write`: they will be written. The view must not be kept: use it before returning to the guest.
+   */
+  view(address: number, length: number, write: boolean): Uint8Array | undefined;
+}
+
+/** Time as devices see it. */
+export interface Clock {
+  /** Nanoseconds since the machine's power-on, never going back. */
+  now(): number;
+  /** Calls back once, at or soon after that time, from the machine's run loop. Returns a function that cancels. */
+  at(nanoseconds: number, callback: () => void): () => void;
+}
+
+// Backend ports: what the outside gives, implemented in hosts/.
+
+/** Where a serial device's bytes go and come from. */
+export interface SerialPort {
+  /** Bytes to the outside. */
+  write(bytes: Uint8Array): void;
+  /** Up to `max` bytes that have arrived, possibly none. */
+  read(max: number): Uint8Array;
+  /** Called when bytes have arrived. One listener. */
+  onReadable(listener: () => void): void;
+}
+
+/** Columns and rows of the terminal behind a console; undefined where there is none. */
+export interface TerminalSize {
+  get(): { readonly columns: number; readonly rows: number } | undefined;
+  onChange(listener: () => void): void;
+}
+
+/** A disk image. Reads and writes are whole 512-byte sectors, done when they return. Throws Error with a reason when the host fails. */
+export interface BlockStore {
+  readonly bytes: number;
+  readonly readOnly: boolean;
+  read(offset: number, into: Uint8Array): void;
+  write(offset: number, from: Uint8Array): void;
+  flush(): void;
+}
+
+export interface EntropySource {
+  fill(into: Uint8Array): void;
+}
+
+/** Wall clock, in milliseconds since 1970 UTC. */
+export interface WallClock {
+  now(): number;
+}
