@@ -1,0 +1,40 @@
+import { CPU_STRIDE } from "./state-layout.ts";
+
+/** The state of one PE in linear memory (state-layout.ts, sysreg-layout.ts), without BigInt: 64-bit slots by their halves. */
+export class PeState {
+  /** Address of the PE's block. */
+  readonly cpu: number;
+  readonly #words: Int32Array;
+
+  /** `buffer`: of the machine's memory, which never grows. */
+  constructor(buffer: ArrayBufferLike, cpu: number) {
+    this.cpu = cpu;
+    this.#words = new Int32Array(buffer, cpu, CPU_STRIDE >> 2);
+  }
+
+  /** A 32-bit word as a signed number; also the low half of a slot. */
+  word(offset: number): number {
+    return this.#words[offset >> 2] as number;
+  }
+  setWord(offset: number, value: number): void {
+    this.#words[offset >> 2] = value;
+  }
+  /** The high half of a slot, signed. */
+  high(offset: number): number {
+    return this.#words[(offset >> 2) + 1] as number;
+  }
+  set64(offset: number, low: number, high: number): void {
+    this.#words[offset >> 2] = low;
+    this.#words[(offset >> 2) + 1] = high;
+  }
+  copy64(to: number, from: number): void {
+    this.set64(to, this.word(from), this.high(from));
+  }
+  /** A slot as a number: exact below 2^53. */
+  number(offset: number): number {
+    return this.high(offset) * 2 ** 32 + (this.word(offset) >>> 0);
+  }
+  setNumber(offset: number, value: number): void {
+    this.set64(offset, value | 0, Math.floor(value / 2 ** 32) | 0);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * What TypeScript calls in native.wasm. `cpu` is the address of a PE's block. Built from the AssemblyScript sources; generated code calls the
+ * functions of ir/helpers.ts and the slow paths (docs/architecture.md) besides.
+ */
+export interface Native {
+  /**
+   * Recomputes what is derived from PSTATE and the system registers: CTX, CTX_UNPRIV, ALIGN_CHECK, SP_CHECK, BRANCH_TBI, FP_TRAP. To be
+   * called after every change of EL, PAN, UAO, SCTLR, TCR, TTBR (ASID), CONTEXTIDR, CPACR, HCR, SCR and the like. Flushes no TLB.
+   */
+  contextChanged(cpu: number): void;
+  /** Sets FETCH_VA and FETCH_BASE for PC from the instruction TLB. 0: not there. */
+  enterPage(cpu: number): number;
+  /**
+   * Translates PC for execution. The linear address of its page of memory, with the guarded bit (BTI) in RESULT; or 0 with the instruction
+   * abort (or PC alignment fault) in EXC_*, EXIT = EXIT_EXCEPTION.
+   */
+  translateFetch(cpu: number): number;
+  /** Fills the instruction TLB for PC's page and sets FETCH_VA and FETCH_BASE. */
+  fillFetch(cpu: number, decodedPage: number, guarded: number): void;
+  /** Drops every entry of the instruction TLB: decoded pages have moved. */
+  flushFetch(cpu: number): void;
+  /** TLBI by everything. */
+  tlbInvalidateAll(cpu: number): void;
+  /**
+   * TLBI on this PE: `regime` 1 (EL1&0), 2 (EL2), 3 (EL3); `what` 0 all, 1 by ASID (ASID in ARG1), 2 by VA and ASID (VA in ARG0, ASID in ARG1),
+   * 3 by VA, all ASIDs (VA in ARG0), 4 a range of VAs (ARG0 first, ARG2 bytes, ARG1 ASID or -1).
+   */
+  tlbInvalidate(cpu: number, regime: number, what: number): void;
+  /**
+   * AT: translates the VA in ARG0 as EL `el` of `regime` would for a read (0) or write (1), with PAN checks if `pan`. Result in PAR_EL1.
+   */
+  addressTranslate(cpu: number, regime: number, el: number, write: number, pan: number): void;
+  /**
+   * The linear address of the byte at the VA in ARG0 for cache maintenance by VA (DC, IC IVAU), 0 when it is no memory. `access`: 0 read,
+   * 1 write. A fault is left in EXC_*, EXIT (with ISS.CM set), and -1 returned.
+   */
+  maintain(cpu: number, access: number): number;
+  /** Ticks of the physical (0) or virtual (1) counter, in RESULT. */
+  readCounter(cpu: number, kind: number): void;
+  /** Clears the local exclusive monitor. */
+  clearExclusive(cpu: number): void;
+  /** FP_FAST from FPCR and FPSR. */
+  fpUpdateFast(cpu: number): void;
+}
+/** What native.wasm imports from the host, module "host". */
+export interface NativeHost {
+  /** Reads `bytes` at the physical address in ARG0 into RESULT (and RESULT_HI). 1: external abort. */
+  busRead(cpu: number, bytes: number): number;
+  /** Writes `bytes` from ARG1 (and ARG2) to the physical address in ARG0. 1: external abort. */
+  busWrite(cpu: number, bytes: number): number;
+  /** Nanoseconds since power-on. */
+  now(): number;
+}
