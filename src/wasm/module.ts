@@ -1,0 +1,119 @@
+import { ByteWriter } from "./bytes.ts";
+import type { Code } from "./code.ts";
+import { type FunctionType, TYPE_CODES } from "./types.ts";
+
+const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+
+/** A function defined in a module: its index, for calls and exports, and its body. */
+export interface DefinedFunction {
+  readonly index: number;
+  readonly typeIndex: number;
+  code: Code | undefined;
+}
+
+/** Assembles a module (WebAssembly 2.0, section 5.5). Imports come before the first function. */
+export class ModuleWriter {
+  readonly #types: FunctionType[] = [];
+  readonly #typeIndex = new Map<string, number>();
+  readonly #imports = new ByteWriter();
+  #importCount = 0;
+  #importedFunctions = 0;
+  readonly #functions: DefinedFunction[] = [];
+  readonly #exports = new ByteWriter();
+  #exportCount = 0;
+
+  /** The index of a function type. */
+  type(type: FunctionType): number {
+    const key = `${type.params.join()}>${type.results.join()}`;
+    let index = this.#typeIndex.get(key);
+    if (index === undefined) {
+      index = this.#types.push(type) - 1;
+      this.#typeIndex.set(key, index);
+    }
+    return index;
+  }
+
+  /** Imports a shared memory of at most 65536 pages. */
+  importMemory(module: string, name: string, initial: number): void {
+    this.#import(module, name, 2);
+    this.#imports.byte(3);
+    this.#imports.u32(initial);
+    this.#imports.u32(65536);
+  }
+
+  importTable(module: string, name: string): void {
+    this.#import(module, name, 1);
+    this.#imports.byte(0x70);
+    this.#imports.byte(0);
+    this.#imports.u32(0);
+  }
+
+  importFunction(module: string, name: string, type: FunctionType): number {
+    if (this.#functions.length > 0) throw new TypeError("imports come before the first function");
+    const index = this.type(type);
+    this.#import(module, name, 0);
+    this.#imports.u32(index);
+    return this.#importedFunctions++;
+  }
+
+  /** Declares a function; its code is given later, so that functions may call each other. */
+  function(type: FunctionType): DefinedFunction {
+    const defined: DefinedFunction = {
+      index: this.#importedFunctions + this.#functions.length,
+      typeIndex: this.type(type),
+      code: undefined,
+    };
+    this.#functions.push(defined);
+    return defined;
+  }
+
+  export(name: string, f: DefinedFunction): void {
+    this.#exports.name(name);
+    this.#exports.byte(0);
+    this.#exports.u32(f.index);
+    this.#exportCount++;
+  }
+
+  /** The module's bytes. Throws TypeError if a declared function has no code. */
+  finish(): Uint8Array {
+    const out = new ByteWriter();
+    out.raw([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    const types = new ByteWriter();
+    for (const { params, results } of this.#types) {
+      types.byte(0x60);
+      for (const list of [params, results]) {
+        types.u32(list.length);
+        types.raw(list.map((t) => TYPE_CODES[t]));
+      }
+    }
+    section(out, SECTION.type, this.#types.length, types);
+    section(out, SECTION.import, this.#importCount, this.#imports);
+    const functions = new ByteWriter();
+    const bodies = new ByteWriter();
+    for (const f of this.#functions) {
+      if (!f.code) throw new TypeError(`function ${f.index} has no code`);
+      functions.u32(f.typeIndex);
+      f.code.encode(bodies);
+    }
+    section(out, SECTION.function, this.#functions.length, functions);
+    section(out, SECTION.export, this.#exportCount, this.#exports);
+    section(out, SECTION.code, this.#functions.length, bodies);
+    return out.view().slice();
+  }
+
+  #import(module: string, name: string, kind: number): void {
+    this.#imports.name(module);
+    this.#imports.name(name);
+    this.#imports.byte(kind);
+    this.#importCount++;
+  }
+}
+
+function section(out: ByteWriter, id: number, count: number, content: ByteWriter): void {
+  const head = new ByteWriter();
+  head.u32(count);
+  out.byte(id);
+  out.u32(head.length + content.length);
+  out.append(head);
+  out.append(content);
+}
