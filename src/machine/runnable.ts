@@ -1,0 +1,85 @@
+// What hosts need of a machine: parts to make it of, and a handful of verbs. A host builds MachineParts, a board makes a
+// RunnableMachine of them, and the host's run loop drives it.
+
+import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+
+/** A file that the host read for the machine, and what its user calls it (for messages). */
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+export type CpuModel = "cortex-a72" | "max";
+export type GicVersion = 2 | 3;
+/** `auto` interprets, and translates what runs often. The others are for tests. */
+export type Tier = "auto" | "interpreter" | "translator";
+
+/** Everything that a machine is made of. */
+export interface MachineParts {
+  /** Bytes of RAM, a multiple of 4096. */
+  readonly memory: number;
+  readonly cpus: number;
+  readonly cpu: CpuModel;
+  readonly gicVersion: GicVersion;
+  readonly tier: Tier;
+
+  readonly kernel?: NamedBytes;
+  readonly initrd?: NamedBytes;
+  /** Kernel command line. */
+  readonly append: string;
+  /** Device tree to give to the guest in place of the board's own. */
+  readonly dtb?: NamedBytes;
+  /** Firmware, placed in flash at the reset vector. */
+  readonly bios?: NamedBytes;
+  /** Files to be placed in RAM at an address, at power-on and after each reset. */
+  readonly loads: readonly { readonly file: NamedBytes; readonly address: number }[];
+
+  readonly disks: readonly BlockStore[];
+  readonly serial: SerialPort;
+  readonly terminalSize: TerminalSize;
+  readonly entropy: EntropySource;
+  readonly wallClock: WallClock;
+  /** Nanoseconds of a clock that never goes back, from any start. */
+  readonly monotonic: () => number;
+
+  /** build/native.wasm and build/interpreter.wasm, and the interpreter's list of handlers. */
+  readonly artifacts: { readonly native: Uint8Array; readonly interpreter: Uint8Array; readonly handlers: string };
+  readonly inflate: Inflate;
+}
+
+/** Decompresses; throws BadInput where the data is damaged or the result would be more than `limit` bytes. */
+export type Inflate = (format: "gzip" | "zstd", bytes: Uint8Array, limit: number) => Uint8Array;
+
+/**
+ * What the user gave cannot be used: a file of the wrong kind, too little memory. The message is one line that says what to do,
+ * without the program's name.
+ */
+export class BadInput extends Error {
+  override readonly name = "BadInput";
+}
+
+/** How a slice ended. */
+export type RunState =
+  /** There is more to run now. */
+  | { readonly kind: "running" }
+  /** All PEs wait; the next timer is due in so many nanoseconds (Infinity: only input can wake them). */
+  | { readonly kind: "idle"; readonly nanoseconds: number }
+  /** The guest powered the machine off (PSCI SYSTEM_OFF). */
+  | { readonly kind: "off" }
+  /** The guest asked for a reset (PSCI SYSTEM_RESET); `reset()` performs it. */
+  | { readonly kind: "reset" };
+
+export interface RunnableMachine {
+  /** Runs for about so many milliseconds of host time, less when all PEs wait or the guest ends. */
+  run(milliseconds: number): RunState;
+  /** To the state after power-on, with the same parts. */
+  reset(): void;
+  /** The device tree blob that the guest is given. */
+  deviceTree(): Uint8Array;
+  /** Registers of every PE, for people. */
+  registers(): string;
+  /** The physical memory map, for people. */
+  memoryMap(): string;
+  /** Counters of the engine and the devices, for people. */
+  statistics(): string;
+}
