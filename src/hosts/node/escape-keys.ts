@@ -34,7 +34,7 @@ export class EscapeKeys {
         continue;
       }
       this.#escaped = false;
-      const kind = ESCAPES.get(byte);
+      const kind = ESCAPES[String.fromCharCode(byte)];
       if (kind === "literal") plain.push(CTRL_A);
       else if (kind !== undefined) {
         flush();
@@ -46,13 +46,11 @@ export class EscapeKeys {
   }
 }
 
-const ESCAPES: ReadonlyMap<number, "quit" | "monitor" | "help" | "literal"> = new Map(
-  [
-    ["x", "quit"],
-    ["c", "monitor"],
-    ["h", "help"],
-    ["?", "help"],
-    ["a", "literal"],
-    [String.fromCharCode(CTRL_A), "literal"],
-  ].map(([key, kind]) => [(key as string).charCodeAt(0), kind as "quit"]),
-);
+const ESCAPES: Readonly<Record<string, "quit" | "monitor" | "help" | "literal">> = {
+  x: "quit",
+  c: "monitor",
+  h: "help",
+  "?": "help",
+  a: "literal",
+  "\x01": "literal",
+};

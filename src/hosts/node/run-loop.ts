@@ -1,0 +1,97 @@
+// Drives a machine in slices, so that Node's event loop gets its turn: input, signals, timers.
+
+import type { RunnableMachine } from "../../machine/runnable.ts";
+
+/** Milliseconds of a slice: short enough for typing to feel immediate, long enough for its overhead to be nothing. */
+const SLICE = 8;
+/** The longest time that a Node timer takes, near enough: 24 days. */
+const LONGEST_SLEEP = 2 ** 31 - 1;
+const NANOSECONDS = 1e6;
+
+/** How a run ended. */
+export type RunEnd = "off" | "reset" | "timeout" | "quit" | "interrupted";
+
+export interface RunLoopOptions {
+  /** Whether a reset of the guest's restarts it; otherwise it ends the run. */
+  readonly reboot: boolean;
+  /** Seconds of wall time after which the run ends. */
+  readonly timeout?: number | undefined;
+}
+
+export class RunLoop {
+  readonly #machine: RunnableMachine;
+  readonly #options: RunLoopOptions;
+  readonly #pause = new Int32Array(new SharedArrayBuffer(4));
+  #end: RunEnd | undefined;
+  #wake = (): void => {};
+
+  constructor(machine: RunnableMachine, options: RunLoopOptions) {
+    this.#machine = machine;
+    this.#options = options;
+  }
+
+  /** Ends the run at the next opportunity. The first reason counts. */
+  stop(end: RunEnd): void {
+    this.#end ??= end;
+    this.#wake();
+  }
+
+  /** Something happened that the guest may wait for: ends a sleep. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Runs until the guest ends, or `stop`. Rejects when the machine throws. */
+  async run(): Promise<RunEnd> {
+    const { timeout, reboot } = this.#options;
+    const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
+    while (this.#end === undefined) {
+      const left = deadline - performance.now();
+      if (left <= 0) return "timeout";
+      const state = this.#machine.run(Math.min(SLICE, left));
+      switch (state.kind) {
+        case "running":
+          await immediate();
+          break;
+        case "idle":
+          await this.#sleep(Math.min(state.nanoseconds / NANOSECONDS, left));
+          break;
+        case "off":
+          return "off";
+        case "reset":
+          if (!reboot) return "reset";
+          this.#machine.reset();
+          await immediate();
+          break;
+      }
+    }
+    return this.#end;
+  }
+
+  async #sleep(milliseconds: number): Promise<void> {
+    if (milliseconds < 1) {
+      // Too short for a Node timer. The event loop comes first, so that input is seen however often the guest sleeps.
+      const before = performance.now();
+      let woken = false;
+      this.#wake = () => {
+        woken = true;
+      };
+      await immediate();
+      const rest = milliseconds - (performance.now() - before);
+      if (!woken && rest > 0) Atomics.wait(this.#pause, 0, 0, rest);
+    } else {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(Math.floor(milliseconds), LONGEST_SLEEP));
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#wake = () => {};
+  }
+}
+
+function immediate(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

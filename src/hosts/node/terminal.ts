@@ -1,0 +1,123 @@
+// The guest's serial console on standard input and output: a terminal in raw mode, or pipes and files.
+
+import type { ReadStream, WriteStream } from "node:tty";
+import type { SerialPort, TerminalSize } from "../../bus/device.ts";
+import { EscapeKeys } from "./escape-keys.ts";
+import { InputQueue } from "./input-queue.ts";
+
+/** No more input is read when so many bytes wait for the guest. */
+const HIGH_WATER = 0x10000;
+
+export interface TerminalEvents {
+  /** Input for the guest has arrived. */
+  input(): void;
+  /** ctrl-a x. */
+  quit(): void;
+  /** ctrl-a c: what is typed from now on goes to `monitorInput`, or to the guest again. */
+  monitor(active: boolean): void;
+  monitorInput(bytes: Uint8Array): void;
+  /** ctrl-a h. */
+  help(): void;
+  /** Nobody reads the output any more. */
+  hangup(): void;
+}
+
+export interface TerminalStreams {
+  readonly input: NodeJS.ReadableStream & Partial<Pick<ReadStream, "isTTY" | "setRawMode" | "unref">>;
+  readonly output: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns" | "rows">>;
+}
+
+export class Terminal implements SerialPort, TerminalSize {
+  readonly #input: TerminalStreams["input"];
+  readonly #output: TerminalStreams["output"];
+  readonly #events: TerminalEvents;
+  readonly #escapes: EscapeKeys | undefined;
+  readonly #queue = new InputQueue();
+  readonly #onData = (bytes: Buffer): void => this.#receive(bytes);
+  #monitor = false;
+  #readable = (): void => {};
+
+  /** `escapes`: whether ctrl-a is an escape; where input comes from a terminal unless said otherwise. */
+  constructor(streams: TerminalStreams, events: TerminalEvents, escapes = streams.input.isTTY === true) {
+    this.#input = streams.input;
+    this.#output = streams.output;
+    this.#events = events;
+    this.#escapes = escapes ? new EscapeKeys() : undefined;
+    this.#input.on("error", () => this.#input.pause());
+    this.#output.on("error", () => events.hangup());
+  }
+
+  /** Takes the terminal over and begins to read. */
+  open(): void {
+    if (this.#input.isTTY) this.#input.setRawMode?.(true);
+    this.#input.on("data", this.#onData);
+  }
+
+  /** Gives the terminal back as it was. */
+  close(): void {
+    this.#input.off("data", this.#onData);
+    this.#input.pause();
+    if (this.#input.isTTY) this.#input.setRawMode?.(false);
+  }
+
+  write(bytes: Uint8Array): void {
+    // A copy: the stream may keep it, and guest memory is shared and changes.
+    this.#output.write(Buffer.from(bytes));
+  }
+
+  /** Shows text of our own, lines ended as a raw terminal needs it. */
+  print(text: string): void {
+    this.#output.write(this.#input.isTTY ? text.replaceAll("\n", "\r\n") : text);
+  }
+
+  read(max: number): Uint8Array {
+    const bytes = this.#queue.take(max);
+    if (bytes.length > 0 && this.#queue.length < HIGH_WATER && this.#input.isPaused()) this.#input.resume();
+    return bytes;
+  }
+
+  /** Of SerialPort and TerminalSize. */
+  onReadable(listener: () => void): void {
+    this.#readable = listener;
+    if (this.#queue.length > 0) listener();
+  }
+
+  get(): { readonly columns: number; readonly rows: number } | undefined {
+    const { isTTY, columns, rows } = this.#output;
+    return isTTY && columns && rows ? { columns, rows } : undefined;
+  }
+
+  onChange(listener: () => void): void {
+    this.#output.on("resize", listener);
+  }
+
+  #receive(bytes: Uint8Array): void {
+    for (const key of this.#escapes?.feed(bytes) ?? [{ kind: "input", bytes } as const]) {
+      switch (key.kind) {
+        case "input":
+          if (this.#monitor) this.#events.monitorInput(key.bytes);
+          else this.#forGuest(key.bytes);
+          break;
+        case "monitor":
+          this.#monitor = !this.#monitor;
+          this.#events.monitor(this.#monitor);
+          break;
+        case "quit":
+          this.#events.quit();
+          return;
+        case "help":
+          this.#events.help();
+          break;
+      }
+    }
+  }
+
+  #forGuest(bytes: Uint8Array): void {
+    // With escapes, reading must go on so that ctrl-a x is seen: what is typed at a guest that does not listen is lost.
+    if (this.#escapes && this.#queue.length >= HIGH_WATER) return;
+    this.#queue.push(bytes);
+    if (this.#queue.length >= HIGH_WATER && !this.#escapes) this.#input.pause();
+    this.#readable();
+    this.#events.input();
+  }
+}
