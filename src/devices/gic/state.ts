@@ -1,0 +1,335 @@
+import { GIC_STATE, GIC_STATE_END } from "../../memory/linear-layout.ts";
+import * as L from "./layout.ts";
+
+/** The INTID that says there is none. */
+export const SPURIOUS = 1023;
+/** The running priority when nothing is active. */
+export const IDLE_PRIORITY = 0xff;
+/** Five bits of priority, at the top of the byte. */
+export const PRIORITY_MASK = 0xf8;
+const PRIORITY_SHIFT = 3;
+/** Least binary points of Group 0 and Group 1 with five bits of preemption (IHI0069 4.8.2: Group 1's is one more). */
+const MIN_BPR = [2, 3] as const;
+const MAX_CPUS = Math.floor((GIC_STATE_END - GIC_STATE) / 4 / L.PE_STRIDE) - L.PE_BLOCKS / L.PE_STRIDE;
+
+export type SetLines = (cpuIndex: number, irq: boolean, fiq: boolean) => void;
+
+/**
+ * What GICv2 and GICv3 have in common: the state of every interrupt, the choice of the highest priority pending one for each PE, and the
+ * CPU interface's priority logic. One Security state. All of the state is in linear memory at GIC_STATE.
+ */
+export class GicState {
+  readonly cpus: number;
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #setLines: SetLines;
+
+  constructor(memory: ArrayBufferLike, cpus: number, setLines: SetLines) {
+    if (!(cpus >= 1 && cpus <= MAX_CPUS))
+      throw new RangeError(`an interrupt controller serves 1 to ${MAX_CPUS} PEs, not ${cpus}`);
+    this.cpus = cpus;
+    this.#words = new Int32Array(memory, GIC_STATE, (GIC_STATE_END - GIC_STATE) / 4);
+    this.#bytes = new Uint8Array(memory, GIC_STATE, GIC_STATE_END - GIC_STATE);
+    this.#setLines = setLines;
+  }
+
+  /** To the state after power-on; the levels of the inputs are not the controller's, and stay. */
+  reset(): void {
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      const level = this.pe(cpu, L.LINE);
+      this.#words.fill(0, block(cpu), block(cpu) + L.PE_STRIDE);
+      this.setPe(cpu, L.LINE, level);
+      // SGIs are always edge-triggered.
+      this.setPe(cpu, L.EDGE, 0xffff);
+      this.#resetInterface(cpu);
+    }
+    this.#words.fill(0, L.SHARED, L.LINE);
+    this.#words.fill(0, L.LINE + L.BITMAP_STRIDE, L.PE_BLOCKS);
+    this.#participants();
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      this.#setLines(cpu, false, false);
+      this.update(cpu);
+    }
+  }
+
+  /** The CPU interface of one PE, as a reset of the PE leaves it. */
+  resetInterface(cpu: number): void {
+    this.#resetInterface(cpu);
+    this.participationChanged();
+  }
+
+  #resetInterface(cpu: number): void {
+    this.#words.fill(0, block(cpu) + L.GROUP_ENABLE, block(cpu) + L.SLEEP);
+    this.#words.fill(0, block(cpu) + L.FIQ_ENABLE, block(cpu) + L.BEST);
+    this.setPe(cpu, L.BPR, MIN_BPR[0]);
+    this.setPe(cpu, L.BPR + 1, MIN_BPR[1]);
+  }
+
+  /** A word of the PE's block. */
+  pe(cpu: number, field: number): number {
+    return this.#words[block(cpu) + field] as number;
+  }
+
+  setPe(cpu: number, field: number, value: number): void {
+    this.#words[block(cpu) + field] = value;
+  }
+
+  shared(field: number): number {
+    return this.#words[L.SHARED + field] as number;
+  }
+
+  setShared(field: number, value: number): void {
+    this.#words[L.SHARED + field] = value;
+  }
+
+  /** A word of a bitmap; word 0 is the PE's. */
+  bits(field: number, word: number, cpu: number): number {
+    return this.#words[bitmap(field, word, cpu)] as number;
+  }
+
+  setBits(field: number, word: number, cpu: number, value: number): void {
+    this.#words[bitmap(field, word, cpu)] = value;
+  }
+
+  pending(word: number, cpu: number): number {
+    return this.bits(L.LATCH, word, cpu) | (this.bits(L.LINE, word, cpu) & ~this.bits(L.EDGE, word, cpu));
+  }
+
+  priority(intid: number, cpu: number): number {
+    return this.#bytes[priorityByte(intid, cpu)] as number;
+  }
+
+  setPriority(intid: number, cpu: number, value: number): void {
+    this.#bytes[priorityByte(intid, cpu)] = value & PRIORITY_MASK;
+  }
+
+  targets(intid: number): number {
+    return this.#bytes[(L.SHARED + L.TARGETS) * 4 + intid] as number;
+  }
+
+  setTargets(intid: number, value: number): void {
+    this.#bytes[(L.SHARED + L.TARGETS) * 4 + intid] = value;
+  }
+
+  sgiSources(sgi: number, cpu: number): number {
+    return this.#bytes[(block(cpu) + L.SGI_SOURCES) * 4 + sgi] as number;
+  }
+
+  /** The CPU interfaces from which the SGI is pending, GICv2. The caller calls update(). */
+  setSgiSources(sgi: number, cpu: number, sources: number): void {
+    this.#bytes[(block(cpu) + L.SGI_SOURCES) * 4 + sgi] = sources;
+    const others = this.pe(cpu, L.LATCH) & ~(1 << sgi);
+    this.setPe(cpu, L.LATCH, sources === 0 ? others : others | (1 << sgi));
+  }
+
+  /** Routes or does not route an SPI to a PE. */
+  route(intid: number, cpu: number, on: boolean): void {
+    this.#assign(block(cpu) + L.ROUTE + (intid >>> 5), 1 << (intid & 31), on);
+  }
+
+  /** Makes an SPI one for any one of the participating PEs, or not. */
+  routeToAny(intid: number, on: boolean): void {
+    this.#assign(L.SHARED + L.ROUTE + (intid >>> 5), 1 << (intid & 31), on);
+  }
+
+  #assign(index: number, bit: number, on: boolean): void {
+    const old = this.#words[index] as number;
+    this.#words[index] = on ? old | bit : old & ~bit;
+  }
+
+  /** The level of an input; `cpu` matters for PPIs. */
+  setLevel(intid: number, cpu: number, level: boolean): void {
+    const word = intid >>> 5;
+    const bit = 1 << (intid & 31);
+    const old = this.bits(L.LINE, word, cpu);
+    if (((old & bit) !== 0) === level) return;
+    this.setBits(L.LINE, word, cpu, old ^ bit);
+    if (level && this.bits(L.EDGE, word, cpu) & bit)
+      this.setBits(L.LATCH, word, cpu, this.bits(L.LATCH, word, cpu) | bit);
+    this.changed(word, bit, cpu);
+  }
+
+  /** After something about the interrupts `bits` of a word changed: chooses anew for the PEs that could get them. */
+  changed(word: number, bits: number, cpu: number): void {
+    if (word === 0) {
+      this.update(cpu);
+      return;
+    }
+    const any = this.shared(L.ROUTE + word);
+    for (let i = 0; i < this.cpus; i++) {
+      if ((this.pe(i, L.ROUTE + word) | any) & bits) this.update(i);
+    }
+  }
+
+  updateAll(): void {
+    for (let cpu = 0; cpu < this.cpus; cpu++) this.update(cpu);
+  }
+
+  /** After a change of a PE's group enables or its sleep: who gets 1-of-N interrupts may have changed. */
+  participationChanged(): void {
+    this.#participants();
+    this.updateAll();
+  }
+
+  // 1-of-N interrupts go to the first participating PE (IHI0069 3.2.3: the choice is IMPLEMENTATION DEFINED).
+  #participants(): void {
+    for (let group = 0; group < 2; group++) {
+      let first = -1;
+      for (let cpu = this.cpus - 1; cpu >= 0; cpu--) {
+        if (this.pe(cpu, L.SLEEP) === 0 && (this.pe(cpu, L.GROUP_ENABLE) >>> group) & 1) first = cpu;
+      }
+      this.setShared(L.ONE_OF_N + group, first);
+    }
+  }
+
+  /** Chooses the PE's highest priority pending interrupt and signals it if it may be. */
+  update(cpu: number): void {
+    const words = this.#words;
+    const pe = block(cpu);
+    const groups = words[pe + L.SLEEP] ? 0 : (words[pe + L.GROUP_ENABLE] as number) & (words[L.DIST_ENABLE] as number);
+    let best = SPURIOUS;
+    let bestPriority = IDLE_PRIORITY;
+    if (groups !== 0) {
+      const group0 = groups & 1 ? -1 : 0;
+      const group1 = groups & 2 ? -1 : 0;
+      const any0 = words[L.ONE_OF_N] === cpu ? -1 : 0;
+      const any1 = words[L.ONE_OF_N + 1] === cpu ? -1 : 0;
+      for (let word = 0; word < L.WORDS; word++) {
+        const at = (word === 0 ? pe : L.SHARED) + word;
+        const latched = words[at + L.LATCH] as number;
+        let candidates =
+          (latched | ((words[at + L.LINE] as number) & ~(words[at + L.EDGE] as number))) &
+          (words[at + L.ENABLE] as number) &
+          ~(words[at + L.ACTIVE] as number);
+        if (candidates === 0) continue;
+        const group = words[at + L.GROUP] as number;
+        candidates &= (group & group1) | (~group & group0);
+        if (word !== 0) {
+          const any = (words[at + L.ROUTE] as number) & ((group & any1) | (~group & any0));
+          candidates &= (words[pe + L.ROUTE + word] as number) | any;
+        }
+        const priorities = ((word === 0 ? pe : L.SHARED) + L.PRIORITY) * 4 + word * 32;
+        // From the lowest INTID up, so that the first of equal priorities stays.
+        while (candidates !== 0) {
+          const bit = 31 - Math.clz32(candidates & -candidates);
+          candidates &= candidates - 1;
+          const priority = this.#bytes[priorities + bit] as number;
+          if (priority < bestPriority) {
+            bestPriority = priority;
+            best = word * 32 + bit;
+          }
+        }
+      }
+    }
+    words[pe + L.BEST] = best;
+    words[pe + L.BEST_PRIORITY] = bestPriority;
+    this.#signal(cpu);
+  }
+
+  #signal(cpu: number): void {
+    let output = 0;
+    const best = this.pe(cpu, L.BEST);
+    if (best !== SPURIOUS) {
+      const priority = this.pe(cpu, L.BEST_PRIORITY);
+      const group = this.group(best, cpu);
+      // IHI0069 4.8.6 and 4.8.3: higher than the mask, and of a higher group priority than the running one.
+      if (
+        priority < this.pe(cpu, L.PMR) &&
+        (priority & this.#groupPriorityMask(cpu, group)) < this.runningPriority(cpu)
+      ) {
+        output = group === 0 && this.pe(cpu, L.FIQ_ENABLE) ? 2 : 1;
+      }
+    }
+    if (output === this.pe(cpu, L.OUTPUT)) return;
+    this.setPe(cpu, L.OUTPUT, output);
+    this.#setLines(cpu, output === 1, output === 2);
+  }
+
+  group(intid: number, cpu: number): number {
+    return (this.bits(L.GROUP, intid >>> 5, cpu) >>> (intid & 31)) & 1;
+  }
+
+  /** The highest priority pending interrupt of a PE, whether masked or not; SPURIOUS: none. */
+  best(cpu: number): number {
+    return this.pe(cpu, L.BEST);
+  }
+
+  /** Whether best() is signalled to the PE, and so would be acknowledged. */
+  signalled(cpu: number): boolean {
+    return this.pe(cpu, L.OUTPUT) !== 0;
+  }
+
+  runningPriority(cpu: number): number {
+    const active = this.pe(cpu, L.ACTIVE_PRIORITIES) | this.pe(cpu, L.ACTIVE_PRIORITIES + 1);
+    return active === 0 ? IDLE_PRIORITY : lowest(active) << PRIORITY_SHIFT;
+  }
+
+  /** The group of the highest active priority; -1: no priority is active. */
+  runningGroup(cpu: number): number {
+    const group0 = this.pe(cpu, L.ACTIVE_PRIORITIES);
+    const group1 = this.pe(cpu, L.ACTIVE_PRIORITIES + 1);
+    if ((group0 | group1) === 0) return -1;
+    return (group0 >>> lowest(group0 | group1)) & 1 ? 0 : 1;
+  }
+
+  // The bits of a priority that preemption compares. Group 1's own binary point is one off Group 0's (IHI0069 table 4-10).
+  #groupPriorityMask(cpu: number, group: number): number {
+    const point = group === 1 && !this.pe(cpu, L.CBPR) ? this.pe(cpu, L.BPR + 1) - 1 : this.pe(cpu, L.BPR);
+    return (0xff << (point + 1)) & 0xff;
+  }
+
+  /** Writes a binary point register, which holds no less than what the priority bits allow. */
+  setBinaryPoint(cpu: number, group: 0 | 1, value: number): void {
+    this.setPe(cpu, L.BPR + group, Math.max(value & 7, MIN_BPR[group]));
+    this.update(cpu);
+  }
+
+  /**
+   * Makes the PE's signalled interrupt active. Returns its INTID, with the source CPU interface of a GICv2 SGI in bits 12:10, as
+   * GICC_IAR has it. Only when signalled().
+   */
+  acknowledge(cpu: number): number {
+    const intid = this.best(cpu);
+    const word = intid >>> 5;
+    const bit = 1 << (intid & 31);
+    const group = this.group(intid, cpu);
+    const priority = this.pe(cpu, L.BEST_PRIORITY) & this.#groupPriorityMask(cpu, group);
+    const active = L.ACTIVE_PRIORITIES + group;
+    this.setPe(cpu, active, this.pe(cpu, active) | (1 << (priority >>> PRIORITY_SHIFT)));
+    this.setBits(L.ACTIVE, word, cpu, this.bits(L.ACTIVE, word, cpu) | bit);
+    let result = intid;
+    const sources = intid < 16 ? this.sgiSources(intid, cpu) : 0;
+    if (sources !== 0) {
+      result |= lowest(sources) << 10;
+      this.setSgiSources(intid, cpu, sources & (sources - 1));
+    } else {
+      this.setBits(L.LATCH, word, cpu, this.bits(L.LATCH, word, cpu) & ~bit);
+    }
+    this.changed(word, bit, cpu);
+    // A group's enable or route cannot have changed, but the running priority has.
+    if (word !== 0) this.#signal(cpu);
+    return result;
+  }
+
+  /** The highest active priority of the group is active no more. The caller calls update(). */
+  dropPriority(cpu: number, group: number): void {
+    const active = this.pe(cpu, L.ACTIVE_PRIORITIES + group);
+    this.setPe(cpu, L.ACTIVE_PRIORITIES + group, active & (active - 1));
+  }
+
+  /** `intid` must be below INTIDS. */
+  deactivate(intid: number, cpu: number): void {
+    const word = intid >>> 5;
+    const bit = 1 << (intid & 31);
+    this.setBits(L.ACTIVE, word, cpu, this.bits(L.ACTIVE, word, cpu) & ~bit);
+    this.changed(word, bit, cpu);
+  }
+}
+
+const block = (cpu: number): number => L.PE_BLOCKS + cpu * L.PE_STRIDE;
+const bitmap = (field: number, word: number, cpu: number): number =>
+  (word === 0 ? block(cpu) : L.SHARED) + field + word;
+const priorityByte = (intid: number, cpu: number): number =>
+  ((intid < 32 ? block(cpu) : L.SHARED) + L.PRIORITY) * 4 + intid;
+/** Number of the lowest bit that is set; `bits` is not zero. */
+const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
