@@ -2,7 +2,7 @@ import { ByteWriter } from "./bytes.ts";
 import type { Code } from "./code.ts";
 import { type FunctionType, TYPE_CODES } from "./types.ts";
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const SECTION = { type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
 
 /** A function defined in a module: its index, for calls and exports, and its body. */
 export interface DefinedFunction {
@@ -21,6 +21,8 @@ export class ModuleWriter {
   readonly #functions: DefinedFunction[] = [];
   readonly #exports = new ByteWriter();
   #exportCount = 0;
+  readonly #elements = new ByteWriter();
+  #elementCount = 0;
 
   /** The index of a function type. */
   type(type: FunctionType): number {
@@ -41,6 +43,7 @@ export class ModuleWriter {
     this.#imports.u32(65536);
   }
 
+  /** Imports a table of functions. */
   importTable(module: string, name: string): void {
     this.#import(module, name, 1);
     this.#imports.byte(0x70);
@@ -74,6 +77,17 @@ export class ModuleWriter {
     this.#exportCount++;
   }
 
+  /** Puts functions into the imported table from index `offset` on, when the module is instantiated. */
+  elements(offset: number, functions: readonly DefinedFunction[]): void {
+    this.#elements.byte(0);
+    this.#elements.byte(0x41);
+    this.#elements.s32(offset);
+    this.#elements.byte(0x0b);
+    this.#elements.u32(functions.length);
+    for (const f of functions) this.#elements.u32(f.index);
+    this.#elementCount++;
+  }
+
   /** The module's bytes. Throws TypeError if a declared function has no code. */
   finish(): Uint8Array {
     const out = new ByteWriter();
@@ -97,6 +111,7 @@ export class ModuleWriter {
     }
     section(out, SECTION.function, this.#functions.length, functions);
     section(out, SECTION.export, this.#exportCount, this.#exports);
+    if (this.#elementCount > 0) section(out, SECTION.element, this.#elementCount, this.#elements);
     section(out, SECTION.code, this.#functions.length, bodies);
     return out.view().slice();
   }

@@ -1,0 +1,23 @@
+// A decoded page in linear memory: a record for each of the 1024 instructions of a 4 KiB page of guest memory and an end record,
+// then a heat counter (u16) for each instruction.
+
+export const RECORD_BYTES = 16;
+export const RECORDS = 1024;
+/** Bytes of the records of a page, without the end record. */
+export const RECORDS_BYTES = RECORDS * RECORD_BYTES;
+/** u16 for each record: how often a taken branch has come to it, modulo 2^16. */
+export const HEAT = RECORDS_BYTES + RECORD_BYTES;
+/** Bytes of a decoded page: a multiple of 16. */
+export const DECODED_PAGE_BYTES = HEAT + RECORDS * 2;
+
+// Table indices of the special handlers; those of (row, shape) and of regions follow.
+/** The word has not been decoded: decode it, then execute it. */
+export const HANDLER_DECODE = 1;
+/** No instruction (the UNDEFINED exception). */
+export const HANDLER_UNALLOCATED = 2;
+/** The end record: on to the next page. */
+export const HANDLER_PAGE_END = 3;
+/** Ends a single step. */
+export const HANDLER_STOP = 4;
+/** First of the others. */
+export const HANDLERS_FIRST = 8;

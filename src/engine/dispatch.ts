@@ -1,0 +1,436 @@
+import {
+  ATTENTION,
+  BRANCH_TBI,
+  BTYPE,
+  BUDGET,
+  CTX,
+  EXC_EC,
+  EXC_ISS,
+  EXC_STAGE2,
+  EXC_TARGET,
+  EXIT,
+  EXIT_BUDGET,
+  EXIT_EXCEPTION,
+  EXIT_FETCH,
+  EXIT_RESUME,
+  EXIT_STEP,
+  FETCH_BASE,
+  FETCH_VA,
+  INSTRUCTIONS,
+  ITLB,
+  ITLB_BASE,
+  ITLB_ENTRIES,
+  ITLB_ENTRY_SHIFT,
+  ITLB_FLAGS,
+  ITLB_TAG,
+  PC,
+} from "../cpu/state-layout.ts";
+import { PURE_OPS } from "../ir/pure-ops.ts";
+import { Code } from "../wasm/code.ts";
+import type { DefinedFunction, ModuleWriter } from "../wasm/module.ts";
+import type { FunctionType } from "../wasm/types.ts";
+import { HEAT, RECORD_BYTES, RECORDS_BYTES } from "./decoded-layout.ts";
+import type { RuntimeName } from "./functions.ts";
+import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
+
+// The functions through which handlers and regions reach each other, and leave.
+
+/** Taken branches to a place before it is translated. */
+export const HOT = 64;
+
+const op = (code: Code, name: keyof typeof PURE_OPS): void => code.op(PURE_OPS[name][0]);
+const CPU = 0;
+/** log2 of a record's bytes per byte of code. */
+const RECORD_SHIFT = Math.log2(RECORD_BYTES / 4);
+
+/** Host functions of the engine that the runtime calls. */
+export interface EngineImports {
+  /** (cpu, record): decodes the instruction at the record. */
+  readonly decode: number;
+  /** (cpu, record): the place has become hot. */
+  readonly hot: number;
+}
+export const ENGINE_IMPORT_TYPE: FunctionType = { params: ["i32", "i32"], results: [] };
+
+/** The runtime and the special handlers, declared and defined in a module. */
+export interface Runtime {
+  readonly functions: Readonly<Record<RuntimeName, DefinedFunction>>;
+  /** In the order of HANDLER_DECODE, HANDLER_UNALLOCATED, HANDLER_PAGE_END, HANDLER_STOP. */
+  readonly handlers: readonly DefinedFunction[];
+  /** (cpu, budget): runs from PC until EXIT is set. */
+  readonly enter: DefinedFunction;
+}
+
+export function declareRuntime(module: ModuleWriter): Runtime {
+  const functions = Object.fromEntries(
+    Object.entries(RUNTIME).map(([name, type]) => [name, module.function(type)]),
+  ) as Record<RuntimeName, DefinedFunction>;
+  const handlers = [1, 2, 3, 4].map(() => module.function(HANDLER_TYPE));
+  return { functions, handlers, enter: module.function({ params: ["i32", "i32"], results: [] }) };
+}
+
+/** Defines what declareRuntime declared. */
+export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: EngineImports): void {
+  const { functions } = runtime;
+  const call = (name: RuntimeName): number => functions[name].index;
+  const handlerType = module.type(HANDLER_TYPE);
+  const define = (name: RuntimeName, body: (code: Code) => void): void => {
+    const code = new Code(RUNTIME[name]);
+    body(code);
+    functions[name].code = code;
+  };
+  const dispatch = (code: Code, record: number, budget: number): void => {
+    code.get(CPU);
+    code.get(record);
+    code.get(budget);
+    code.get(record);
+    code.memory("i32.load", 0);
+    code.returnCallIndirect(handlerType);
+  };
+
+  define("pcOf", (code) => {
+    code.get(CPU);
+    code.memory("i64.load", FETCH_VA);
+    code.get(1);
+    code.get(CPU);
+    code.memory("i32.load", FETCH_BASE);
+    op(code, "i32.sub");
+    code.i32(RECORD_SHIFT);
+    op(code, "i32.shr_s");
+    op(code, "i64.extend_i32_s");
+    op(code, "i64.add");
+  });
+
+  define("leave", (code) => {
+    code.get(CPU);
+    code.get(CPU);
+    code.get(1);
+    code.call(call("pcOf"));
+    code.memory("i64.store", PC);
+    code.get(CPU);
+    code.get(2);
+    code.memory("i32.store", BUDGET);
+  });
+
+  define("raise", (code) => {
+    const [, RECORD, BUDGET_LEFT, EC, ISS] = [0, 1, 2, 3, 4];
+    setWord(code, EXC_EC, () => code.get(EC));
+    setWord(code, EXC_ISS, () => code.get(ISS));
+    setWord(code, EXC_TARGET, () => code.i32(0));
+    setWord(code, EXC_STAGE2, () => code.i32(0));
+    setWord(code, EXIT, () => code.i32(EXIT_EXCEPTION));
+    code.get(CPU);
+    code.get(RECORD);
+    code.get(BUDGET_LEFT);
+    code.returnCall(call("leave"));
+  });
+
+  // The instructions that will not run in this slice are taken back from what the PE adds when it is over.
+  define("attend", (code) => {
+    code.get(CPU);
+    code.memory("i32.load", ATTENTION);
+    op(code, "i32.eqz");
+    code.if();
+    code.get(1);
+    code.return();
+    code.end();
+    code.get(CPU);
+    code.get(CPU);
+    code.memory("i64.load", INSTRUCTIONS);
+    code.get(1);
+    op(code, "i64.extend_i32_s");
+    op(code, "i64.sub");
+    code.memory("i64.store", INSTRUCTIONS);
+    code.i32(0);
+  });
+
+  define("near", (code) => {
+    const [, RECORD, LEFT] = [0, 1, 2];
+    const base = code.local("i32");
+    const offset = code.local("i32");
+    const heat = code.local("i32");
+    code.get(RECORD);
+    code.get(CPU);
+    code.memory("i32.load", FETCH_BASE);
+    code.tee(base);
+    op(code, "i32.sub");
+    code.tee(offset);
+    code.i32(RECORDS_BYTES);
+    op(code, "i32.ge_u");
+    code.if();
+    code.get(CPU);
+    code.get(CPU);
+    code.get(RECORD);
+    code.call(call("pcOf"));
+    code.get(LEFT);
+    code.returnCall(call("jump"));
+    code.end();
+    leaveIfSpent(code, LEFT, () => {
+      code.get(CPU);
+      code.get(RECORD);
+      code.call(call("pcOf"));
+    });
+    // heat: one more, and a call when it gets to the threshold
+    code.get(base);
+    code.get(offset);
+    code.i32(3);
+    op(code, "i32.shr_u");
+    op(code, "i32.add");
+    code.tee(base);
+    code.get(base);
+    code.memory("i32.load16_u", HEAT);
+    code.i32(1);
+    op(code, "i32.add");
+    code.tee(heat);
+    code.memory("i32.store16", HEAT);
+    code.get(heat);
+    code.i32(HOT);
+    op(code, "i32.eq");
+    code.if();
+    code.get(CPU);
+    code.get(RECORD);
+    code.call(engine.hot);
+    code.end();
+    dispatch(code, RECORD, LEFT);
+  });
+
+  define("jump", (code) => {
+    const [, VA, LEFT] = [0, 1, 2];
+    const entry = code.local("i32");
+    const target = (): void => code.get(VA);
+    leaveIfSpent(code, LEFT, target);
+    code.get(VA);
+    op(code, "i32.wrap_i64");
+    code.i32(3);
+    op(code, "i32.and");
+    code.if();
+    leaveAt(code, LEFT, target, EXIT_FETCH);
+    code.end();
+    // another page?
+    code.get(VA);
+    code.i64(~0xfff, -1);
+    op(code, "i64.and");
+    code.get(CPU);
+    code.memory("i64.load", FETCH_VA);
+    op(code, "i64.ne");
+    code.if();
+    itlbEntry(code, VA, entry);
+    itlbHit(code, VA, entry);
+    op(code, "i32.eqz");
+    code.if();
+    leaveAt(code, LEFT, target, EXIT_FETCH);
+    code.end();
+    code.get(CPU);
+    code.get(VA);
+    code.i64(~0xfff, -1);
+    op(code, "i64.and");
+    code.memory("i64.store", FETCH_VA);
+    setWord(code, FETCH_BASE, () => {
+      code.get(entry);
+      code.memory("i32.load", ITLB + ITLB_BASE);
+    });
+    code.end();
+    code.get(CPU);
+    pushRecord(code, () => {
+      code.get(VA);
+      op(code, "i32.wrap_i64");
+    });
+    code.get(LEFT);
+    code.returnCall(call("near"));
+  });
+
+  // Arm ARM, shared/functions/registers/BranchTo and AArch64.BranchAddr; D8.4.4 for PSTATE.BTYPE. A branch with a BTYPE into a guarded
+  // page, or into one that is not in the instruction TLB, goes through the processing element, which checks the landing pad.
+  define("indirect", (code) => {
+    const [, VA, LEFT, TYPE] = [0, 1, 2, 3];
+    const entry = code.local("i32");
+    const fromGuarded = code.local("i32");
+    code.get(CPU);
+    code.memory("i32.load", BRANCH_TBI);
+    code.if();
+    code.get(CPU);
+    code.memory("i32.load", BRANCH_TBI);
+    code.get(VA);
+    code.i64(55, 0);
+    op(code, "i64.shr_u");
+    op(code, "i32.wrap_i64");
+    code.i32(1);
+    op(code, "i32.and");
+    op(code, "i32.shr_u");
+    code.i32(1);
+    op(code, "i32.and");
+    code.if();
+    code.get(VA);
+    code.i64(8, 0);
+    op(code, "i64.shl");
+    code.i64(8, 0);
+    op(code, "i64.shr_s");
+    code.set(VA);
+    code.end();
+    code.end();
+    code.get(TYPE);
+    code.if();
+    itlbEntry(code, VA, entry);
+    itlbHit(code, VA, entry);
+    code.if();
+    code.get(entry);
+    code.memory("i32.load", ITLB + ITLB_FLAGS);
+    code.i32(1);
+    op(code, "i32.and");
+    code.if();
+    // A branch through a register other than X16 and X17 from a page that is not guarded may land on any pad of a jump or call.
+    code.get(TYPE);
+    code.i32(3);
+    op(code, "i32.eq");
+    code.if();
+    code.get(CPU);
+    code.memory("i64.load", FETCH_VA);
+    code.i64(12, 0);
+    op(code, "i64.shr_u");
+    op(code, "i32.wrap_i64");
+    code.i32(ITLB_ENTRIES - 1);
+    op(code, "i32.and");
+    code.i32(ITLB_ENTRY_SHIFT);
+    op(code, "i32.shl");
+    code.get(CPU);
+    op(code, "i32.add");
+    code.memory("i32.load", ITLB + ITLB_FLAGS);
+    code.i32(1);
+    op(code, "i32.and");
+    code.tee(fromGuarded);
+    op(code, "i32.eqz");
+    code.if();
+    code.i32(1);
+    code.set(TYPE);
+    code.end();
+    code.end();
+    setWord(code, BTYPE, () => code.get(TYPE));
+    leaveAt(code, LEFT, () => code.get(VA), EXIT_RESUME);
+    code.end();
+    code.else();
+    setWord(code, BTYPE, () => code.get(TYPE));
+    leaveAt(code, LEFT, () => code.get(VA), EXIT_FETCH);
+    code.end();
+    code.end();
+    code.get(CPU);
+    code.get(VA);
+    code.get(LEFT);
+    code.returnCall(call("jump"));
+  });
+
+  const [decode, unallocated, pageEnd, stop] = runtime.handlers as [
+    DefinedFunction,
+    DefinedFunction,
+    DefinedFunction,
+    DefinedFunction,
+  ];
+  const handler = (f: DefinedFunction, body: (code: Code) => void): void => {
+    f.code = new Code(HANDLER_TYPE);
+    body(f.code);
+  };
+  handler(decode, (code) => {
+    code.get(CPU);
+    code.get(1);
+    code.call(engine.decode);
+    dispatch(code, 1, 2);
+  });
+  handler(unallocated, (code) => {
+    code.get(CPU);
+    code.get(1);
+    code.get(2);
+    code.i32(0);
+    code.i32(0);
+    code.returnCall(call("raise"));
+  });
+  handler(pageEnd, (code) => {
+    code.get(CPU);
+    code.get(CPU);
+    code.get(1);
+    code.call(call("pcOf"));
+    code.get(2);
+    code.returnCall(call("jump"));
+  });
+  handler(stop, (code) => {
+    setWord(code, EXIT, () => code.i32(EXIT_STEP));
+    code.get(CPU);
+    code.get(1);
+    code.get(2);
+    code.returnCall(call("leave"));
+  });
+
+  const enter = new Code({ params: ["i32", "i32"], results: [] });
+  setWord(enter, EXIT, () => enter.i32(0));
+  const record = enter.local("i32");
+  enter.get(CPU);
+  pushRecord(enter, () => {
+    enter.get(CPU);
+    enter.memory("i32.load", PC);
+  });
+  enter.tee(record);
+  enter.get(1);
+  enter.get(record);
+  enter.memory("i32.load", 0);
+  enter.callIndirect(handlerType);
+  runtime.enter.code = enter;
+}
+
+function setWord(code: Code, offset: number, push: () => void): void {
+  code.get(CPU);
+  push();
+  code.memory("i32.store", offset);
+}
+
+/** Sets PC and EXIT, and returns. */
+function leaveAt(code: Code, budget: number, pc: () => void, reason: number): void {
+  code.get(CPU);
+  pc();
+  code.memory("i64.store", PC);
+  setWord(code, BUDGET, () => code.get(budget));
+  setWord(code, EXIT, () => code.i32(reason));
+  code.return();
+}
+
+function leaveIfSpent(code: Code, budget: number, pc: () => void): void {
+  code.get(budget);
+  code.i32(0);
+  op(code, "i32.le_s");
+  code.if();
+  leaveAt(code, budget, pc, EXIT_BUDGET);
+  code.end();
+}
+
+/** The record in the page at FETCH_BASE of the address whose low 32 bits `low` pushes. */
+function pushRecord(code: Code, low: () => void): void {
+  code.get(CPU);
+  code.memory("i32.load", FETCH_BASE);
+  low();
+  code.i32(0xffc);
+  op(code, "i32.and");
+  code.i32(RECORD_SHIFT);
+  op(code, "i32.shl");
+  op(code, "i32.add");
+}
+
+function itlbEntry(code: Code, va: number, entry: number): void {
+  code.get(va);
+  op(code, "i32.wrap_i64");
+  code.i32(12 - ITLB_ENTRY_SHIFT);
+  op(code, "i32.shr_u");
+  code.i32((ITLB_ENTRIES - 1) << ITLB_ENTRY_SHIFT);
+  op(code, "i32.and");
+  code.get(CPU);
+  op(code, "i32.add");
+  code.set(entry);
+}
+
+function itlbHit(code: Code, va: number, entry: number): void {
+  code.get(entry);
+  code.memory("i64.load", ITLB + ITLB_TAG);
+  code.get(va);
+  code.i64(~0xfff, -1);
+  op(code, "i64.and");
+  code.get(CPU);
+  code.memory("i64.load", CTX);
+  op(code, "i64.or");
+  op(code, "i64.eq");
+}

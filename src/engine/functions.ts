@@ -1,0 +1,15 @@
+/** Indices, in the module that is being made, of the functions that generated code calls. */
+export interface Functions {
+  /** Offset of EXIT in the PE's block. */
+  readonly exitOffset: number;
+  /** Index of the type (cpu, record, budget) -> () of handlers and regions. */
+  readonly handlerType: number;
+  /** A helper of ir/helpers.ts. */
+  helper(name: string): number;
+  /** A slow path of vmsa: "load8".."load128", "store8".."store128", "probeWrite". */
+  slow(name: string): number;
+  /** A function of the dispatch runtime (dispatch.ts). */
+  runtime(name: RuntimeName): number;
+}
+
+export type RuntimeName = "leave" | "near" | "jump" | "raise" | "attend" | "indirect" | "pcOf";

@@ -1,0 +1,332 @@
+import type { Builder, Inst, Reg, Value } from "../ir/builder.ts";
+import { type Effects, GUEST_OPS } from "../ir/guest-ops.ts";
+import { HELPERS } from "../ir/helpers.ts";
+import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
+import type { Code } from "../wasm/code.ts";
+import type { Functions } from "./functions.ts";
+import { lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
+
+/** How an instruction leaves the code that is being made; what an `Inst` of `ends` becomes. */
+export type Way = "next" | "ended";
+
+/**
+ * Lowers the IR of one instruction to WebAssembly. What is the same for the interpreter and for translated code is here; where
+ * registers and flags live, and how code is left, is the subclass's.
+ *
+ * A value that is used once, in a place where it still has the same meaning, is computed there; any other goes to a local.
+ */
+export abstract class Lowering {
+  /** Parameters of every handler and region (docs/architecture.md). */
+  static readonly CPU = 0;
+  static readonly RECORD = 1;
+  static readonly BUDGET = 2;
+
+  readonly code: Code;
+  readonly functions: Functions;
+  #locals = new Map<number, number>();
+  #deferred = new Set<number>();
+
+  constructor(code: Code, functions: Functions) {
+    this.code = code;
+    this.functions = functions;
+  }
+
+  /** Lowers what `builder` holds. The result says whether control goes on to the next instruction. */
+  lower(builder: Builder): Way {
+    const { insts } = builder;
+    this.#locals = new Map();
+    this.#deferred = deferrable(insts);
+    let way: Way = "next";
+    for (const inst of insts) {
+      if (inst.value) {
+        if (this.#deferred.has(inst.value.id) || isConstant(inst)) continue;
+        if (this.#emitValue(inst)) this.#keep(inst.value);
+        continue;
+      }
+      if (this.#emitEffect(inst) === "ended") way = "ended";
+    }
+    return way;
+  }
+
+  /** Puts a value on the stack. */
+  push(v: Value): void {
+    const local = this.#locals.get(v.id);
+    if (local !== undefined) this.code.get(local);
+    else this.#emitValue(v.inst);
+  }
+
+  /** The value in a local: its own, or a new one. */
+  localOf(v: Value): number {
+    let local = this.#locals.get(v.id);
+    if (local === undefined) {
+      this.#emitValue(v.inst);
+      local = this.code.local(v.type);
+      this.code.set(local);
+      // A constant may be asked for again where this local has not been set.
+      if (!isConstant(v.inst)) this.#locals.set(v.id, local);
+    }
+    return local;
+  }
+
+  // What subclasses give.
+
+  abstract operand(name: string, type: "i32" | "i64"): void;
+  abstract getX(reg: Reg): void;
+  abstract setX(reg: Reg, value: Value): void;
+  abstract getV(reg: Reg): void;
+  abstract setV(reg: Reg, value: Value): void;
+  /** The address of the instruction. */
+  abstract pc(): void;
+  abstract flags(inst: Inst): void;
+  abstract getNZCV(): void;
+  abstract setNZCV(value: Value): void;
+  abstract getC(): void;
+  abstract cond(cond: number): void;
+  /** Called at the edges of the branches of an `if`: what is known of the flags holds on one side only. */
+  abstract conditionalEdge(): void;
+  /** Writes registers that a helper reads back to the PE's block, before; takes what it wrote, after. */
+  abstract synchronize(when: "before" | "after"): void;
+  /** Leaves with the state before this instruction; EXIT and what belongs to it are set. */
+  abstract leave(): void;
+  /** Takes a synchronous exception: class, and the ISS on the stack as an i32. */
+  abstract raise(ec: number, iss: () => void): void;
+  abstract branch(offset: Value): void;
+  abstract branchIf(condition: Value, offset: Value): void;
+  abstract branchTo(target: Value, btype: number): void;
+  abstract host(name: string, args: readonly Value[]): Way;
+
+  #keep(v: Value): void {
+    const local = this.code.local(v.type);
+    this.code.set(local);
+    this.#locals.set(v.id, local);
+  }
+
+  /** Emits an instruction that gives a value, and leaves it on the stack. False: it has none (a call of no result). */
+  #emitValue(inst: Inst): boolean {
+    const { code } = this;
+    const { op, args, attrs } = inst;
+    if (op in PURE_OPS) {
+      for (const a of args) this.push(a);
+      code.op(PURE_OPS[op as keyof typeof PURE_OPS][0]);
+      return true;
+    }
+    switch (op) {
+      case "const":
+        this.#constant(inst);
+        return true;
+      case "operand":
+        this.operand(attrs.operand as string, inst.value?.type as "i32" | "i64");
+        return true;
+      case "getX":
+        this.getX(attrs.reg as Reg);
+        return true;
+      case "getV":
+        this.getV(attrs.reg as Reg);
+        return true;
+      case "pc":
+        this.pc();
+        return true;
+      case "getWord":
+        code.get(Lowering.CPU);
+        code.memory("i32.load", attrs.offset as number);
+        return true;
+      case "getSlot":
+        code.get(Lowering.CPU);
+        this.push(args[0] as Value);
+        code.op(PURE_OPS["i32.add"][0]);
+        code.memory("i64.load", 0);
+        return true;
+      case "getNZCV":
+        this.getNZCV();
+        return true;
+      case "getC":
+        this.getC();
+        return true;
+      case "cond":
+        this.cond(attrs.cond as number);
+        return true;
+      case "select":
+        for (const a of args) this.push(a);
+        code.select((args[0] as Value).type);
+        return true;
+      case "shuffle":
+        for (const a of args) this.push(a);
+        code.shuffle(attrs.lanes as readonly number[]);
+        return true;
+      case "lane":
+        for (const a of args) this.push(a);
+        code.lane(LANE_OPS[attrs.name as keyof typeof LANE_OPS][0], attrs.lane as number);
+        return true;
+      case "load":
+        lowerLoad(this, args[0] as Value, inst);
+        return true;
+      case "call":
+        return this.#call(inst);
+      default:
+        throw new TypeError(`no lowering of ${op}`);
+    }
+  }
+
+  #emitEffect(inst: Inst): Way {
+    const { code } = this;
+    const { op, args, attrs } = inst;
+    switch (op) {
+      case "setX":
+        this.setX(attrs.reg as Reg, args[0] as Value);
+        return "next";
+      case "setV":
+        this.setV(attrs.reg as Reg, args[0] as Value);
+        return "next";
+      case "setWord":
+        code.get(Lowering.CPU);
+        this.push(args[0] as Value);
+        code.memory("i32.store", attrs.offset as number);
+        return "next";
+      case "setSlot":
+        code.get(Lowering.CPU);
+        this.push(args[0] as Value);
+        code.op(PURE_OPS["i32.add"][0]);
+        this.push(args[1] as Value);
+        code.memory("i64.store", 0);
+        return "next";
+      case "flagsAdd":
+      case "flagsSub":
+      case "flagsLogic":
+      case "flagsAdc":
+        this.flags(inst);
+        return "next";
+      case "setNZCV":
+        this.setNZCV(args[0] as Value);
+        return "next";
+      case "store":
+        lowerStore(this, args[0] as Value, args[1] as Value, inst);
+        return "next";
+      case "probeWrite":
+        lowerProbe(this, args[0] as Value, inst);
+        return "next";
+      case "call":
+        this.#call(inst);
+        return "next";
+      case "if":
+        this.conditionalEdge();
+        this.push(args[0] as Value);
+        code.if();
+        return "next";
+      case "else":
+        this.conditionalEdge();
+        code.else();
+        return "next";
+      case "end":
+        this.conditionalEdge();
+        code.end();
+        return "next";
+      case "trapIf":
+        this.push(args[0] as Value);
+        code.if();
+        this.raise(attrs.ec as number, () => code.i32(attrs.lo as number));
+        code.end();
+        return "next";
+      case "branch":
+        this.branch(args[0] as Value);
+        return "ended";
+      case "branchIf":
+        this.branchIf(args[0] as Value, args[1] as Value);
+        return "ended";
+      case "branchTo":
+        this.branchTo(args[0] as Value, attrs.btype as number);
+        return "ended";
+      case "exception":
+        this.raise(attrs.ec as number, () => this.push(args[0] as Value));
+        return "ended";
+      case "host":
+        return this.host(attrs.name as string, args);
+      default:
+        throw new TypeError(`no lowering of ${op}`);
+    }
+  }
+
+  #constant({ attrs, value }: Inst): void {
+    if (value?.type === "v128") this.code.v128(attrs.lanes as readonly number[]);
+    else if (value?.type === "i64") this.code.i64(attrs.lo as number, attrs.hi as number);
+    else this.code.i32(attrs.lo as number);
+  }
+
+  #call({ args, attrs }: Inst): boolean {
+    const { code } = this;
+    const name = attrs.name as string;
+    const helper = HELPERS[name];
+    if (!helper) throw new TypeError(`no helper ${name}`);
+    if (helper.touchesState) this.synchronize("before");
+    code.get(Lowering.CPU);
+    for (const a of args) this.push(a);
+    code.call(this.functions.helper(name));
+    if (helper.touchesState) this.synchronize("after");
+    if (helper.mayFault) this.leaveIfExit();
+    return helper.result !== "";
+  }
+
+  /** After a call that may have set EXIT. */
+  leaveIfExit(): void {
+    const { code } = this;
+    code.get(Lowering.CPU);
+    code.memory("i32.load", this.functions.exitOffset);
+    code.if();
+    this.leave();
+    code.end();
+  }
+}
+
+function isConstant(inst: Inst): boolean {
+  return inst.op === "const";
+}
+
+function effectsOf(inst: Inst): Effects {
+  if (inst.op === "call") {
+    const helper = HELPERS[inst.attrs.name as string];
+    // A native helper may change FPSR; a faulting one leaves. Neither may move, so it counts as a write.
+    return helper?.mayFault ? { writes: true, mayFault: true } : { writes: true };
+  }
+  if (inst.op in GUEST_OPS) return GUEST_OPS[inst.op as keyof typeof GUEST_OPS][2];
+  return {};
+}
+
+/**
+ * The values that can be computed where they are used: used once, without effects, and, if they read state, with no write between.
+ * Unused ones without effects count too: they are never emitted.
+ */
+function deferrable(insts: readonly Inst[]): Set<number> {
+  const uses = new Map<number, number>();
+  for (const inst of insts) {
+    // A flag producer's operands are looked at again by later conditions, and so go to locals.
+    const weight = inst.op.startsWith("flags") ? 2 : 1;
+    for (const a of inst.args) uses.set(a.id, (uses.get(a.id) ?? 0) + weight);
+  }
+  const writesBefore: number[] = [];
+  let writes = 0;
+  insts.forEach((inst, i) => {
+    writesBefore[i] = writes;
+    const effects = effectsOf(inst);
+    if (effects.writes || effects.memory || effects.mayFault) writes++;
+  });
+  const deferred = new Set<number>();
+  const emittedAt = new Map<number, number>();
+  for (let i = insts.length - 1; i >= 0; i--) {
+    const inst = insts[i] as Inst;
+    const { value } = inst;
+    let at = i;
+    if (value) {
+      const effects = effectsOf(inst);
+      const movable = !effects.writes && !effects.memory && !effects.mayFault;
+      const count = uses.get(value.id) ?? 0;
+      if (movable && count <= 1) {
+        const to = emittedAt.get(value.id) ?? i;
+        if (count === 0 || !effects.reads || writesBefore[to] === writesBefore[i]) {
+          deferred.add(value.id);
+          at = to;
+        }
+      }
+    }
+    for (const a of inst.args) emittedAt.set(a.id, at);
+  }
+  return deferred;
+}

@@ -1,0 +1,167 @@
+import {
+  ATTENTION,
+  CTX,
+  CTX_UNPRIV,
+  DTLB,
+  DTLB_ADDEND,
+  DTLB_ENTRIES,
+  DTLB_ENTRY_SHIFT,
+  DTLB_READ,
+  DTLB_WRITE,
+  EXIT,
+} from "../cpu/state-layout.ts";
+import type { Inst, Value } from "../ir/builder.ts";
+import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
+import { PURE_OPS } from "../ir/pure-ops.ts";
+import type { MemoryOp } from "../wasm/code.ts";
+import { Lowering } from "./lowering.ts";
+
+// Guest memory accesses: the TLB check and the access itself in line, the rest in native.wasm (docs/architecture.md, "Faults are
+// born in one place").
+
+const I32 = { and: 0x71, add: 0x6a, eqz: 0x45, or: 0x72, shrU: 0x76, eq: 0x46 };
+const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51 };
+const WRAP = PURE_OPS["i32.wrap_i64"][0];
+
+const LOADS: Readonly<Record<number, MemoryOp>> = {
+  1: "i64.load8_u",
+  2: "i64.load16_u",
+  4: "i64.load32_u",
+  8: "i64.load",
+  16: "v128.load",
+};
+const STORES: Readonly<Record<number, MemoryOp>> = {
+  1: "i64.store8",
+  2: "i64.store16",
+  4: "i64.store32",
+  8: "i64.store",
+  16: "v128.store",
+};
+
+interface Check {
+  readonly va: number;
+  readonly entry: number;
+}
+
+/** Puts 1 on the stack when the access may go straight to linear memory. */
+function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
+  const { code } = l;
+  const va = l.localOf(address);
+  const entry = code.local("i32");
+  // entry = cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits
+  code.get(va);
+  code.op(WRAP);
+  code.i32(12 - DTLB_ENTRY_SHIFT);
+  code.op(I32.shrU);
+  code.i32((DTLB_ENTRIES - 1) << DTLB_ENTRY_SHIFT);
+  code.op(I32.and);
+  code.get(Lowering.CPU);
+  code.op(I32.add);
+  code.tee(entry);
+  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
+  code.get(va);
+  if (bytes > 1) {
+    code.i64(bytes - 1, 0);
+    code.op(I64.add);
+  }
+  code.i64(~0xfff, -1);
+  code.op(I64.and);
+  code.get(Lowering.CPU);
+  code.memory("i64.load", acc & ACC_UNPRIV ? CTX_UNPRIV : CTX);
+  code.op(I64.or);
+  code.op(I64.eq);
+  if (acc & ACC_ALIGNED && align > 1) {
+    code.get(va);
+    code.op(WRAP);
+    code.i32(align - 1);
+    code.op(I32.and);
+    code.op(I32.eqz);
+    code.op(I32.and);
+  }
+  return { va, entry };
+}
+
+function pushHostAddress(l: Lowering, { va, entry }: Check): void {
+  const { code } = l;
+  code.get(entry);
+  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.get(va);
+  code.op(WRAP);
+  code.op(I32.add);
+}
+
+/** After a slow path: leave if it faulted; and let an interrupt in soon if a device made one. */
+function afterSlow(l: Lowering): void {
+  const { code } = l;
+  code.get(Lowering.CPU);
+  code.memory("i32.load", EXIT);
+  code.if();
+  l.leave();
+  code.end();
+  code.get(Lowering.CPU);
+  code.memory("i32.load", ATTENTION);
+  code.if();
+  code.get(Lowering.CPU);
+  code.get(Lowering.BUDGET);
+  code.call(l.functions.runtime("attend"));
+  code.set(Lowering.BUDGET);
+  code.end();
+}
+
+export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
+  const { code } = l;
+  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
+  const type = bytes === 16 ? "v128" : "i64";
+  const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
+  const result = code.local(type);
+  code.if();
+  pushHostAddress(l, check);
+  code.memory(LOADS[bytes] as MemoryOp, 0);
+  code.set(result);
+  code.else();
+  code.get(Lowering.CPU);
+  code.get(check.va);
+  code.i32(align);
+  code.i32(acc);
+  code.call(l.functions.slow(`load${bytes * 8}`));
+  code.set(result);
+  afterSlow(l);
+  code.end();
+  code.get(result);
+}
+
+export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst): void {
+  const { code } = l;
+  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
+  const data = l.localOf(value);
+  const check = pushHit(l, address, bytes, align, acc, true);
+  code.if();
+  pushHostAddress(l, check);
+  code.get(data);
+  code.memory(STORES[bytes] as MemoryOp, 0);
+  code.else();
+  code.get(Lowering.CPU);
+  code.get(check.va);
+  code.get(data);
+  code.i32(align);
+  code.i32(acc);
+  code.call(l.functions.slow(`store${bytes * 8}`));
+  afterSlow(l);
+  code.end();
+}
+
+export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {
+  const { code } = l;
+  const { bytes = 1, align = 1, acc = 0 } = inst.attrs;
+  const check = pushHit(l, address, bytes, align, acc, true);
+  code.op(I32.eqz);
+  code.if();
+  code.get(Lowering.CPU);
+  code.get(check.va);
+  code.i32(bytes);
+  code.i32(align);
+  code.i32(acc);
+  code.call(l.functions.slow("probeWrite"));
+  afterSlow(l);
+  code.end();
+}
