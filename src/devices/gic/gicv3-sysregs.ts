@@ -105,7 +105,7 @@ export class GicV3Sysregs implements InterruptSysregs {
     switch (id) {
       case ICC_PMR_EL1:
         state.setPe(cpu, L.PMR, low & PRIORITY_MASK);
-        state.update(cpu);
+        state.signal(cpu);
         return true;
       case ICC_EOIR0_EL1:
         this.#end(cpu, 0, low & 0xff_ffff);
@@ -125,16 +125,16 @@ export class GicV3Sysregs implements InterruptSysregs {
         return true;
       case ICC_AP0R0_EL1:
         state.setPe(cpu, L.ACTIVE_PRIORITIES, low);
-        state.update(cpu);
+        state.signal(cpu);
         return true;
       case ICC_AP1R0_EL1:
         state.setPe(cpu, L.ACTIVE_PRIORITIES + 1, low);
-        state.update(cpu);
+        state.signal(cpu);
         return true;
       case ICC_CTLR_EL1:
         state.setPe(cpu, L.EOI_MODE, low & CTLR_EOI_MODE ? 1 : 0);
         state.setPe(cpu, L.CBPR, low & CTLR_CBPR);
-        state.update(cpu);
+        state.signal(cpu);
         return true;
       case ICC_SRE_EL1:
       case ICC_SRE_EL2:
@@ -146,7 +146,7 @@ export class GicV3Sysregs implements InterruptSysregs {
       case ICC_IGRPEN1_EL1:
         this.#enable(cpu, 2, (low & 1) << 1);
         return true;
-      // With one Security state SGI1R makes SGIs of either group, the others of Group 0 only (IHI0069 table 12-14).
+      // With one Security state SGI1R makes SGIs of either group, the others of Group 0 only (IHI0069 12.1, forwarding an SGI to a target PE).
       case ICC_SGI1R_EL1:
         this.#generate(cpu, BOTH_GROUPS, low, high);
         return true;
@@ -175,7 +175,6 @@ export class GicV3Sysregs implements InterruptSysregs {
     if (intid >= L.INTIDS || state.runningGroup(cpu) !== group) return;
     state.dropPriority(cpu, group);
     if (!state.pe(cpu, L.EOI_MODE)) state.deactivate(intid, cpu);
-    state.update(cpu);
   }
 
   #enable(cpu: number, mask: number, bits: number): void {
@@ -183,7 +182,7 @@ export class GicV3Sysregs implements InterruptSysregs {
     this.#state.participationChanged();
   }
 
-  // IHI0069 12.2.21. The range selector must be 0 (CTLR.RSS): others name no PE.
+  // IHI0069 12.2, ICC_SGI1R_EL1. The range selector must be 0 (CTLR.RSS): others name no PE.
   #generate(from: number, groups: number, low: number, high: number): void {
     const intid = (low >>> 24) & 15;
     if (high & SGI_IRM) {
@@ -202,6 +201,6 @@ export class GicV3Sysregs implements InterruptSysregs {
   #pend(cpu: number, groups: number, sgi: number): void {
     if (!((groups >>> this.#state.group(sgi, cpu)) & 1)) return;
     this.#state.setPe(cpu, L.LATCH, this.#state.pe(cpu, L.LATCH) | (1 << sgi));
-    this.#state.update(cpu);
+    this.#state.signal(cpu);
   }
 }

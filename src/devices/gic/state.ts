@@ -8,7 +8,7 @@ export const IDLE_PRIORITY = 0xff;
 /** Five bits of priority, at the top of the byte. */
 export const PRIORITY_MASK = 0xf8;
 const PRIORITY_SHIFT = 3;
-/** Least binary points of Group 0 and Group 1 with five bits of preemption (IHI0069 4.8.2: Group 1's is one more). */
+/** Least binary points of Group 0 and Group 1 with five bits of preemption (Group 1's is one more: IHI0069 chapter 4, priority grouping). */
 const MIN_BPR = [2, 3] as const;
 const MAX_CPUS = Math.floor((GIC_STATE_END - GIC_STATE) / 4 / L.PE_STRIDE) - L.PE_BLOCKS / L.PE_STRIDE;
 
@@ -122,6 +122,12 @@ export class GicState {
     this.setPe(cpu, L.LATCH, sources === 0 ? others : others | (1 << sgi));
   }
 
+  /** The lowest CPU interface from which an SGI is pending, 0 when none is: the one that acknowledge() takes. */
+  lowestSource(sgi: number, cpu: number): number {
+    const sources = this.sgiSources(sgi, cpu);
+    return sources === 0 ? 0 : lowest(sources);
+  }
+
   /** Routes or does not route an SPI to a PE. */
   route(intid: number, cpu: number, on: boolean): void {
     this.#assign(block(cpu) + L.ROUTE + (intid >>> 5), 1 << (intid & 31), on);
@@ -171,7 +177,7 @@ export class GicState {
     this.updateAll();
   }
 
-  // 1-of-N interrupts go to the first participating PE (IHI0069 3.2.3: the choice is IMPLEMENTATION DEFINED).
+  // 1-of-N interrupts go to the first participating PE (the choice is IMPLEMENTATION DEFINED: IHI0069 3.2).
   #participants(): void {
     for (let group = 0; group < 2; group++) {
       let first = -1;
@@ -223,16 +229,17 @@ export class GicState {
     }
     words[pe + L.BEST] = best;
     words[pe + L.BEST_PRIORITY] = bestPriority;
-    this.#signal(cpu);
+    this.signal(cpu);
   }
 
-  #signal(cpu: number): void {
+  /** Signals best() to the PE if the mask and the running priority let it: after a change of those. */
+  signal(cpu: number): void {
     let output = 0;
     const best = this.pe(cpu, L.BEST);
     if (best !== SPURIOUS) {
       const priority = this.pe(cpu, L.BEST_PRIORITY);
       const group = this.group(best, cpu);
-      // IHI0069 4.8.6 and 4.8.3: higher than the mask, and of a higher group priority than the running one.
+      // IHI0069 4.8: higher than the mask, and of a higher group priority than the running one.
       if (
         priority < this.pe(cpu, L.PMR) &&
         (priority & this.#groupPriorityMask(cpu, group)) < this.runningPriority(cpu)
@@ -272,7 +279,7 @@ export class GicState {
     return (group0 >>> lowest(group0 | group1)) & 1 ? 0 : 1;
   }
 
-  // The bits of a priority that preemption compares. Group 1's own binary point is one off Group 0's (IHI0069 table 4-10).
+  // The bits of a priority that preemption compares. Group 1's own binary point is one off Group 0's (IHI0069 4.8, priority grouping).
   #groupPriorityMask(cpu: number, group: number): number {
     const point = group === 1 && !this.pe(cpu, L.CBPR) ? this.pe(cpu, L.BPR + 1) - 1 : this.pe(cpu, L.BPR);
     return (0xff << (point + 1)) & 0xff;
@@ -281,7 +288,7 @@ export class GicState {
   /** Writes a binary point register, which holds no less than what the priority bits allow. */
   setBinaryPoint(cpu: number, group: 0 | 1, value: number): void {
     this.setPe(cpu, L.BPR + group, Math.max(value & 7, MIN_BPR[group]));
-    this.update(cpu);
+    this.signal(cpu);
   }
 
   /**
@@ -300,21 +307,20 @@ export class GicState {
     let result = intid;
     const sources = intid < 16 ? this.sgiSources(intid, cpu) : 0;
     if (sources !== 0) {
-      result |= lowest(sources) << 10;
+      result |= this.lowestSource(intid, cpu) << 10;
       this.setSgiSources(intid, cpu, sources & (sources - 1));
     } else {
       this.setBits(L.LATCH, word, cpu, this.bits(L.LATCH, word, cpu) & ~bit);
     }
     this.changed(word, bit, cpu);
-    // A group's enable or route cannot have changed, but the running priority has.
-    if (word !== 0) this.#signal(cpu);
     return result;
   }
 
-  /** The highest active priority of the group is active no more. The caller calls update(). */
+  /** The highest active priority of the group is active no more. */
   dropPriority(cpu: number, group: number): void {
     const active = this.pe(cpu, L.ACTIVE_PRIORITIES + group);
     this.setPe(cpu, L.ACTIVE_PRIORITIES + group, active & (active - 1));
+    this.signal(cpu);
   }
 
   /** `intid` must be below INTIDS. */
