@@ -1,8 +1,23 @@
 import type { Row } from "../row.ts";
+import { COPY } from "./copy.ts";
+import { MODIFIED_IMMEDIATE } from "./modified-immediate.ts";
+import { PERMUTATIONS } from "./permute.ts";
 import { SCALAR_FLOAT } from "./scalar-float.ts";
 import { SCALAR_FLOAT_CONVERT } from "./scalar-float-convert.ts";
+import { SHIFT_IMMEDIATE } from "./shift-immediate.ts";
 import { STRUCTURES } from "./structures.ts";
+import { THREE_DIFFERENT } from "./three-different.ts";
 import { THREE_SAME } from "./three-same.ts";
 
 /** Advanced SIMD and floating point. */
-export const SIMD_ROWS: readonly Row[] = [...STRUCTURES, ...SCALAR_FLOAT, ...SCALAR_FLOAT_CONVERT, ...THREE_SAME];
+export const SIMD_ROWS: readonly Row[] = [
+  ...STRUCTURES,
+  ...SCALAR_FLOAT,
+  ...SCALAR_FLOAT_CONVERT,
+  ...COPY,
+  ...PERMUTATIONS,
+  ...MODIFIED_IMMEDIATE,
+  ...SHIFT_IMMEDIATE,
+  ...THREE_SAME,
+  ...THREE_DIFFERENT,
+];

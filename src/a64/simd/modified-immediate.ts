@@ -75,10 +75,14 @@ function modifiedImmediate(op: number, cmode: number): Row {
     bits: fill("0Q-0111100000aaa----01aaaaaddddd", `${op}${cmode.toString(2).padStart(4, "0")}`),
     fp: true,
     ops: { d: "v", value: "i64" },
-    decode: (f) =>
-      op && cmode === 15 && !f.Q ? "unallocated" : { value: advSimdExpandImm(op, cmode, f.a) },
+    decode: (f) => (op && cmode === 15 && !f.Q ? "unallocated" : { value: advSimdExpandImm(op, cmode, f.a) }),
     execute: (b, o, s) =>
-      write(b, o.d, EXECUTE[operation](b, () => b.getV(o.d), b.i64x2.splat(o.value)), s.Q ? 128 : 64),
+      write(
+        b,
+        o.d,
+        EXECUTE[operation](b, () => b.getV(o.d), b.i64x2.splat(o.value)),
+        s.Q ? 128 : 64,
+      ),
     text: (f) => insn(operation.toLowerCase(), ...operandsText(op, cmode, f.Q, f.d, f.a)),
   });
 }

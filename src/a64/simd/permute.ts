@@ -91,9 +91,6 @@ function table(mnemonic: "TBL" | "TBX", op: string, length: number): Row {
   });
 }
 
-const TABLE: readonly Row[] = [1, 2, 3, 4].flatMap((length) => [
-  table("TBL", "0", length),
-  table("TBX", "1", length),
-]);
+const TABLE: readonly Row[] = [1, 2, 3, 4].flatMap((length) => [table("TBL", "0", length), table("TBX", "1", length)]);
 
 export const PERMUTATIONS: readonly Row[] = [...PERMUTE, EXT, ...TABLE];

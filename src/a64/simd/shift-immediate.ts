@@ -6,13 +6,7 @@ import { fpLanes, ROUNDING } from "./float.ts";
 import type { Arrangement, Esize } from "./lanes.ts";
 import { int, lowHalves, shr, wide, widen, write, writePart } from "./lanes.ts";
 import { clamp, type Narrowing } from "./saturate.ts";
-import {
-  insertMask,
-  shiftLeftSat,
-  shiftLeftUnsignedSat,
-  shiftRight,
-  shiftRightRounding,
-} from "./shift.ts";
+import { insertMask, shiftLeftSat, shiftLeftUnsignedSat, shiftRight, shiftRightRounding } from "./shift.ts";
 import * as text from "./text.ts";
 
 // Advanced SIMD shift by immediate, and scalar shift by immediate. The highest one of immh tells the size of the elements, which
@@ -20,7 +14,6 @@ import * as text from "./text.ts";
 
 const PATTERN = "0Q-011110hhhhbbb-----1nnnnnddddd";
 const ALL = [8, 16, 32, 64] as const;
-const BHS = [8, 16, 32] as const;
 
 interface Fields {
   readonly Q: number;
@@ -109,7 +102,7 @@ function signedAndUnsigned(signed: boolean): Row[] {
   const rounding: Shift["op"] = (b, a, x, n) => shiftRightRounding(b, a.esize, x, n, signed);
   const amount = signed ? ARITHMETIC : RIGHT;
   const D = [64] as const;
-  return [
+  const specs: readonly Shift[] = [
     { mnemonic: `${s}SHR`, u, opcode: "00000", scalar: D, amount, op: plain },
     { mnemonic: `${s}SRA`, u, opcode: "00010", scalar: D, amount, op: accumulate(plain) },
     { mnemonic: `${s}RSHR`, u, opcode: "00100", scalar: D, amount: RIGHT, op: rounding },
@@ -121,8 +114,9 @@ function signedAndUnsigned(signed: boolean): Row[] {
       scalar: ALL,
       amount: LEFT,
       op: (b, a, x, n) => shiftLeftSat(b, a, x, n, signed),
-    } as const,
-  ].flatMap((spec) => shiftRows(spec as Shift));
+    },
+  ];
+  return specs.flatMap(shiftRows);
 }
 
 const OTHER_SHIFTS: readonly Shift[] = [

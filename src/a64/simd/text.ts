@@ -19,9 +19,11 @@ export function element(n: number, esize: Esize, index: number): string {
   return `v${n}.${LETTER[esize]}[${index}]`;
 }
 
-/** "{v1.8b, v2.8b}": n registers from t on. */
+/** n registers from t on: "{v1.8b, v2.8b}"; three and more, unless they wrap: "{v1.8b-v3.8b}". */
 export function list(t: number, n: number, suffix: string): string {
-  return `{${[...Array(n).keys()].map((i) => `v${(t + i) % 32}.${suffix}`).join(", ")}}`;
+  const register = (i: number) => `v${(t + i) % 32}.${suffix}`;
+  if (n > 2 && t + n <= 32) return `{${register(0)}-${register(n - 1)}}`;
+  return `{${[...Array(n).keys()].map(register).join(", ")}}`;
 }
 
 export function suffix(a: Arrangement): string {

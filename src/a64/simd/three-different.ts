@@ -116,7 +116,12 @@ function doubling(mnemonic: DoublingKind, opcode: string): Row[] {
         const e = esizeOf(s.Z);
         const a = scalar(wide(e));
         const p = mulWiden(b, e, b.getV(o.n), b.getV(o.m), 0, true);
-        write(b, o.d, doublingLong(b, mnemonic, a, p, () => b.getV(o.d)), a.datasize);
+        write(
+          b,
+          o.d,
+          doublingLong(b, mnemonic, a, p, () => b.getV(o.d)),
+          a.datasize,
+        );
       },
       text(f) {
         const e = esizeOf(f.Z);
