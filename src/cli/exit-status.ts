@@ -1,0 +1,15 @@
+/** What the command's exit status says. docs/cli.md explains each. */
+export const EXIT_STATUS = {
+  /** The guest powered off, or the user left with ctrl-a x or the monitor's quit. */
+  ok: 0,
+  /** A bad option, a file that cannot be used, too little memory. */
+  badInput: 2,
+  /** The guest reset the machine, as a panic does too, and --no-reboot was given. */
+  guestReset: 3,
+  /** --timeout passed. */
+  timeout: 4,
+  /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
+  internal: 70,
+  /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */
+  interrupted: 130,
+} as const;

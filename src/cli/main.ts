@@ -1,0 +1,49 @@
+// The `atoll` command.
+
+import { Command, CommanderError } from "commander";
+import { loadPackageFile } from "../hosts/node/files.ts";
+import { BadInput } from "../machine/runnable.ts";
+import { EXIT_STATUS } from "./exit-status.ts";
+import { reportError } from "./report.ts";
+import { declareRun } from "./run.ts";
+
+async function main(args: readonly string[]): Promise<number> {
+  let status: number = EXIT_STATUS.ok;
+  const program = new Command("atoll")
+    .description("64-bit Arm virtual machines anywhere JavaScript runs.")
+    .version(packageVersion())
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .helpCommand(false);
+  declareRun(program, (s) => {
+    status = s;
+  });
+  try {
+    if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");
+    await program.parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return reportError(error);
+    return error.exitCode === 0 ? EXIT_STATUS.ok : reportError(new BadInput(inOurWords(error, args)));
+  }
+}
+
+/** Commander's messages begin with "error:", and suggestions are on a second line. */
+function inOurWords(error: CommanderError, args: readonly string[]): string {
+  const message = error.message
+    .replace(/^error: /, "")
+    .replace(/\.$/, "")
+    .replace(/\s*\n\s*/g, " ");
+  return `${message}; atoll ${args[0] === "run" ? "run " : ""}--help lists what there is`;
+}
+
+function packageVersion(): string {
+  const text = new TextDecoder().decode(loadPackageFile("package.json"));
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const status = await main(process.argv.slice(2));
+// Not all hosts write to pipes at once: let what was written arrive before leaving.
+await new Promise((resolve) => process.stdout.write("", resolve));
+process.exit(status);

@@ -1,0 +1,47 @@
+// The monitor: what ctrl-a c opens. Commands as data, against the little of a machine that they need.
+
+import type { RunnableMachine } from "../machine/runnable.ts";
+
+export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "statistics"> {
+  /** Ends the run. */
+  quit(): void;
+}
+
+interface MonitorCommand {
+  readonly help: string;
+  /** Text to show, ended by a newline unless empty. */
+  readonly run: (machine: Monitored) => string;
+}
+
+const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
+  ["info registers", { help: "registers of every processing element", run: (m: Monitored) => lines(m.registers()) }],
+  ["info mtree", { help: "the physical memory map", run: (m) => lines(m.memoryMap()) }],
+  ["info stats", { help: "counters of the engine and the devices", run: (m) => lines(m.statistics()) }],
+  ["help", { help: "list the commands", run: () => help() }],
+  [
+    "quit",
+    {
+      help: "end the machine and leave",
+      run: (m) => {
+        m.quit();
+        return "";
+      },
+    },
+  ],
+]);
+
+/** Executes one line; returns the text to show. Blanks around and between words do not matter. */
+export function executeMonitorLine(machine: Monitored, line: string): string {
+  const name = line.trim().split(/\s+/).join(" ");
+  if (name === "") return "";
+  const command = COMMANDS.get(name);
+  return command?.run(machine) ?? `unknown command: ${name}; help lists the commands\n`;
+}
+
+function help(): string {
+  return [...COMMANDS].map(([name, command]) => `${name.padEnd(16)}${command.help}\n`).join("");
+}
+
+function lines(text: string): string {
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}

@@ -1,0 +1,93 @@
+// How the values of options are read. Each function throws BadInput that says what a good value is.
+
+import { BadInput } from "../machine/runnable.ts";
+
+const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** A size in bytes: a number with the suffix K, M or G; M is meant where there is none, as in QEMU. A multiple of 4 KiB. */
+export function size(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const [, digits, unit] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
+    if (digits === undefined) throw new BadInput("give a number and K, M or G, such as 512M");
+    const bytes = Number(digits) * (UNITS[(unit || "M").toUpperCase()] as number);
+    if (bytes < least || bytes > most) throw new BadInput(`give ${least / UNITS.M!}M to ${most / UNITS.M!}M`);
+    if (bytes % 4096 !== 0) throw new BadInput("give a multiple of 4K");
+    return bytes;
+  };
+}
+
+/** A whole number. */
+export function count(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) throw new BadInput(`give a number from ${least} to ${most}`);
+    return value;
+  };
+}
+
+/** Seconds, with a fraction or without. */
+export function seconds(text: string): number {
+  const value = /^\d{1,9}(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value > 0)) throw new BadInput("give a number of seconds above 0");
+  return value;
+}
+
+/** One of some words. */
+export function word<const W extends string>(...words: W[]): (text: string) => W {
+  return (text) => {
+    const found = words.find((w) => w === text);
+    if (found === undefined) throw new BadInput(`give ${words.join(" or ")}`);
+    return found;
+  };
+}
+
+export function text(value: string): string {
+  return value;
+}
+
+export function file(name: string): string {
+  if (name === "") throw new BadInput("give the name of a file");
+  return name;
+}
+
+export interface Disk {
+  readonly file: string;
+  readonly readOnly: boolean;
+}
+
+/** `FILE[,readonly]`. */
+export function disk(value: string): Disk {
+  const readOnly = value.endsWith(",readonly");
+  return { file: file(readOnly ? value.slice(0, -",readonly".length) : value), readOnly };
+}
+
+export interface Load {
+  readonly file: string;
+  readonly address: number;
+}
+
+/** `FILE@ADDRESS`, the address decimal, or hexadecimal with 0x. */
+export function load(value: string): Load {
+  const at = value.lastIndexOf("@");
+  const digits = value.slice(at + 1);
+  const address = /^(0x[0-9a-f]+|\d+)$/i.test(digits) ? Number(digits) : Number.NaN;
+  if (at < 1 || !Number.isSafeInteger(address)) throw new BadInput("give FILE@ADDRESS, such as blob.bin@0x48000000");
+  return { file: value.slice(0, at), address };
+}
+
+export interface Board {
+  readonly gicVersion: 2 | 3;
+}
+
+/** `virt[,gic-version=2|3]`. */
+export function board(value: string): Board {
+  const [name, ...properties] = value.split(",");
+  if (name !== "virt") throw new BadInput("give virt, the one board there is, as in virt,gic-version=3");
+  let gicVersion: 2 | 3 = 3;
+  for (const property of properties) {
+    const version = /^gic-version=([23])$/.exec(property)?.[1];
+    if (version === undefined) throw new BadInput("the one property is gic-version=2 or gic-version=3");
+    gicVersion = version === "2" ? 2 : 3;
+  }
+  return { gicVersion };
+}

@@ -1,0 +1,19 @@
+import { BadInput } from "../machine/runnable.ts";
+import { EXIT_STATUS } from "./exit-status.ts";
+
+/** Says something to the user on stderr: one line, whatever names it quotes. */
+export function say(message: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: names of files may have them
+  process.stderr.write(`atoll: ${message.replace(/[\x00-\x1f\x7f]+/g, " ")}\n`);
+}
+
+/** Reports what ended the command; returns its exit status. */
+export function reportError(error: unknown): number {
+  if (error instanceof BadInput) {
+    say(error.message);
+    return EXIT_STATUS.badInput;
+  }
+  say("internal error, a defect of Atoll's; please report it with these lines:");
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_STATUS.internal;
+}

@@ -1,0 +1,57 @@
+// The options of `atoll run`. Names are QEMU's where QEMU has them.
+
+import { BadInput, MAX_CPUS, MAX_CPUS_GICV2, MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
+import { board, count, type Disk, disk, file, type Load, load, seconds, size, text, word } from "./option-values.ts";
+
+export const RUN_OPTIONS = {
+  kernel: value(
+    "--kernel <FILE>",
+    file,
+    "Linux Image (plain, gzip or EFI zboot), ELF, or raw binary; without it, the embedded Linux",
+  ),
+  initrd: value("--initrd <FILE>", file, "initial RAM disk for the kernel"),
+  append: value("--append <TEXT>", text, "kernel command line"),
+  dtb: value("--dtb <FILE>", file, "device tree blob to give to the guest in place of the board's own"),
+  dumpDtb: value("--dump-dtb <FILE>", file, "write the device tree blob to a file and exit"),
+  load: list<Load>("--load <FILE@ADDRESS>", load, "place a raw file in RAM; may be repeated"),
+  bios: value("--bios <FILE>", file, "firmware, started at the reset vector"),
+  memory: withDefault("512M", "--memory <SIZE>", size(MIN_MEMORY, MAX_MEMORY), "RAM, in K, M or G"),
+  cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS), "number of processing elements"),
+  cpu: withDefault("max", "--cpu <MODEL>", word("cortex-a72", "max"), "processor: cortex-a72 or max"),
+  machine: withDefault("virt,gic-version=3", "--machine <BOARD>", board, "board: virt[,gic-version=2|3]"),
+  disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
+  noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
+  timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
+  tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
+} satisfies OptionRows;
+
+export type RunOptions = Parsed<typeof RUN_OPTIONS>;
+
+/** Rules between options. @throws BadInput. */
+export function checkRunOptions(options: RunOptions): void {
+  const { bios, kernel, initrd, append, cpus, machine } = options;
+  if (machine.gicVersion === 2 && cpus > MAX_CPUS_GICV2) {
+    throw new BadInput(`--cpus ${cpus}: a GICv2 has ${MAX_CPUS_GICV2} at most, use --machine virt,gic-version=3`);
+  }
+  if (bios !== undefined && kernel === undefined) {
+    if (initrd !== undefined) throw new BadInput("--initrd: with --bios it needs --kernel");
+    if (append !== undefined) throw new BadInput("--append: with --bios it needs --kernel");
+  }
+}
+
+function value<T>(flags: string, parse: (text: string) => T, help: string): ValueRow<T> {
+  return { kind: "value", flags, parse, help };
+}
+
+function withDefault<T>(initial: string, flags: string, parse: (text: string) => T, help: string) {
+  return { kind: "value", flags, parse, help, default: initial } satisfies ValueRow<T>;
+}
+
+function list<T>(flags: string, parse: (text: string) => T, help: string): ListRow<T> {
+  return { kind: "list", flags, parse, help };
+}
+
+function flag(flags: string, help: string): FlagRow {
+  return { kind: "flag", flags, help };
+}

@@ -1,0 +1,142 @@
+// `atoll run`: makes a machine of the options and puts it on the terminal.
+
+import type { Command } from "commander";
+import { BlockFile } from "../hosts/node/block-file.ts";
+import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
+import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
+import { load, loadPackageFile, save } from "../hosts/node/files.ts";
+import { inflate } from "../hosts/node/inflate.ts";
+import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
+import { Terminal } from "../hosts/node/terminal.ts";
+import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
+import { EXIT_STATUS } from "./exit-status.ts";
+import { makeMachine } from "./make-machine.ts";
+import { executeMonitorLine } from "./monitor.ts";
+import { MonitorPrompt } from "./monitor-prompt.ts";
+import { declareOptions, readOptions } from "./option.ts";
+import { reportError, say } from "./report.ts";
+import { checkRunOptions, RUN_OPTIONS, type RunOptions } from "./run-options.ts";
+
+export function declareRun(program: Command, done: (status: number) => void): void {
+  const command = program
+    .command("run")
+    .summary("boot a machine on this terminal")
+    .description("Boots a machine whose serial console is this terminal: the embedded Linux, or a system of yours.")
+    .addHelpText("after", `\nKeys, when input comes from a terminal:\n${ESCAPE_HELP.replace(/^/gm, "  ")}`);
+  declareOptions(command, RUN_OPTIONS);
+  command.action(async (given: Record<string, unknown>) => {
+    const options = readOptions(RUN_OPTIONS, given);
+    checkRunOptions(options);
+    done(await run(options));
+  });
+}
+
+const STATUS: Readonly<Record<RunEnd, number>> = {
+  off: EXIT_STATUS.ok,
+  quit: EXIT_STATUS.ok,
+  reset: EXIT_STATUS.guestReset,
+  timeout: EXIT_STATUS.timeout,
+  interrupted: EXIT_STATUS.interrupted,
+};
+
+async function run(options: RunOptions): Promise<number> {
+  // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
+  let loop: RunLoop | undefined;
+  let prompt: MonitorPrompt | undefined;
+  const terminal = new Terminal(
+    { input: process.stdin, output: process.stdout },
+    {
+      input: () => loop?.wake(),
+      quit: () => loop?.stop("quit"),
+      monitor: (active) => (active ? prompt?.open() : prompt?.close()),
+      monitorInput: (bytes) => prompt?.feed(bytes),
+      help: () => terminal.print(`\n${ESCAPE_HELP}\n`),
+      hangup: () => loop?.stop("interrupted"),
+    },
+  );
+  const machine = await makeMachine(partsOf(options, terminal));
+  if (options.dumpDtb !== undefined) {
+    save(options.dumpDtb, machine.deviceTree());
+    return EXIT_STATUS.ok;
+  }
+
+  loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
+  prompt = monitorPrompt(machine, loop, terminal);
+  const end = await onTerminal(terminal, loop);
+  if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
+  if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
+  return STATUS[end];
+}
+
+function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
+  const { memory, cpus, cpu, tier } = options;
+  const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
+    options[name] === undefined ? {} : { [name]: load(options[name]) };
+  return {
+    ...{ memory, cpus, cpu, tier, gicVersion: options.machine.gicVersion },
+    ...guestOf(options, terminal),
+    ...optional("dtb"),
+    ...optional("bios"),
+    loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
+    disks: options.disk.map(({ file, readOnly }) => new BlockFile(file, readOnly)),
+    ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
+    artifacts: {
+      native: loadPackageFile("build", "native.wasm"),
+      interpreter: loadPackageFile("build", "interpreter.wasm"),
+      handlers: new TextDecoder().decode(loadPackageFile("build", "interpreter.json")),
+    },
+  };
+}
+
+/** The kernel, its RAM disk and its command line: the embedded Linux where the user gives neither kernel nor firmware. */
+function guestOf(options: RunOptions, terminal: Terminal): Pick<MachineParts, "kernel" | "initrd" | "append"> {
+  const append = options.append;
+  const initrd = options.initrd === undefined ? {} : { initrd: load(options.initrd) };
+  if (options.kernel !== undefined) return { kernel: load(options.kernel), ...initrd, append: append ?? "" };
+  if (options.bios !== undefined) return { append: "" };
+  const embedded = (name: string): NamedBytes => ({ name, bytes: loadPackageFile("guests", "embedded", name) });
+  return {
+    kernel: embedded("Image.gz"),
+    initrd: embedded("initramfs.cpio.gz"),
+    ...initrd,
+    append: append ?? embeddedCommandLine(terminal),
+  };
+}
+
+/** A serial console has no window size: the embedded guest reads it from its command line. */
+function embeddedCommandLine(terminal: Terminal): string {
+  const size = terminal.get();
+  return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
+}
+
+function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Terminal): MonitorPrompt {
+  const monitored = {
+    registers: () => machine.registers(),
+    memoryMap: () => machine.memoryMap(),
+    statistics: () => machine.statistics(),
+    quit: () => loop.stop("quit"),
+  };
+  return new MonitorPrompt(
+    (line) => executeMonitorLine(monitored, line),
+    (text) => terminal.print(text),
+  );
+}
+
+/** Runs with the terminal in raw mode, and gives it back however the run ends. */
+async function onTerminal(terminal: Terminal, loop: RunLoop): Promise<RunEnd> {
+  const interrupt = (): void => loop.stop("interrupted");
+  const restore = (): void => terminal.close();
+  const crash = (error: unknown): void => {
+    restore();
+    process.exit(reportError(error));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  process.on("uncaughtException", crash);
+  process.on("exit", restore);
+  terminal.open();
+  try {
+    return await loop.run();
+  } finally {
+    restore();
+  }
+}
