@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { executeMonitorLine } from "./monitor.ts";
+import { MonitorPrompt } from "./monitor-prompt.ts";
+
+function machine() {
+  return {
+    ended: false,
+    registers: () => "x0 = 0",
+    memoryMap: () => "40000000 ram\n",
+    statistics: () => "",
+    quit() {
+      this.ended = true;
+    },
+  };
+}
+
+const ANSWERS: readonly (readonly [string, string])[] = [
+  ["info registers", "x0 = 0\n"],
+  ["info mtree", "40000000 ram\n"],
+  ["info stats", ""],
+  ["  info   registers ", "x0 = 0\n"],
+  ["", ""],
+  ["   ", ""],
+  ["info", "unknown command: info; help lists the commands\n"],
+  ["info registers 1", "unknown command: info registers 1; help lists the commands\n"],
+  ["constructor", "unknown command: constructor; help lists the commands\n"],
+];
+
+for (const [line, answer] of ANSWERS) {
+  test(`the monitor answers ${JSON.stringify(line)}`, () => {
+    const m = machine();
+    assert.equal(executeMonitorLine(m, line), answer);
+    assert.equal(m.ended, false);
+  });
+}
+
+test("quit ends the machine", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "quit"), "");
+  assert.equal(m.ended, true);
+});
+
+test("help lists every command", () => {
+  const text = executeMonitorLine(machine(), "help");
+  for (const name of ["info registers", "info mtree", "info stats", "help", "quit"]) {
+    assert.match(text, new RegExp(`^${name} +\\S`, "m"));
+  }
+});
+
+/** Types at a prompt; returns the lines that were executed, and what the screen shows. */
+function type(...pieces: string[]): { lines: string[]; screen: string } {
+  const lines: string[] = [];
+  let screen = "";
+  const prompt = new MonitorPrompt(
+    (line) => {
+      lines.push(line);
+      return `<${line}>\n`;
+    },
+    (text) => {
+      screen += text;
+    },
+  );
+  prompt.open();
+  for (const piece of pieces) prompt.feed(Buffer.from(piece, "latin1"));
+  return { lines, screen };
+}
+
+test("the prompt echoes a line and shows its answer", () => {
+  const { lines, screen } = type("he", "lp\r");
+  assert.deepEqual(lines, ["help"]);
+  assert.equal(screen, "\n(atoll) help\n<help>\n(atoll) ");
+});
+
+const EDITED: readonly (readonly [string, string])[] = [
+  ["infx\x7fo\r", "info"],
+  ["\x7f\x7fquit\n", "quit"],
+  ["rubbish\x15quit\r", "quit"],
+  ["rubbish\x03quit\r", "quit"],
+  ["\x1b[A\x1b[1;5Cqu\x1bOPit\r", "quit"],
+  ["qu\x00\x07\xe9it\r", "quit"],
+];
+for (const [typed, line] of EDITED) {
+  test(`typing ${JSON.stringify(typed)} enters ${line}`, () => assert.deepEqual(type(typed).lines, [line]));
+}
+
+test("a line does not grow without bound", () => {
+  assert.ok((type(`${"x".repeat(1e5)}\r`).lines[0] as string).length <= 1000);
+});

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Command } from "commander";
+import { BadInput } from "../machine/runnable.ts";
+import { declareOptions, readOptions } from "./option.ts";
+import { checkRunOptions, RUN_OPTIONS, type RunOptions } from "./run-options.ts";
+
+function parse(...args: string[]): RunOptions {
+  const command = new Command();
+  declareOptions(command, RUN_OPTIONS);
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  const options = readOptions(RUN_OPTIONS, command.parse(args, { from: "user" }).opts());
+  checkRunOptions(options);
+  return options;
+}
+
+const DEFAULTS: RunOptions = {
+  kernel: undefined,
+  initrd: undefined,
+  append: undefined,
+  dtb: undefined,
+  dumpDtb: undefined,
+  load: [],
+  bios: undefined,
+  memory: 512 * 2 ** 20,
+  cpus: 1,
+  cpu: "max",
+  machine: { gicVersion: 3 },
+  disk: [],
+  noReboot: false,
+  timeout: undefined,
+  tier: "auto",
+};
+
+const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
+  ["", {}],
+  ["--kernel Image --initrd initrd.img", { kernel: "Image", initrd: "initrd.img" }],
+  ["--append --quiet", { append: "--quiet" }],
+  ["--append=", { append: "" }],
+  ["--dtb a.dtb --dump-dtb b.dtb", { dtb: "a.dtb", dumpDtb: "b.dtb" }],
+  ["--memory 1G", { memory: 2 ** 30 }],
+  ["--memory 2g", { memory: 2 ** 31 }],
+  ["--memory 3G", { memory: 3 * 2 ** 30 }],
+  ["--memory 64", { memory: 64 * 2 ** 20 }],
+  ["--memory 1028K", { memory: 1028 * 1024 }],
+  ["--memory 128M --memory 256M", { memory: 256 * 2 ** 20 }],
+  ["--cpus 16", { cpus: 16 }],
+  ["--cpu cortex-a72", { cpu: "cortex-a72" }],
+  ["--machine virt", { machine: { gicVersion: 3 } }],
+  ["--machine virt,gic-version=2 --cpus 8", { machine: { gicVersion: 2 }, cpus: 8 }],
+  ["--machine virt,gic-version=3", { machine: { gicVersion: 3 } }],
+  [
+    "--disk a.img --disk b,c.img,readonly",
+    {
+      disk: [
+        { file: "a.img", readOnly: false },
+        { file: "b,c.img", readOnly: true },
+      ],
+    },
+  ],
+  [
+    "--load a@0x48000000 --load b@c@1207959552",
+    {
+      load: [
+        { file: "a", address: 0x48000000 },
+        { file: "b@c", address: 0x48000000 },
+      ],
+    },
+  ],
+  ["--bios fw.bin", { bios: "fw.bin" }],
+  ["--bios fw.bin --kernel k --initrd i --append x", { bios: "fw.bin", kernel: "k", initrd: "i", append: "x" }],
+  ["--no-reboot", { noReboot: true }],
+  ["--timeout 0.5", { timeout: 0.5 }],
+  ["--timeout 90", { timeout: 90 }],
+  ["--tier interpreter", { tier: "interpreter" }],
+];
+
+for (const [line, expected] of GOOD) {
+  test(`good: ${line || "(nothing)"}`, () => {
+    assert.deepEqual(parse(...line.split(" ").filter((a) => a !== "")), { ...DEFAULTS, ...expected });
+  });
+}
+
+const SIZE = "give a number and K, M or G, such as 512M";
+const ADDRESS = "give FILE@ADDRESS, such as blob.bin@0x48000000";
+const GIC = "the one property is gic-version=2 or gic-version=3";
+const SECONDS = "give a number of seconds above 0";
+
+const BAD: readonly (readonly [readonly string[], string])[] = [
+  [["--kernel", ""], '--kernel "": give the name of a file'],
+  [["--initrd="], '--initrd "": give the name of a file'],
+  [["--memory", "lots"], `--memory lots: ${SIZE}`],
+  [["--memory", "-1"], `--memory -1: ${SIZE}`],
+  [["--memory", "1.5G"], `--memory 1.5G: ${SIZE}`],
+  [["--memory", "1T"], `--memory 1T: ${SIZE}`],
+  [["--memory", ""], `--memory "": ${SIZE}`],
+  [["--memory", "0"], "--memory 0: give 1M to 3072M"],
+  [["--memory", "4G"], "--memory 4G: give 1M to 3072M"],
+  [["--memory", "1025K"], "--memory 1025K: give a multiple of 4K"],
+  [["--cpus", "0"], "--cpus 0: give a number from 1 to 16"],
+  [["--cpus", "17"], "--cpus 17: give a number from 1 to 16"],
+  [["--cpus", "two"], "--cpus two: give a number from 1 to 16"],
+  [["--cpus", "1e1"], "--cpus 1e1: give a number from 1 to 16"],
+  [
+    ["--cpus", "9", "--machine", "virt,gic-version=2"],
+    "--cpus 9: a GICv2 has 8 at most, use --machine virt,gic-version=3",
+  ],
+  [["--cpu", "cortex-a53"], "--cpu cortex-a53: give cortex-a72 or max"],
+  [["--machine", "raspi3"], "--machine raspi3: give virt, the one board there is, as in virt,gic-version=3"],
+  [["--machine", "virt,gic-version=4"], `--machine virt,gic-version=4: ${GIC}`],
+  [["--machine", "virt,secure=on"], `--machine virt,secure=on: ${GIC}`],
+  [["--machine", "virt,"], `--machine virt,: ${GIC}`],
+  [["--disk", ""], '--disk "": give the name of a file'],
+  [["--disk", ",readonly"], "--disk ,readonly: give the name of a file"],
+  [["--load", "blob.bin"], `--load blob.bin: ${ADDRESS}`],
+  [["--load", "blob.bin@"], `--load blob.bin@: ${ADDRESS}`],
+  [["--load", "@0x48000000"], `--load @0x48000000: ${ADDRESS}`],
+  [["--load", "blob.bin@48g"], `--load blob.bin@48g: ${ADDRESS}`],
+  [["--load", "blob.bin@-1"], `--load blob.bin@-1: ${ADDRESS}`],
+  [["--load", "blob.bin@0xffffffffffffffff"], `--load blob.bin@0xffffffffffffffff: ${ADDRESS}`],
+  [["--timeout", "0"], `--timeout 0: ${SECONDS}`],
+  [["--timeout", "-5"], `--timeout -5: ${SECONDS}`],
+  [["--timeout", "5m"], `--timeout 5m: ${SECONDS}`],
+  [["--timeout", "Infinity"], `--timeout Infinity: ${SECONDS}`],
+  [["--tier", "jit"], "--tier jit: give auto or interpreter or translator"],
+  [["--bios", "fw.bin", "--initrd", "i"], "--initrd: with --bios it needs --kernel"],
+  [["--bios", "fw.bin", "--append", "x"], "--append: with --bios it needs --kernel"],
+];
+
+for (const [args, line] of BAD) {
+  test(`bad: ${args.join(" ")}`, () => {
+    assert.throws(
+      () => parse(...args),
+      (e) => {
+        assert.ok(e instanceof BadInput);
+        assert.equal(e.message, line);
+        return true;
+      },
+    );
+  });
+}
