@@ -1,0 +1,123 @@
+import {
+  DECODED_PAGE_BYTES,
+  HANDLER_DECODE,
+  HANDLER_PAGE_END,
+  HANDLER_STOP,
+  HEAT,
+  RECORD_BYTES,
+  RECORDS,
+  RECORDS_BYTES,
+} from "./decoded-layout.ts";
+import { EVICTED_PART } from "./limits.ts";
+
+const PAGE_SHIFT = 12;
+
+/**
+ * The pool of decoded pages. Each belongs to one page of guest memory, known by its address in linear memory ("page"); pages that no
+ * longer fit are dropped oldest first.
+ */
+export class DecodedPages {
+  readonly #words: Int32Array;
+  readonly #base: number;
+  readonly #count: number;
+  /** For each 4 KiB page of linear memory: index of its decoded page + 1, or 0. */
+  readonly #indexOf: Int32Array;
+  /** For each decoded page: the page it belongs to, or 0. */
+  readonly #pageOf: Uint32Array;
+  /** The next index to hand out; a ring, so it is also the oldest. */
+  #next = 0;
+  readonly #onDrop: (index: number) => void;
+  readonly #onEvict: () => void;
+
+  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps. */
+  static bytes(count: number): number {
+    return (count + 1) * DECODED_PAGE_BYTES;
+  }
+
+  /**
+   * `base`: where the pool is in linear memory. `onDrop`: the page with that index is going away; `onEvict`: some have, so that nothing may
+   * point to decoded pages any more.
+   */
+  constructor(
+    buffer: ArrayBufferLike,
+    base: number,
+    count: number,
+    onDrop: (index: number) => void,
+    onEvict: () => void,
+  ) {
+    this.#words = new Int32Array(buffer);
+    this.#base = base;
+    this.#count = count;
+    this.#indexOf = new Int32Array(Math.ceil(buffer.byteLength / 2 ** PAGE_SHIFT));
+    this.#pageOf = new Uint32Array(count);
+    this.#onDrop = onDrop;
+    this.#onEvict = onEvict;
+    for (let i = 0; i <= RECORDS; i++) this.#words[(this.scratch + i * RECORD_BYTES) >> 2] = HANDLER_STOP;
+  }
+
+  /** A decoded page for single steps: every record stops. */
+  get scratch(): number {
+    return this.#base + this.#count * DECODED_PAGE_BYTES;
+  }
+
+  /** The decoded page of a page, made if it is not there. */
+  get(page: number): number {
+    const index = (this.#indexOf[page >>> PAGE_SHIFT] as number) - 1;
+    return this.#base + (index >= 0 ? index : this.#add(page)) * DECODED_PAGE_BYTES;
+  }
+
+  /** Index of the decoded page of a page, -1 if there is none. */
+  find(page: number): number {
+    return (this.#indexOf[page >>> PAGE_SHIFT] as number) - 1;
+  }
+
+  /** The index of the decoded page that a record is in. */
+  indexOfRecord(record: number): number {
+    return Math.floor((record - this.#base) / DECODED_PAGE_BYTES);
+  }
+  /** Address of a decoded page by index. */
+  address(index: number): number {
+    return this.#base + index * DECODED_PAGE_BYTES;
+  }
+  /** The page of memory that a decoded page belongs to. */
+  pageOf(index: number): number {
+    return this.#pageOf[index] as number;
+  }
+
+  /** Makes records `first` .. `first + count - 1` of a decoded page be decoded anew. */
+  reset(index: number, first: number, count: number): void {
+    let at = (this.address(index) + first * RECORD_BYTES) >> 2;
+    for (let i = 0; i < count; i++, at += RECORD_BYTES >> 2) this.#words[at] = HANDLER_DECODE;
+  }
+
+  /** Drops every decoded page. */
+  clear(): void {
+    for (let i = 0; i < this.#count; i++) this.#drop(i);
+    this.#onEvict();
+  }
+
+  #add(page: number): number {
+    if (this.#pageOf[this.#next] !== 0) {
+      const n = Math.max(1, Math.floor(this.#count / EVICTED_PART));
+      for (let i = 0; i < n; i++) this.#drop((this.#next + i) % this.#count);
+      this.#onEvict();
+    }
+    const index = this.#next;
+    this.#next = (this.#next + 1) % this.#count;
+    this.#pageOf[index] = page;
+    this.#indexOf[page >>> PAGE_SHIFT] = index + 1;
+    const address = this.address(index);
+    this.reset(index, 0, RECORDS);
+    this.#words[(address + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
+    this.#words.fill(0, (address + HEAT) >> 2, (address + DECODED_PAGE_BYTES) >> 2);
+    return index;
+  }
+
+  #drop(index: number): void {
+    const page = this.#pageOf[index] as number;
+    if (page === 0) return;
+    this.#onDrop(index);
+    this.#pageOf[index] = 0;
+    this.#indexOf[page >>> PAGE_SHIFT] = 0;
+  }
+}

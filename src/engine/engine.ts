@@ -1,0 +1,184 @@
+import { createDecoder, type Decoder } from "../a64/decoder.ts";
+import { ALL_ROWS } from "../a64/index.ts";
+import type { Feature } from "../arch/features.ts";
+import type { CodeEngine } from "../cpu/ports.ts";
+import { FETCH_BASE, PC } from "../cpu/state-layout.ts";
+import {
+  HANDLER_DECODE,
+  HANDLER_STOP,
+  HANDLER_UNALLOCATED,
+  HANDLERS_FIRST,
+  RECORD_BYTES,
+  RECORDS,
+} from "./decoded-layout.ts";
+import { DecodedPages } from "./decoded-pages.ts";
+import { DECODE_AHEAD, MAX_DECODED_PAGES, MAX_REGIONS } from "./limits.ts";
+import { Translator } from "./translator.ts";
+
+/** Which tiers run: the interpreter alone, everything translated at its first execution that can be, or what is hot. */
+export type Tier = "interpreter" | "translator" | "auto";
+
+type WasmFunction = (...args: number[]) => number;
+
+export interface EngineOptions {
+  readonly memory: WebAssembly.Memory;
+  /** The generated interpreter: its module, and the handler keys in the order of the table. */
+  readonly interpreter: { readonly module: WebAssembly.Module; readonly keys: readonly number[] };
+  /** Exports of native.wasm. */
+  readonly native: Readonly<Record<string, unknown>>;
+  /** Host functions of a processing element (ir/helpers.ts, HOST). */
+  readonly host: Readonly<Record<string, (cpu: number, a: number, b: number) => number>>;
+  readonly features: ReadonlySet<Feature>;
+  /** Start of Engine.areaBytes() bytes of linear memory for decoded pages, a multiple of 16. */
+  readonly area: number;
+  readonly tier?: Tier;
+  /** Decoded pages are gone: no instruction TLB may point to them. */
+  readonly flushFetch: () => void;
+}
+
+/** Counters for people. */
+export interface EngineStats {
+  decodedInstructions: number;
+  evictions: number;
+  regions: number;
+  regionsDropped: number;
+  translatedInstructions: number;
+  translatedBytes: number;
+  translationMilliseconds: number;
+}
+
+/** Runs A64 code: interprets decoded pages, and translates what is hot. */
+export class Engine implements CodeEngine {
+  readonly stats: EngineStats = {
+    decodedInstructions: 0,
+    evictions: 0,
+    regions: 0,
+    regionsDropped: 0,
+    translatedInstructions: 0,
+    translatedBytes: 0,
+    translationMilliseconds: 0,
+  };
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #decoder: Decoder;
+  /** Table index by handler key. */
+  readonly #handlerOf: Int32Array;
+  readonly #pages: DecodedPages;
+  readonly #enter: WasmFunction;
+  readonly #translator: Translator | undefined;
+
+  static areaBytes(): number {
+    return DecodedPages.bytes(MAX_DECODED_PAGES);
+  }
+
+  constructor(options: EngineOptions) {
+    const { memory, interpreter, native, host, features } = options;
+    this.#words = new Int32Array(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#decoder = createDecoder(ALL_ROWS, features);
+    this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
+    interpreter.keys.forEach((key, i) => {
+      this.#handlerOf[key] = HANDLERS_FIRST + i;
+    });
+    this.#pages = new DecodedPages(
+      memory.buffer,
+      options.area,
+      MAX_DECODED_PAGES,
+      (index) => this.#translator?.dropPage(index),
+      () => {
+        this.stats.evictions++;
+        options.flushFetch();
+      },
+    );
+    const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
+    const instance = new WebAssembly.Instance(interpreter.module, {
+      env: { memory, table },
+      native,
+      host,
+      engine: {
+        decode: (_cpu: number, record: number) => this.#decode(record),
+        hot: (_cpu: number, record: number) => this.#translator?.request(record),
+      },
+    } as Record<string, Record<string, unknown>>);
+    this.#enter = instance.exports.enter as unknown as WasmFunction;
+    if (options.tier !== "interpreter") {
+      this.#translator = new Translator({
+        memory,
+        table,
+        firstRegion,
+        native,
+        host,
+        runtime: instance.exports,
+        decoder: this.#decoder,
+        pages: this.#pages,
+        stats: this.stats,
+        now: () => 0,
+      });
+    }
+  }
+
+  run(cpu: number, budget: number): void {
+    this.#enter(cpu, budget);
+    if (this.#translator?.wanted) this.#translator.translate();
+  }
+
+  /**
+   * Executes the one instruction at PC; EXIT says how it ended: EXIT_STEP or EXIT_BUDGET after an instruction that went well. The record is
+   * copied to a page of its own, whose other records stop; a taken branch stops because the budget is spent.
+   */
+  step(cpu: number): void {
+    const base = this.#words[(cpu + FETCH_BASE) >> 2] as number;
+    const offset = ((this.#words[(cpu + PC) >> 2] as number) & 0xffc) * (RECORD_BYTES / 4);
+    const record = base + offset;
+    const index = this.#pages.indexOfRecord(record);
+    // The interpreter's record, whatever region starts here.
+    this.#decodeOne(index, offset / RECORD_BYTES, this.#pages.scratch + offset);
+    this.#words[(cpu + FETCH_BASE) >> 2] = this.#pages.scratch;
+    this.#enter(cpu, 0);
+    this.#words[(this.#pages.scratch + offset) >> 2] = HANDLER_STOP;
+    if (this.#words[(cpu + FETCH_BASE) >> 2] === this.#pages.scratch) this.#words[(cpu + FETCH_BASE) >> 2] = base;
+  }
+
+  decodedPage(page: number): number {
+    return this.#pages.get(page);
+  }
+
+  invalidateCode(start: number, bytes: number): void {
+    let at = start - (start % 4);
+    const end = start + bytes;
+    while (at < end) {
+      const page = at - (at % 4096);
+      const stop = Math.min(end, page + 4096);
+      const index = this.#pages.find(page);
+      if (index >= 0) {
+        this.#translator?.dropPage(index);
+        this.#pages.reset(index, (at & 0xfff) >> 2, Math.ceil((stop - at) / 4));
+      }
+      at = stop;
+    }
+  }
+
+  invalidateAllCode(): void {
+    this.#pages.clear();
+  }
+
+  #decode(record: number): void {
+    const index = this.#pages.indexOfRecord(record);
+    const first = (record - this.#pages.address(index)) / RECORD_BYTES;
+    const last = Math.min(first + DECODE_AHEAD, RECORDS);
+    for (let i = first; i < last; i++) {
+      const at = this.#pages.address(index) + i * RECORD_BYTES;
+      if (i > first && this.#words[at >> 2] !== HANDLER_DECODE) break;
+      this.#decodeOne(index, i, at);
+    }
+  }
+
+  /** Decodes instruction `i` of a page into the record at `at`. */
+  #decodeOne(index: number, i: number, at: number): void {
+    const word = this.#words[(this.#pages.pageOf(index) + i * 4) >>> 2] as number;
+    const key = this.#decoder.decodeInto(word, this.#bytes, this.#words, at);
+    this.#words[at >> 2] = key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number);
+    this.stats.decodedInstructions++;
+  }
+}

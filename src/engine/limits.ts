@@ -1,0 +1,16 @@
+// Every limit of the engine, with its reason.
+
+/**
+ * Decoded pages that are kept. A Linux desktop's working set of code is 2000 to 3000 pages; each takes 18 KiB, so this is 37 MB at most,
+ * touched only as far as it is used.
+ */
+export const MAX_DECODED_PAGES = 2048;
+
+/** When decoded pages run out, this part of them is dropped, the oldest first: fewer, and the drops (which flush every ITLB) are too many. */
+export const EVICTED_PART = 8;
+
+/** Instructions that are decoded in one go: a call into TypeScript costs about as much as decoding one. */
+export const DECODE_AHEAD = 8;
+
+/** Table entries for translated regions. At about 20 instructions each, and 60 bytes of WebAssembly an instruction, 80 MB at most. */
+export const MAX_REGIONS = 1 << 15;
