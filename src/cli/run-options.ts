@@ -1,6 +1,7 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
-import { BadInput, MAX_CPUS, MAX_CPUS_GICV2, MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import { MAX_CPUS, VIRTIO_SLOTS } from "../machine/memory-map.ts";
+import { BadInput, MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import { board, count, type Disk, disk, file, type Load, load, seconds, size, text, word } from "./option-values.ts";
 
@@ -17,7 +18,7 @@ export const RUN_OPTIONS = {
   load: list<Load>("--load <FILE@ADDRESS>", load, "place a raw file in RAM; may be repeated"),
   bios: value("--bios <FILE>", file, "firmware, started at the reset vector"),
   memory: withDefault("512M", "--memory <SIZE>", size(MIN_MEMORY, MAX_MEMORY), "RAM, in K, M or G"),
-  cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS), "number of processing elements"),
+  cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS[3]), "number of processing elements"),
   cpu: withDefault("max", "--cpu <MODEL>", word("cortex-a72", "max"), "processor: cortex-a72 or max"),
   machine: withDefault("virt,gic-version=3", "--machine <BOARD>", board, "board: virt[,gic-version=2|3]"),
   disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
@@ -28,12 +29,17 @@ export const RUN_OPTIONS = {
 
 export type RunOptions = Parsed<typeof RUN_OPTIONS>;
 
+/** A console and an entropy device have a transport each; disks may have the others. */
+const MAX_DISKS = VIRTIO_SLOTS - 2;
+
 /** Rules between options. @throws BadInput. */
 export function checkRunOptions(options: RunOptions): void {
-  const { bios, kernel, initrd, append, cpus, machine } = options;
-  if (machine.gicVersion === 2 && cpus > MAX_CPUS_GICV2) {
-    throw new BadInput(`--cpus ${cpus}: a GICv2 has ${MAX_CPUS_GICV2} at most, use --machine virt,gic-version=3`);
+  const { bios, kernel, initrd, append, cpus, machine, disk } = options;
+  if (cpus > MAX_CPUS[machine.gicVersion]) {
+    throw new BadInput(`--cpus ${cpus}: a GICv2 has ${MAX_CPUS[2]} at most, use --machine virt,gic-version=3`);
   }
+  if (disk.length > MAX_DISKS)
+    throw new BadInput(`--disk: the board has room for ${MAX_DISKS} disks, not ${disk.length}`);
   if (bios !== undefined && kernel === undefined) {
     if (initrd !== undefined) throw new BadInput("--initrd: with --bios it needs --kernel");
     if (append !== undefined) throw new BadInput("--append: with --bios it needs --kernel");

@@ -13,11 +13,6 @@ export interface NamedBytes {
 export const MIN_MEMORY = 2 ** 20;
 export const MAX_MEMORY = 3 * 2 ** 30;
 
-/** A GICv2 distributor knows eight CPU interfaces (IHI 0048B, 1.4.1). */
-export const MAX_CPUS_GICV2 = 8;
-/** One affinity level 0 group of a GICv3, as ICC_SGI1R_EL1.TargetList addresses it. */
-export const MAX_CPUS = 16;
-
 export type CpuModel = "cortex-a72" | "max";
 export type GicVersion = 2 | 3;
 /** `auto` interprets, and translates what runs often. The others are for tests. */
