@@ -201,6 +201,6 @@ export class GicV3Sysregs implements InterruptSysregs {
   #pend(cpu: number, groups: number, sgi: number): void {
     if (!((groups >>> this.#state.group(sgi, cpu)) & 1)) return;
     this.#state.setPe(cpu, L.LATCH, this.#state.pe(cpu, L.LATCH) | (1 << sgi));
-    this.#state.signal(cpu);
+    this.#state.update(cpu);
   }
 }
