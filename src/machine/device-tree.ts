@@ -1,0 +1,217 @@
+// The device tree of the board: what QEMU's `virt` machine gives its guests, for the devices that this board has. Bindings are those of
+// the Linux kernel's Documentation/devicetree/bindings.
+
+import { cells, cells64, EMPTY, type Fdt, type FdtNode, fdtFind, fdtNode, strings } from "./fdt.ts";
+import { PSCI } from "./firmware/function-ids.ts";
+import { MAP, PCLK_HZ, POWER_KEY_PIN, PPI, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
+
+/** What a boot loader tells the kernel, in /chosen. */
+export interface Chosen {
+  /** Kernel command line; "" leaves what the tree has. */
+  readonly bootargs: string;
+  /** Physical addresses, the second one past the end. */
+  readonly initrd?: { readonly start: number; readonly end: number };
+  /** Random: 32 bytes and 8 bytes. */
+  readonly rngSeed: Uint8Array;
+  readonly kaslrSeed: Uint8Array;
+}
+
+export interface BoardDescription {
+  readonly memory: number;
+  readonly cpus: number;
+  /** Of the cpu nodes, such as "arm,cortex-a72". */
+  readonly cpuCompatible: string;
+  readonly gicVersion: 2 | 3;
+  /** MPIDR_EL1's affinity fields of each PE, Aff3 left out (at most 24 bits). */
+  readonly mpidr: (cpu: number) => number;
+  /** How firmware is called: SMC where the guest may own EL2, else HVC. */
+  readonly conduit: "hvc" | "smc";
+}
+
+/** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
+const GIC_SPI = 0;
+const GIC_PPI = 1;
+const EDGE_RISING = 1;
+const LEVEL_HIGH = 4;
+/** linux/input-event-codes.h */
+const KEY_POWER = 116;
+
+const PHANDLE = { gic: 1, pclk: 2, gpio: 3, cpu0: 0x100 } as const;
+
+const hex = (n: number): string => n.toString(16);
+const reg = (...windows: { base: number; size: number }[]): Uint8Array =>
+  cells64(...windows.flatMap(({ base, size }) => [base, size]));
+const spi = (number: number, trigger: number): Uint8Array => cells(GIC_SPI, number, trigger);
+
+/** The board's tree, without /chosen's boot parameters: see `applyChosen`. */
+export function boardTree(board: BoardDescription): Fdt {
+  // A GICv2 binding has the CPUs that a PPI is for in bits 15:8; GICv3's has not.
+  const ppiFlags = board.gicVersion === 2 ? (((1 << board.cpus) - 1) << 8) | LEVEL_HIGH : LEVEL_HIGH;
+  const ppi = (...intids: number[]): Uint8Array => cells(...intids.flatMap((id) => [GIC_PPI, id - 16, ppiFlags]));
+  const pclk = cells(PHANDLE.pclk);
+
+  const root = fdtNode(
+    "",
+    {
+      "interrupt-parent": cells(PHANDLE.gic),
+      model: strings("linux,dummy-virt"),
+      "#size-cells": cells(2),
+      "#address-cells": cells(2),
+      compatible: strings("linux,dummy-virt"),
+    },
+    [
+      fdtNode("psci", {
+        compatible: strings("arm,psci-1.0", "arm,psci-0.2", "arm,psci"),
+        method: strings(board.conduit),
+        cpu_suspend: cells(PSCI.CPU_SUSPEND_64),
+        cpu_off: cells(PSCI.CPU_OFF),
+        cpu_on: cells(PSCI.CPU_ON_64),
+        migrate: cells(PSCI.MIGRATE_64),
+      }),
+      fdtNode(`memory@${hex(MAP.ram.base)}`, {
+        device_type: strings("memory"),
+        reg: reg({ base: MAP.ram.base, size: board.memory }),
+      }),
+      cpusNode(board),
+      fdtNode("timer", {
+        compatible: strings("arm,armv8-timer", "arm,armv7-timer"),
+        "always-on": EMPTY,
+        interrupts: ppi(PPI.securePhysicalTimer, PPI.physicalTimer, PPI.virtualTimer, PPI.hypervisorTimer),
+      }),
+      fdtNode("apb-pclk", {
+        compatible: strings("fixed-clock"),
+        "#clock-cells": cells(0),
+        "clock-frequency": cells(PCLK_HZ),
+        "clock-output-names": strings("clk24mhz"),
+        phandle: pclk,
+      }),
+      interruptController(board.gicVersion),
+      fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppi(PPI.pmu) }),
+      fdtNode(`flash@${hex(MAP.flash0.base)}`, {
+        compatible: strings("cfi-flash"),
+        reg: reg(MAP.flash0, MAP.flash1),
+        "bank-width": cells(4),
+      }),
+      fdtNode(`pl011@${hex(MAP.uart.base)}`, {
+        compatible: strings("arm,pl011", "arm,primecell"),
+        reg: reg(MAP.uart),
+        interrupts: spi(SPI.uart, LEVEL_HIGH),
+        clocks: cells(PHANDLE.pclk, PHANDLE.pclk),
+        "clock-names": strings("uartclk", "apb_pclk"),
+      }),
+      fdtNode(`pl031@${hex(MAP.rtc.base)}`, {
+        compatible: strings("arm,pl031", "arm,primecell"),
+        reg: reg(MAP.rtc),
+        interrupts: spi(SPI.rtc, LEVEL_HIGH),
+        clocks: pclk,
+        "clock-names": strings("apb_pclk"),
+      }),
+      fdtNode(`pl061@${hex(MAP.gpio.base)}`, {
+        compatible: strings("arm,pl061", "arm,primecell"),
+        reg: reg(MAP.gpio),
+        "#gpio-cells": cells(2),
+        "gpio-controller": EMPTY,
+        interrupts: spi(SPI.gpio, LEVEL_HIGH),
+        clocks: pclk,
+        "clock-names": strings("apb_pclk"),
+        phandle: cells(PHANDLE.gpio),
+      }),
+      fdtNode("gpio-keys", { compatible: strings("gpio-keys") }, [
+        fdtNode("poweroff", {
+          label: strings("GPIO Key Poweroff"),
+          "linux,code": cells(KEY_POWER),
+          gpios: cells(PHANDLE.gpio, POWER_KEY_PIN, 0),
+        }),
+      ]),
+      fdtNode(`fw-cfg@${hex(MAP.fwCfg.base)}`, {
+        compatible: strings("qemu,fw-cfg-mmio"),
+        reg: reg(MAP.fwCfg),
+        "dma-coherent": EMPTY,
+      }),
+      ...Array.from({ length: VIRTIO_SLOTS }, (_, slot) => {
+        const base = MAP.virtio.base + slot * VIRTIO_STRIDE;
+        return fdtNode(`virtio_mmio@${hex(base)}`, {
+          compatible: strings("virtio,mmio"),
+          reg: reg({ base, size: VIRTIO_STRIDE }),
+          interrupts: spi(SPI.virtio0 + slot, EDGE_RISING),
+          "dma-coherent": EMPTY,
+        });
+      }),
+      fdtNode("chosen", { "stdout-path": strings(`/pl011@${hex(MAP.uart.base)}`) }),
+    ],
+  );
+  return { root, reservations: [], bootCpu: board.mpidr(0) };
+}
+
+function cpusNode(board: BoardDescription): FdtNode {
+  const indices = Array.from({ length: board.cpus }, (_, index) => index);
+  const cpus = indices.map((index) => {
+    const mpidr = board.mpidr(index);
+    return fdtNode(`cpu@${hex(mpidr)}`, {
+      device_type: strings("cpu"),
+      compatible: strings(board.cpuCompatible),
+      reg: cells(mpidr),
+      "enable-method": strings("psci"),
+      phandle: cells(PHANDLE.cpu0 + index),
+    });
+  });
+  const cores = indices.map((index) => fdtNode(`core${index}`, { cpu: cells(PHANDLE.cpu0 + index) }));
+  const map = fdtNode("cpu-map", {}, [fdtNode("socket0", {}, [fdtNode("cluster0", {}, cores)])]);
+  return fdtNode("cpus", { "#address-cells": cells(1), "#size-cells": cells(0) }, [map, ...cpus]);
+}
+
+function interruptController(version: 2 | 3): FdtNode {
+  const common = {
+    "#interrupt-cells": cells(3),
+    "interrupt-controller": EMPTY,
+    "#address-cells": cells(2),
+    "#size-cells": cells(2),
+    ranges: EMPTY,
+    phandle: cells(PHANDLE.gic),
+  };
+  const name = `intc@${hex(MAP.gicd.base)}`;
+  if (version === 2) {
+    return fdtNode(name, { compatible: strings("arm,cortex-a15-gic"), reg: reg(MAP.gicd, MAP.gicc), ...common });
+  }
+  return fdtNode(name, {
+    compatible: strings("arm,gic-v3"),
+    reg: reg(MAP.gicd, MAP.gicr),
+    "#redistributor-regions": cells(1),
+    ...common,
+  });
+}
+
+/** Fills in /chosen, which is made if need be. */
+export function applyChosen(tree: Fdt, chosen: Chosen): void {
+  let node = fdtFind(tree.root, "/chosen");
+  if (node === undefined) {
+    node = fdtNode("chosen", {});
+    tree.root.children.push(node);
+  }
+  if (chosen.bootargs !== "") node.properties.set("bootargs", strings(chosen.bootargs));
+  if (chosen.initrd !== undefined) {
+    node.properties.set("linux,initrd-start", cells64(chosen.initrd.start));
+    node.properties.set("linux,initrd-end", cells64(chosen.initrd.end));
+  }
+  node.properties.set("rng-seed", chosen.rngSeed);
+  node.properties.set("kaslr-seed", chosen.kaslrSeed);
+}
+
+/** Makes a tree that came from elsewhere say how much RAM this machine has: its memory nodes are replaced. */
+export function applyMemory(tree: Fdt, bytes: number): void {
+  const { root } = tree;
+  const size = (name: string, otherwise: number): number => {
+    const value = root.properties.get(name);
+    return value?.length === 4 ? (value[3] as number) : otherwise;
+  };
+  // Defaults of section 2.3.5 of the specification.
+  const encode = (value: number, count: number): Uint8Array => (count === 1 ? cells(value) : cells64(value));
+  const address = encode(MAP.ram.base, size("#address-cells", 2));
+  const length = encode(bytes, size("#size-cells", 1));
+  const kept = root.children.filter((node) => !/^memory(@|$)/.test(node.name));
+  const memory = fdtNode(`memory@${hex(MAP.ram.base)}`, {
+    device_type: strings("memory"),
+    reg: Uint8Array.from([...address, ...length]),
+  });
+  root.children.splice(0, root.children.length, memory, ...kept);
+}
