@@ -63,6 +63,8 @@ async function run(options: RunOptions): Promise<number> {
   loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
   prompt = monitorPrompt(machine, loop, terminal);
   const end = await onTerminal(terminal, loop);
+  // The shell's prompt belongs on a line of its own.
+  if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
   if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
   return STATUS[end];

@@ -65,9 +65,9 @@ export class Terminal implements SerialPort, TerminalSize {
     this.#output.write(Buffer.from(bytes));
   }
 
-  /** Shows text of our own, lines ended as a raw terminal needs it. */
+  /** Shows text of our own. Its lines end in \n: Node's raw mode is for input, output is still processed (ONLCR). */
   print(text: string): void {
-    this.#output.write(this.#input.isTTY ? text.replaceAll("\n", "\r\n") : text);
+    this.#output.write(text);
   }
 
   read(max: number): Uint8Array {
