@@ -65,10 +65,29 @@ test("docs/cli.md explains every option and every exit status", () => {
   for (const status of Object.values(EXIT_STATUS)) assert.match(text, new RegExp(`^\\| ${status} `, "m"));
 });
 
+/** Runs the launcher on this Node, or on one that says it is version 20. */
+function launch(args: readonly string[], old: boolean, environment: NodeJS.ProcessEnv = {}) {
+  const pretend = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.0.0" } });';
+  const before = old ? ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`] : [];
+  const env = { ...process.env, ...environment };
+  return spawnSync(process.execPath, [...before, join(ROOT, "bin", "atoll.js"), ...args], { encoding: "utf8", env });
+}
+
 test("the launcher runs the command and passes its exit status on", () => {
-  const { status, stderr } = spawnSync(process.execPath, [join(ROOT, "bin", "atoll.js"), "start"], {
-    encoding: "utf8",
-  });
+  const { status, stderr } = launch(["start"], false);
   assert.equal(stderr, `atoll: unknown command 'start'; atoll --help ${HELP}\n`);
+  assert.equal(status, EXIT_STATUS.badInput);
+});
+
+test("on an old Node the launcher hands over to the packaged one", () => {
+  const { status, stdout } = launch(["run", "--help"], true);
+  assert.match(stdout, /--kernel <FILE>/);
+  assert.equal(status, 0);
+  assert.equal(launch(["start"], true).status, EXIT_STATUS.badInput);
+});
+
+test("on an old Node without a packaged one the launcher says what is missing", () => {
+  const { status, stderr } = launch(["run"], true, { ATOLL_HANDED_OVER: "1" });
+  assert.match(stderr, /^atoll: needs Node.js 24 or later and this is \S+: install a newer one, [^\n]*\n$/);
   assert.equal(status, EXIT_STATUS.badInput);
 });
