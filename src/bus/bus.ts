@@ -1,0 +1,89 @@
+import type { AccessSize, Device } from "./device.ts";
+
+export interface BusWindow {
+  readonly name: string;
+  readonly base: number;
+  readonly device: Device;
+}
+
+/** What answers where in the physical address space, besides memory. It is a BusPort (cpu/ports.ts). */
+export class Bus {
+  /** By address. */
+  readonly #windows: BusWindow[] = [];
+  #last: BusWindow | undefined;
+
+  /** @throws RangeError when the window overlaps another. */
+  add(name: string, base: number, device: Device): void {
+    const other = this.#windows.find((w) => base < w.base + w.device.size && w.base < base + device.size);
+    if (other !== undefined) throw new RangeError(`${name} overlaps ${other.name}`);
+    this.#windows.push({ name, base, device });
+    this.#windows.sort((a, b) => a.base - b.base);
+  }
+
+  /** By address. */
+  windows(): readonly BusWindow[] {
+    return this.#windows;
+  }
+
+  /** Resets every device. */
+  reset(): void {
+    for (const window of this.#windows) window.device.reset();
+  }
+
+  read(address: number, bytes: number, data: Uint32Array): boolean {
+    const window = this.#find(address, bytes);
+    if (window === undefined) return false;
+    const { device } = window;
+    const offset = address - window.base;
+    const unit = accessSize(offset, bytes);
+    for (let at = 0; at < bytes; at += 4) data[at >> 2] = 0;
+    for (let at = 0; at < bytes; at += unit) {
+      const word = at >> 2;
+      data[word] = (data[word] ?? 0) | (device.read(offset + at, unit) << ((at & 3) * 8));
+    }
+    return true;
+  }
+
+  write(address: number, bytes: number, data: Uint32Array): boolean {
+    const window = this.#find(address, bytes);
+    if (window === undefined) return false;
+    const { device } = window;
+    const offset = address - window.base;
+    const unit = accessSize(offset, bytes);
+    for (let at = 0; at < bytes; at += unit) {
+      const word = (data[at >> 2] ?? 0) >>> ((at & 3) * 8);
+      device.write(offset + at, unit, unit === 4 ? word : word & (unit === 2 ? 0xffff : 0xff));
+    }
+    return true;
+  }
+
+  /** The window that holds the whole access. */
+  #find(address: number, bytes: number): BusWindow | undefined {
+    const last = this.#last;
+    if (last !== undefined && holds(last, address, bytes)) return last;
+    let low = 0;
+    let high = this.#windows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const window = this.#windows[middle] as BusWindow;
+      if (address < window.base) high = middle;
+      else if (address >= window.base + window.device.size) low = middle + 1;
+      else {
+        if (!holds(window, address, bytes)) return undefined;
+        this.#last = window;
+        return window;
+      }
+    }
+    return undefined;
+  }
+}
+
+function holds(window: BusWindow, address: number, bytes: number): boolean {
+  return address >= window.base && address + bytes <= window.base + window.device.size;
+}
+
+/** A device sees words at most, and only aligned: larger accesses become words, unaligned ones bytes. */
+function accessSize(offset: number, bytes: number): AccessSize {
+  const unit = bytes >= 4 ? 4 : bytes === 2 ? 2 : 1;
+  return (offset & (unit - 1)) === 0 ? unit : 1;
+}
