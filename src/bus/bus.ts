@@ -39,7 +39,7 @@ export class Bus {
     for (let at = 0; at < bytes; at += 4) data[at >> 2] = 0;
     for (let at = 0; at < bytes; at += unit) {
       const word = at >> 2;
-      data[word] = (data[word] ?? 0) | (device.read(offset + at, unit) << ((at & 3) * 8));
+      data[word] = (data[word] ?? 0) | (truncate(device.read(offset + at, unit), unit) << ((at & 3) * 8));
     }
     return true;
   }
@@ -52,7 +52,7 @@ export class Bus {
     const unit = accessSize(offset, bytes);
     for (let at = 0; at < bytes; at += unit) {
       const word = (data[at >> 2] ?? 0) >>> ((at & 3) * 8);
-      device.write(offset + at, unit, unit === 4 ? word : word & (unit === 2 ? 0xffff : 0xff));
+      device.write(offset + at, unit, truncate(word, unit));
     }
     return true;
   }
@@ -86,4 +86,9 @@ function holds(window: BusWindow, address: number, bytes: number): boolean {
 function accessSize(offset: number, bytes: number): AccessSize {
   const unit = bytes >= 4 ? 4 : bytes === 2 ? 2 : 1;
   return (offset & (unit - 1)) === 0 ? unit : 1;
+}
+
+/** A device may answer a narrow access with the whole of a register. */
+function truncate(value: number, unit: AccessSize): number {
+  return unit === 4 ? value : value & (unit === 2 ? 0xffff : 0xff);
 }
