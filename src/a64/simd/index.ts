@@ -8,6 +8,8 @@ import { SHIFT_IMMEDIATE } from "./shift-immediate.ts";
 import { STRUCTURES } from "./structures.ts";
 import { THREE_DIFFERENT } from "./three-different.ts";
 import { THREE_SAME } from "./three-same.ts";
+import { THREE_SAME_FLOAT } from "./three-same-float.ts";
+import { TWO_REGISTER } from "./two-register.ts";
 
 /** Advanced SIMD and floating point. */
 export const SIMD_ROWS: readonly Row[] = [
@@ -19,5 +21,7 @@ export const SIMD_ROWS: readonly Row[] = [
   ...MODIFIED_IMMEDIATE,
   ...SHIFT_IMMEDIATE,
   ...THREE_SAME,
+  ...THREE_SAME_FLOAT,
   ...THREE_DIFFERENT,
+  ...TWO_REGISTER,
 ];
