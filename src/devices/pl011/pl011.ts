@@ -52,7 +52,7 @@ export class Pl011 implements Device {
     this.#cr = RESET_CR;
     this.#ifls = RESET_IFLS;
     this.#modem = this.#modemLines();
-    this.#updateLine();
+    this.#receive();
   }
 
   read(offset: number, _bytes: AccessSize): number {
@@ -197,8 +197,8 @@ export class Pl011 implements Device {
 
   #writeLineControl(value: number): void {
     const breakBegins = value & ~this.#lcrH & R.LCR_H_BRK;
-    if ((value ^ this.#lcrH) & R.LCR_H_FEN) this.#level = 0;
     this.#lcrH = value;
+    this.#level = Math.min(this.#level, this.#depth());
     if (breakBegins && this.#cr & R.CR_LBE) this.#push(R.DR_BE);
     this.#updateReceiveInterrupts();
     this.#receive();
