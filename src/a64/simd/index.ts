@@ -1,5 +1,7 @@
 import type { Row } from "../row.ts";
+import { ACROSS, SCALAR_PAIRWISE } from "./across.ts";
 import { COPY } from "./copy.ts";
+import { CRYPTO } from "./crypto.ts";
 import { MODIFIED_IMMEDIATE } from "./modified-immediate.ts";
 import { PERMUTATIONS } from "./permute.ts";
 import { SCALAR_FLOAT } from "./scalar-float.ts";
@@ -10,6 +12,7 @@ import { THREE_DIFFERENT } from "./three-different.ts";
 import { THREE_SAME } from "./three-same.ts";
 import { THREE_SAME_FLOAT } from "./three-same-float.ts";
 import { TWO_REGISTER } from "./two-register.ts";
+import { TWO_REGISTER_FLOAT } from "./two-register-float.ts";
 
 /** Advanced SIMD and floating point. */
 export const SIMD_ROWS: readonly Row[] = [
@@ -24,4 +27,8 @@ export const SIMD_ROWS: readonly Row[] = [
   ...THREE_SAME_FLOAT,
   ...THREE_DIFFERENT,
   ...TWO_REGISTER,
+  ...TWO_REGISTER_FLOAT,
+  ...ACROSS,
+  ...SCALAR_PAIRWISE,
+  ...CRYPTO,
 ];
