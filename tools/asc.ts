@@ -11,7 +11,7 @@ export function compileAssemblyScript(entry: string, output: string): void {
   const options = [
     ...["-O3", "--runtime", "stub", "--importMemory", "--sharedMemory"],
     ...["--maximumMemory", "65536", "--initialMemory", "1", "--memoryBase", "1024"],
-    ...["--enable", "threads,simd,tail-calls", "--use", "abort=", "--disableWarning", "235"],
+    ...["--enable", "threads,simd,tail-calls", "--use", "abort=", "--disableWarning", "112,235"],
   ];
   const { status, stderr, error } = spawnSync(process.execPath, [asc, entry, "-o", output, ...options], {
     cwd: root,

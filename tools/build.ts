@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { compileAssemblyScript } from "./asc.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts: string[]): string => join(root, ...parts);
@@ -41,12 +42,7 @@ mkdirSync(at("build"), { recursive: true });
 
 const native = at("build", "native.wasm");
 if (stale(native, (p) => p.endsWith(".as.ts") || p.endsWith("-layout.ts"))) {
-  run("assemblyscript/bin/asc.js", [
-    "src/cpu/native.as.ts",
-    ...["-o", "build/native.wasm", "-O3", "--runtime", "stub", "--importMemory", "--sharedMemory"],
-    ...["--maximumMemory", "65536", "--initialMemory", "1", "--memoryBase", "1024"],
-    ...["--enable", "threads,simd,tail-calls", "--use", "abort="],
-  ]);
+  compileAssemblyScript("src/cpu/native.as.ts", "build/native.wasm");
 }
 
 const interpreter = at("build", "interpreter.wasm");

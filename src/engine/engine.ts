@@ -66,6 +66,8 @@ export class Engine implements CodeEngine {
   readonly #pages: DecodedPages;
   readonly #enter: WasmFunction;
   readonly #translator: Translator | undefined;
+  /** Translate at the first execution. */
+  readonly #eager: boolean;
 
   static areaBytes(): number {
     return DecodedPages.bytes(MAX_DECODED_PAGES);
@@ -73,6 +75,7 @@ export class Engine implements CodeEngine {
 
   constructor(options: EngineOptions) {
     const { memory, interpreter, native, host, features } = options;
+    this.#eager = options.tier === "translator";
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#decoder = createDecoder(ALL_ROWS, features);
@@ -113,7 +116,6 @@ export class Engine implements CodeEngine {
         decoder: this.#decoder,
         pages: this.#pages,
         stats: this.stats,
-        now: () => 0,
       });
     }
   }
@@ -171,6 +173,10 @@ export class Engine implements CodeEngine {
       const at = this.#pages.address(index) + i * RECORD_BYTES;
       if (i > first && this.#words[at >> 2] !== HANDLER_DECODE) break;
       this.#decodeOne(index, i, at);
+    }
+    if (this.#eager) {
+      this.#translator?.request(record);
+      this.#translator?.translate();
     }
   }
 

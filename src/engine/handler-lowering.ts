@@ -70,7 +70,7 @@ export class HandlerLowering extends Lowering {
     const bits = inst.attrs.bits as 32 | 64;
     const [a, b, carry] = inst.args.map((v) => this.localOf(v));
     const kind = inst.op.slice(5).toLowerCase() as FlagProducer["kind"];
-    const result = kind === "logic" ? (a as number) : code.local(bits === 64 ? "i64" : "i32");
+    const result = kind === "logic" ? (a as number) : this.temp(bits === 64 ? "i64" : "i32");
     const producer: FlagProducer = { kind, bits, a: a as number, b: b ?? 0, carry: carry ?? 0, result };
     if (kind !== "logic") emitResult(code, producer);
     for (const flag of FLAGS) this.#store(flag, () => emitFlag(code, producer, flag));

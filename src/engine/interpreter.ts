@@ -19,9 +19,9 @@ export interface InterpreterArtifact {
   readonly keys: readonly number[];
 }
 
-const EC_FP_ACCESS = 0x07;
+export const EC_FP_ACCESS = 0x07;
 /** ISS of a trapped FP access from AArch64: CV = 1, COND = 0b1110 (Arm ARM D24.2.40, "ISS encoding for an exception from ... FP"). */
-const ISS_FP_ACCESS = (1 << 24) | (0xe << 20);
+export const ISS_FP_ACCESS = (1 << 24) | (0xe << 20);
 
 /** Emits the IR of an instruction, with the trap that comes before it. */
 export function executeRow(

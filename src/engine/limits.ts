@@ -14,3 +14,16 @@ export const DECODE_AHEAD = 8;
 
 /** Table entries for translated regions. At about 20 instructions each, and 60 bytes of WebAssembly an instruction, 80 MB at most. */
 export const MAX_REGIONS = 1 << 15;
+
+/** Bounds of one region: V8's optimizing compiler loses more than it gains in bodies beyond about 20 KB or some hundred blocks. */
+export const MAX_REGION_INSTRUCTIONS = 256;
+export const MAX_REGION_BLOCKS = 64;
+
+/** Regions that are compiled together: one module for many costs less per region than one each. */
+export const MAX_BATCH = 64;
+
+/** WebAssembly of all regions, in bytes; the machine code that V8 makes of it takes two to four times as much. */
+export const MAX_TRANSLATED_BYTES = 16 << 20;
+
+/** When that or the table is used up, this part of the regions is dropped, the oldest pages first. */
+export const DROPPED_PART = 4;

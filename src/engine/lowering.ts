@@ -3,6 +3,7 @@ import { type Effects, GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
 import type { Code } from "../wasm/code.ts";
+import type { ValueType } from "../wasm/types.ts";
 import type { Functions } from "./functions.ts";
 import { lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
 
@@ -25,6 +26,9 @@ export abstract class Lowering {
   readonly functions: Functions;
   #locals = new Map<number, number>();
   #deferred = new Set<number>();
+  /** Locals for values, by type: free ones, and those that this instruction has taken. */
+  readonly #free: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  #taken: [ValueType, number][] = [];
 
   constructor(code: Code, functions: Functions) {
     this.code = code;
@@ -34,6 +38,9 @@ export abstract class Lowering {
   /** Lowers what `builder` holds. The result says whether control goes on to the next instruction. */
   lower(builder: Builder): Way {
     const { insts } = builder;
+    const kept = this.#taken.filter(([, local]) => this.retains(local));
+    for (const [type, local] of this.#taken) if (!this.retains(local)) this.#free[type].push(local);
+    this.#taken = kept;
     this.#locals = new Map();
     this.#deferred = deferrable(insts);
     let way: Way = "next";
@@ -48,6 +55,18 @@ export abstract class Lowering {
     return way;
   }
 
+  /** A local for the rest of this instruction. */
+  temp(type: ValueType): number {
+    const local = this.#free[type].pop() ?? this.code.local(type);
+    this.#taken.push([type, local]);
+    return local;
+  }
+
+  /** Is a local of an earlier instruction still needed? */
+  retains(_local: number): boolean {
+    return false;
+  }
+
   /** Puts a value on the stack. */
   push(v: Value): void {
     const local = this.#locals.get(v.id);
@@ -60,7 +79,7 @@ export abstract class Lowering {
     let local = this.#locals.get(v.id);
     if (local === undefined) {
       this.#emitValue(v.inst);
-      local = this.code.local(v.type);
+      local = this.temp(v.type);
       this.code.set(local);
       // A constant may be asked for again where this local has not been set.
       if (!isConstant(v.inst)) this.#locals.set(v.id, local);
@@ -96,7 +115,7 @@ export abstract class Lowering {
   abstract host(name: string, args: readonly Value[]): Way;
 
   #keep(v: Value): void {
-    const local = this.code.local(v.type);
+    const local = this.temp(v.type);
     this.code.set(local);
     this.#locals.set(v.id, local);
   }

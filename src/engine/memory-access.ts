@@ -47,7 +47,7 @@ interface Check {
 function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
   const { code } = l;
   const va = l.localOf(address);
-  const entry = code.local("i32");
+  const entry = l.temp("i32");
   // entry = cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits
   code.get(va);
   code.op(WRAP);
@@ -113,7 +113,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const type = bytes === 16 ? "v128" : "i64";
   const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
-  const result = code.local(type);
+  const result = l.temp(type);
   code.if();
   pushHostAddress(l, check);
   code.memory(LOADS[bytes] as MemoryOp, 0);

@@ -1,6 +1,13 @@
 import type { Decoder } from "../a64/decoder.ts";
+import { Code } from "../wasm/code.ts";
+import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
+import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
+import { declareImports, HANDLER_TYPE } from "./imports.ts";
+import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES } from "./limits.ts";
+import { findRegion, type Region } from "./region.ts";
+import { RegionLowering } from "./region-lowering.ts";
 
 export interface TranslatorOptions {
   readonly memory: WebAssembly.Memory;
@@ -14,14 +21,129 @@ export interface TranslatorOptions {
   readonly decoder: Decoder;
   readonly pages: DecodedPages;
   readonly stats: EngineStats;
-  /** Milliseconds, for statistics. */
-  readonly now: () => number;
 }
 
+interface Installed {
+  /** Number of its first instruction in the page. */
+  readonly entry: number;
+  readonly tableIndex: number;
+  readonly bytes: number;
+}
+
+/** Translates regions to WebAssembly, and keeps them: a bounded cache that drops the oldest pages' regions. */
 export class Translator {
-  wanted = false;
-  constructor(_options: TranslatorOptions) {}
-  request(_record: number): void {}
-  translate(): void {}
-  dropPage(_index: number): void {}
+  readonly #options: TranslatorOptions;
+  readonly #words: Int32Array;
+  /** Records at which regions are wanted. */
+  readonly #queue = new Set<number>();
+  readonly #free: number[] = [];
+  /** Regions by index of their decoded page, the oldest page first. */
+  readonly #installed = new Map<number, Installed[]>();
+  #bytes = 0;
+
+  constructor(options: TranslatorOptions) {
+    this.#options = options;
+    this.#words = new Int32Array(options.memory.buffer);
+    for (let i = options.table.length - 1; i >= options.firstRegion; i--) this.#free.push(i);
+  }
+
+  /** Are there places to translate? */
+  get wanted(): boolean {
+    return this.#queue.size > 0;
+  }
+
+  /** Asks for a region that starts at a record. */
+  request(record: number): void {
+    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.add(record);
+  }
+
+  /** Translates what was asked for, and puts it in the place of the records' handlers. */
+  translate(): void {
+    const records = [...this.#queue];
+    this.#queue.clear();
+    for (let i = 0; i < records.length; i += MAX_BATCH) this.#translateBatch(records.slice(i, i + MAX_BATCH));
+  }
+
+  /** Drops the regions of a decoded page. */
+  dropPage(index: number): void {
+    const list = this.#installed.get(index);
+    if (!list) return;
+    const { pages, table, stats } = this.#options;
+    this.#installed.delete(index);
+    for (const { entry, tableIndex, bytes } of list) {
+      const record = pages.address(index) + entry * RECORD_BYTES;
+      if (this.#words[record >> 2] === tableIndex) this.#words[record >> 2] = HANDLER_DECODE;
+      table.set(tableIndex);
+      this.#free.push(tableIndex);
+      this.#bytes -= bytes;
+      stats.regionsDropped++;
+    }
+    // What was hot may become so again.
+    const heat = (pages.address(index) + HEAT) >> 2;
+    this.#words.fill(0, heat, heat + 512);
+  }
+
+  #translateBatch(records: readonly number[]): void {
+    const found = records.map((r) => this.#find(r)).filter((f) => f !== undefined);
+    if (found.length === 0) return;
+    this.#makeRoom(found.length);
+    const { memory, table, native, host, runtime, stats } = this.#options;
+    const module = new ModuleWriter();
+    const functions = declareImports(module, helpersOf(found.map((f) => f.region)));
+    const defined = found.map(({ page, region }, i): DefinedFunction => {
+      const f = module.function(HANDLER_TYPE);
+      const code = new Code(HANDLER_TYPE);
+      new RegionLowering(code, functions, region, page).emit();
+      f.code = code;
+      module.export(`r${i}`, f);
+      return f;
+    });
+    const imports = { env: { memory, table }, native, host, engine: runtime } as Record<
+      string,
+      Record<string, unknown>
+    >;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), imports);
+    found.forEach(({ index, record, region }, i) => {
+      const tableIndex = this.#free.pop() as number;
+      table.set(tableIndex, exports[`r${i}`]);
+      this.#words[record >> 2] = tableIndex;
+      const bytes = defined[i]?.code?.size ?? 0;
+      const list = this.#installed.get(index) ?? [];
+      list.push({ entry: region.entry, tableIndex, bytes });
+      this.#installed.set(index, list);
+      this.#bytes += bytes;
+      stats.regions++;
+      stats.translatedBytes += bytes;
+      stats.translatedInstructions += region.blocks.reduce((n, b) => n + b.insns.length, 0);
+    });
+  }
+
+  #find(record: number): { index: number; page: number; record: number; region: Region } | undefined {
+    const { pages, decoder, firstRegion } = this.#options;
+    const index = pages.indexOfRecord(record);
+    const memory = pages.pageOf(index);
+    if (memory === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
+    const page = pages.address(index);
+    const entry = (record - page) / RECORD_BYTES;
+    const region = findRegion(entry, decoder, (i) => this.#words[(memory + i * 4) >>> 2] as number);
+    return region && { index, page, record, region };
+  }
+
+  #makeRoom(regions: number): void {
+    if (this.#free.length >= regions && this.#bytes < MAX_TRANSLATED_BYTES) return;
+    const pages = [...this.#installed.keys()];
+    for (const index of pages.slice(0, Math.ceil(pages.length / DROPPED_PART))) this.dropPage(index);
+  }
+}
+
+function helpersOf(regions: readonly Region[]): Set<string> {
+  const names = new Set<string>();
+  for (const region of regions) {
+    for (const block of region.blocks) {
+      for (const { ir } of block.insns) {
+        for (const { op, attrs } of ir.insts) if (op === "call" || op === "host") names.add(attrs.name as string);
+      }
+    }
+  }
+  return names;
 }

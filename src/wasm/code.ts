@@ -33,6 +33,7 @@ export class Code {
   readonly #out = new ByteWriter();
   readonly #locals: ValueType[] = [];
   readonly #params: number;
+  #depth = 0;
 
   constructor(type: FunctionType) {
     this.#params = type.params.length;
@@ -41,6 +42,11 @@ export class Code {
   /** Bytes of code so far. */
   get size(): number {
     return this.#out.length;
+  }
+
+  /** How many blocks, loops and ifs are open. */
+  get depth(): number {
+    return this.#depth;
   }
 
   /** A new local, zero at entry. */
@@ -116,6 +122,7 @@ export class Code {
     this.#out.byte(0x05);
   }
   end(): void {
+    this.#depth--;
     this.#out.byte(0x0b);
   }
   br(depth: number): void {
@@ -186,6 +193,7 @@ export class Code {
   }
 
   #structured(opcode: number, type: BlockType): void {
+    this.#depth++;
     this.#out.byte(opcode);
     this.#out.byte(type === "" ? 0x40 : TYPE_CODES[type]);
   }
