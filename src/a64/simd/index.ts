@@ -1,5 +1,6 @@
 import type { Row } from "../row.ts";
 import { ACROSS, SCALAR_PAIRWISE } from "./across.ts";
+import { BY_ELEMENT } from "./by-element.ts";
 import { COPY } from "./copy.ts";
 import { CRYPTO } from "./crypto.ts";
 import { MODIFIED_IMMEDIATE } from "./modified-immediate.ts";
@@ -10,6 +11,7 @@ import { SHIFT_IMMEDIATE } from "./shift-immediate.ts";
 import { STRUCTURES } from "./structures.ts";
 import { THREE_DIFFERENT } from "./three-different.ts";
 import { THREE_SAME } from "./three-same.ts";
+import { THREE_SAME_EXTRA } from "./three-same-extra.ts";
 import { THREE_SAME_FLOAT } from "./three-same-float.ts";
 import { TWO_REGISTER } from "./two-register.ts";
 import { TWO_REGISTER_FLOAT } from "./two-register-float.ts";
@@ -30,5 +32,7 @@ export const SIMD_ROWS: readonly Row[] = [
   ...TWO_REGISTER_FLOAT,
   ...ACROSS,
   ...SCALAR_PAIRWISE,
+  ...THREE_SAME_EXTRA,
+  ...BY_ELEMENT,
   ...CRYPTO,
 ];
