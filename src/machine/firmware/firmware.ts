@@ -1,0 +1,60 @@
+import type { EntropySource } from "../../bus/device.ts";
+import type { PeState } from "../../cpu/pe-state.ts";
+import type { Firmware } from "../../cpu/ports.ts";
+import { X } from "../../cpu/state-layout.ts";
+import { type Call, type Results, type Service, SMC64 } from "./calls.ts";
+import { type PowerPort, psci } from "./psci.ts";
+import { architectureCalls } from "./smccc.ts";
+import { trng } from "./trng.ts";
+
+export interface FirmwareOptions {
+  /** The instruction that calls the firmware; the other one is not for it. */
+  readonly conduit: "hvc" | "smc";
+  readonly power: PowerPort;
+  readonly entropy: EntropySource;
+  /** Whether a PE can start at that physical address. */
+  readonly isEntry: (low: number, high: number) => boolean;
+  /** The PE whose block is at `cpu`, and its index. */
+  readonly pe: (cpu: number) => { readonly state: PeState; readonly index: number };
+}
+
+const UNKNOWN_FUNCTION: Results = [-1];
+const FAST_CALL = 0x8000_0000;
+
+/** Firmware that owns the exception level above the guest's: PSCI, the architecture calls of SMCCC, and random numbers. */
+export class SystemFirmware implements Firmware {
+  readonly #options: FirmwareOptions;
+  readonly #functions: Service;
+
+  constructor(options: FirmwareOptions) {
+    this.#options = options;
+    this.#functions = new Map([
+      ...psci(options.power, options.isEntry),
+      ...architectureCalls(),
+      ...trng(options.entropy),
+    ]);
+  }
+
+  call(cpu: number, conduit: "hvc" | "smc", immediate: number): boolean {
+    // SMCCC, section 2.9: a nonzero immediate is no call of the convention.
+    if (conduit !== this.#options.conduit || immediate !== 0) return false;
+    const { state, index } = this.#options.pe(cpu);
+    const id = state.word(X) >>> 0;
+    const run = (id & FAST_CALL) === 0 ? undefined : this.#functions.get(id);
+    const results = run === undefined ? UNKNOWN_FUNCTION : run(callOf(state, index, id));
+    for (const [n, result] of results.entries()) {
+      if (typeof result === "number") state.set64(X + n * 8, result, result >> 31);
+      else state.set64(X + n * 8, result[0], result[1]);
+    }
+    return true;
+  }
+}
+
+function callOf(state: PeState, cpuIndex: number, id: number): Call {
+  const wide = (id & SMC64) !== 0;
+  return {
+    id,
+    cpuIndex,
+    arg: (n) => [state.word(X + n * 8) >>> 0, wide ? state.high(X + n * 8) >>> 0 : 0],
+  };
+}
