@@ -146,14 +146,13 @@ const highAccumulate =
     doublingHigh(b, a, x, y, true, { d: d(), subtract });
 
 /** Floating point: half precision with a pattern of its own, single and double with P. */
-type FloatOp = (b: Builder, e: Fsize, x: Value, y: Value, d: Value) => Value;
+type FloatOp = (b: Builder, e: Fsize, x: Value, y: Value, d: Value | undefined) => Value;
 
-function float(mnemonic: string, u: 0 | 1, opcode: string, op: FloatOp): Row[] {
+function float(mnemonic: string, u: 0 | 1, opcode: string, accumulate: boolean, op: FloatOp): Row[] {
   const execute = (b: Builder, a: Arrangement, o: { d: Reg; n: Reg; m: Reg; at: I32 }) => {
     const y = broadcast(b, a.esize, b.getV(o.m), o.at);
-    const r = fpLanes(b, a, [b.getV(o.n), y, b.getV(o.d)], (x, v, d) =>
-      op(b, a.esize as Fsize, x as Value, v as Value, d as Value),
-    );
+    const operands = [b.getV(o.n), y, ...(accumulate ? [b.getV(o.d)] : [])];
+    const r = fpLanes(b, a, operands, (x, v, d) => op(b, a.esize as Fsize, x as Value, v as Value, d));
     write(b, o.d, r, a.datasize);
   };
   const shown = (f: IndexFields & { readonly d: number; readonly n: number }, a: Arrangement) =>
@@ -183,10 +182,10 @@ function float(mnemonic: string, u: 0 | 1, opcode: string, op: FloatOp): Row[] {
 }
 
 const FLOAT: readonly Row[] = [
-  ...float("FMLA", 0, "0001", (b, e, x, y, d) => fp(b, "fpMulAdd", e, d, x, y)),
-  ...float("FMLS", 0, "0101", (b, e, x, y, d) => fp(b, "fpMulAdd", e, d, fpNeg(b, e, x), y)),
-  ...float("FMUL", 0, "1001", (b, e, x, y) => fp(b, "fpMul", e, x, y)),
-  ...float("FMULX", 1, "1001", (b, e, x, y) => fp(b, "fpMulX", e, x, y)),
+  ...float("FMLA", 0, "0001", true, (b, e, x, y, d) => fp(b, "fpMulAdd", e, d as Value, x, y)),
+  ...float("FMLS", 0, "0101", true, (b, e, x, y, d) => fp(b, "fpMulAdd", e, d as Value, fpNeg(b, e, x), y)),
+  ...float("FMUL", 0, "1001", false, (b, e, x, y) => fp(b, "fpMul", e, x, y)),
+  ...float("FMULX", 1, "1001", false, (b, e, x, y) => fp(b, "fpMulX", e, x, y)),
 ];
 
 /** SDOT, UDOT: the element is four bytes. */
