@@ -1,4 +1,5 @@
-// Names of system registers by encoding (Arm ARM D19, GICv3 chapter 12, AArch64 generic timer and PMU registers).
+// Names of system registers by encoding (Arm ARM D19, GICv3 chapter 12, AArch64 generic timer and PMU registers;
+// the last ones are implementation defined, of Cortex-A72: its Technical Reference Manual 4.3).
 
 /** "NAME op0 op1 CRn CRm op2", separated by commas. */
 const ENCODINGS = `
@@ -82,7 +83,10 @@ SCTLR_EL3 3 6 1 0 0, ACTLR_EL3 3 6 1 0 1, SCR_EL3 3 6 1 1 0, SDER32_EL3 3 6 1 1 
 MDCR_EL3 3 6 1 3 1, TTBR0_EL3 3 6 2 0 0, TCR_EL3 3 6 2 0 2, SPSR_EL3 3 6 4 0 0, ELR_EL3 3 6 4 0 1, SP_EL2 3 6 4 1 0,
 AFSR0_EL3 3 6 5 1 0, AFSR1_EL3 3 6 5 1 1, ESR_EL3 3 6 5 2 0, FAR_EL3 3 6 6 0 0, MAIR_EL3 3 6 10 2 0, AMAIR_EL3 3 6 10 3 0,
 VBAR_EL3 3 6 12 0 0, RVBAR_EL3 3 6 12 0 1, RMR_EL3 3 6 12 0 2, TPIDR_EL3 3 6 13 0 2,
-CNTPS_TVAL_EL1 3 7 14 2 0, CNTPS_CTL_EL1 3 7 14 2 1, CNTPS_CVAL_EL1 3 7 14 2 2
+CNTPS_TVAL_EL1 3 7 14 2 0, CNTPS_CTL_EL1 3 7 14 2 1, CNTPS_CVAL_EL1 3 7 14 2 2,
+
+L2CTLR_EL1 3 1 11 0 2, L2ECTLR_EL1 3 1 11 0 3, L2ACTLR_EL1 3 1 15 0 0, CPUACTLR_EL1 3 1 15 2 0, CPUECTLR_EL1 3 1 15 2 1,
+CPUMERRSR_EL1 3 1 15 2 2, L2MERRSR_EL1 3 1 15 2 3, CBAR_EL1 3 1 15 3 0
 `;
 
 /** Register id: op0:op1:CRn:CRm:op2 as 16 bits. */

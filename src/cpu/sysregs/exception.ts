@@ -1,0 +1,49 @@
+import { LINES, SPSEL } from "../state-layout.ts";
+import * as slots from "../sysreg-layout.ts";
+import type { Access } from "./access.ts";
+import { ro, rw, type SysregRow, UNDEFINED } from "./row.ts";
+import { virtualMemory } from "./traps.ts";
+
+// Exception handling and thread registers of EL1 and EL0 (Arm ARM D19.2).
+
+/** The bits of an SPSR_ELx for exceptions from AArch64 state. */
+export const SPSR_BITS = {
+  bits: "3:0 9:6 21:20 31:28",
+  bitsWith: { BTI: "11:10", SSBS: "12", PAN: "22", UAO: "23", DIT: "24" },
+} as const;
+
+/** The stack pointer in use is no register to MRS and MSR (Arm ARM C5.2.18). */
+const spEL0: (a: Access) => number = (a) => (a.state.word(SPSEL) === 0 ? UNDEFINED : 0);
+
+// LINES: the virtual lines are four bits above the physical ones.
+const VIRTUAL_LINES = 4;
+
+/** ISR_EL1: what is pending, virtual interrupts where EL2 routes the physical ones to itself (HCR_EL2.IMO, FMO, AMO). */
+function interruptStatus(a: Access): void {
+  const lines = a.state.word(LINES);
+  const line = (n: number, route: number): number => {
+    const virtual = a.el === 1 && a.el2Enabled && a.bit(slots.HCR_EL2, route);
+    return (lines >>> (n + (virtual ? VIRTUAL_LINES : 0))) & 1;
+  };
+  a.give((line(2, 5) << 8) | (line(0, 4) << 7) | (line(1, 3) << 6));
+}
+
+export const EXCEPTION_ROWS: readonly SysregRow[] = [
+  rw("SPSR_EL1", 1, { slot: slots.SPSR_EL1, ...SPSR_BITS }),
+  rw("ELR_EL1", 1, { slot: slots.ELR_EL1 }),
+  rw("SP_EL0", 1, { slot: slots.SP_EL0, traps: [spEL0] }),
+  rw("AFSR0_EL1", 1, { traps: [virtualMemory] }),
+  rw("AFSR1_EL1", 1, { traps: [virtualMemory] }),
+  rw("ESR_EL1", 1, { slot: slots.ESR_EL1, bits: "31:0", traps: [virtualMemory] }),
+  rw("FAR_EL1", 1, { slot: slots.FAR_EL1, traps: [virtualMemory] }),
+  rw("VBAR_EL1", 1, { slot: slots.VBAR_EL1, bits: "63:11" }),
+  ro("RVBAR_EL1", 1, {
+    // Only the highest exception level has one.
+    traps: [(a) => (a.highestEL === 1 ? 0 : UNDEFINED)],
+    get: (a) => a.giveSlot(slots.RVBAR),
+  }),
+  ro("ISR_EL1", 1, { get: interruptStatus }),
+  rw("TPIDR_EL0", 0, { slot: slots.TPIDR_EL0 }),
+  { name: "TPIDRRO_EL0", read: 0, write: 1, slot: slots.TPIDRRO_EL0 },
+  rw("TPIDR_EL1", 1, { slot: slots.TPIDR_EL1 }),
+];

@@ -1,0 +1,37 @@
+import type { CpuModel, ModelOptions } from "../../arch/cpu-models.ts";
+import type { EntropySource } from "../../bus/device.ts";
+import type { Native } from "../../vmsa/native.ts";
+import type { PeState } from "../pe-state.ts";
+import type { Pmu } from "../pmu.ts";
+import type { CodeEngine, InterruptSysregs } from "../ports.ts";
+import type { Timers } from "../timers.ts";
+
+export interface SysregOptions extends ModelOptions {
+  /** PEs in the machine. */
+  readonly cpus: number;
+  /** MPIDR_EL1, without its RES1 bit 31. */
+  readonly mpidr: number;
+  /** Where execution begins after reset, as RVBAR_ELx tells. */
+  readonly resetVector?: number;
+}
+
+/** What the system registers and system instructions of one PE work on. */
+export interface SysregHost {
+  readonly state: PeState;
+  readonly index: number;
+  readonly native: Native;
+  readonly engine: CodeEngine;
+  /** Absent: ICC_* and ICH_* registers are UNDEFINED. */
+  readonly interrupts?: InterruptSysregs | undefined;
+  readonly model: CpuModel;
+  readonly options: SysregOptions;
+  readonly timers: Timers;
+  readonly pmu: Pmu;
+  readonly entropy: EntropySource;
+  /** Addresses of the blocks of all PEs of the machine, for maintenance that is broadcast. */
+  allTlbs(): Iterable<number>;
+  /** A register changed that the view of running code is derived from (Native.contextChanged). */
+  contextChanged(): void;
+  /** A register of self-hosted debug changed: MDSCR_EL1, OS lock, breakpoints, watchpoints. */
+  debugChanged?(): void;
+}
