@@ -1,0 +1,144 @@
+import type { AccessSize, Dma } from "../../bus/device.ts";
+import type { Chain } from "./chain.ts";
+import { Queue } from "./queue.ts";
+
+// Device status (virtio 1.2, 2.1).
+export const STATUS_DRIVER_OK = 4;
+export const STATUS_FEATURES_OK = 8;
+export const STATUS_NEEDS_RESET = 64;
+
+// Features that are not of a type (section 6), as bits of their word of 32.
+const F_INDIRECT_DESC = 1 << 28;
+const F_EVENT_IDX = 1 << 29;
+/** Bit 32. */
+const F_VERSION_1 = 1 << 0;
+/** Bit 40. */
+const F_RING_RESET = 1 << 8;
+
+/** How a device tells its driver. A transport implements it. */
+export interface VirtioNotifier {
+  /** Buffers have been used. */
+  used(): void;
+  /** The configuration, or the status by DEVICE_NEEDS_RESET, has changed. */
+  configChanged(): void;
+}
+
+/** The part of a virtio device that is the same in all types and on all transports (virtio 1.2, section 2). */
+export abstract class VirtioDevice {
+  /** Device ID (section 5). */
+  abstract readonly id: number;
+  readonly queues: readonly Queue[];
+  /** Changes whenever the device changes its configuration. */
+  configGeneration = 0;
+  notifier: VirtioNotifier = { used: () => {}, configChanged: () => {} };
+
+  /** Device-specific configuration, little-endian. */
+  protected readonly config: DataView;
+  readonly #offered: readonly [number, number];
+  readonly #accepted: [number, number] = [0, 0];
+  #status = 0;
+
+  /** @param features bits 0 to 23, those of the type. */
+  constructor(dma: Dma, features: number, queueSizes: readonly number[], configBytes: number) {
+    this.#offered = [(features | F_INDIRECT_DESC | F_EVENT_IDX) >>> 0, F_VERSION_1 | F_RING_RESET];
+    this.queues = queueSizes.map((size) => new Queue(dma, size, () => this.fail()));
+    this.config = new DataView(new ArrayBuffer(configBytes));
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  /** Writing 0 resets; FEATURES_OK stays clear when what the driver accepted cannot be (3.1.1). */
+  setStatus(value: number): void {
+    if (value === 0) {
+      this.reset();
+      return;
+    }
+    const old = this.#status;
+    let status = (value & 0xff) | (old & STATUS_NEEDS_RESET);
+    if (!(old & STATUS_FEATURES_OK) && !this.#featuresAcceptable()) status &= ~STATUS_FEATURES_OK;
+    this.#status = status;
+    if (!(old & STATUS_DRIVER_OK) && this.running) this.started();
+  }
+
+  /** Whether the driver may use it. */
+  get running(): boolean {
+    const needed = STATUS_DRIVER_OK | STATUS_FEATURES_OK;
+    return (this.#status & (needed | STATUS_NEEDS_RESET)) === needed;
+  }
+
+  /** To the state after power-on. */
+  reset(): void {
+    this.#status = 0;
+    this.#accepted.fill(0);
+    for (const queue of this.queues) queue.reset();
+  }
+
+  /** @param word which 32 feature bits. */
+  offeredFeatures(word: number): number {
+    return this.#offered[word] ?? 0;
+  }
+
+  acceptFeatures(word: number, bits: number): void {
+    if (this.#status & STATUS_FEATURES_OK || word > 1) return;
+    this.#accepted[word] = bits;
+  }
+
+  /** @param bit of the first 32, as a mask. */
+  protected accepted(bit: number): boolean {
+    return (this.#accepted[0] & bit) !== 0;
+  }
+
+  /** QueueReady. A queue's addresses and size are fixed while it is ready. */
+  enableQueue(queue: Queue): void {
+    if (!(this.#status & STATUS_FEATURES_OK)) return;
+    queue.indirect = this.accepted(F_INDIRECT_DESC);
+    queue.eventIndex = this.accepted(F_EVENT_IDX);
+    queue.ready = true;
+  }
+
+  /** The driver's notification of a queue. */
+  notify(index: number): void {
+    const queue = this.queues[index];
+    if (this.running && queue !== undefined) this.notified(queue, index);
+  }
+
+  readConfig(offset: number, bytes: AccessSize): number {
+    if (offset + bytes > this.config.byteLength) return 0;
+    if (bytes === 4) return this.config.getUint32(offset, true);
+    return bytes === 2 ? this.config.getUint16(offset, true) : this.config.getUint8(offset);
+  }
+
+  /** Most types have nothing there that a driver may write. */
+  writeConfig(_offset: number, _bytes: AccessSize, _value: number): void {}
+
+  /** DRIVER_OK has been set. */
+  protected started(): void {}
+
+  protected abstract notified(queue: Queue, index: number): void;
+
+  /** Queue.serve, for a device that may be stopped; tells the driver where it wants that. */
+  protected serve(queue: Queue, handle: (chain: Chain) => number | undefined): void {
+    if (this.running && queue.serve(handle)) this.notifier.used();
+  }
+
+  /** Changes the configuration and tells the driver. */
+  protected changeConfig(change: (config: DataView) => void): void {
+    change(this.config);
+    this.configGeneration = (this.configGeneration + 1) >>> 0;
+    if (this.running) this.notifier.configChanged();
+  }
+
+  /** The driver has done what makes no sense: nothing more happens until it resets the device (2.1.2). */
+  protected fail(): void {
+    const driverOk = this.#status & STATUS_DRIVER_OK;
+    this.#status |= STATUS_NEEDS_RESET;
+    if (driverOk) this.notifier.configChanged();
+  }
+
+  #featuresAcceptable(): boolean {
+    const [low, high] = this.#accepted;
+    return ((low & ~this.#offered[0]) | (high & ~this.#offered[1])) === 0 && (high & F_VERSION_1) !== 0;
+  }
+}
