@@ -25,9 +25,11 @@ export const HCR_TWE = 1 << 14;
 export const HCR_TSC = 1 << 19;
 export const HCR_TGE = 1 << 27;
 export const HCR_HCD = 1 << 29;
+export const HCR_RW = 1 << 31;
 // HCR_EL2, high half.
 export const HCR_HIGH_E2H = 1 << (34 - 32);
 export const HCR_HIGH_TEA = 1 << (37 - 32);
+export const HCR_HIGH_APK = 1 << (40 - 32);
 export const HCR_HIGH_API = 1 << (41 - 32);
 // SCR_EL3.
 export const SCR_NS = 1 << 0;
@@ -39,6 +41,7 @@ export const SCR_HCE = 1 << 8;
 export const SCR_RW = 1 << 10;
 export const SCR_TWI = 1 << 12;
 export const SCR_TWE = 1 << 13;
+export const SCR_APK = 1 << 16;
 export const SCR_API = 1 << 17;
 export const SCR_EEL2 = 1 << 18;
 

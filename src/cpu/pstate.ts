@@ -5,6 +5,8 @@ import {
   DAIF,
   DIT,
   EL,
+  EXIT,
+  EXIT_RESUME,
   NF,
   PAN,
   PC,
@@ -15,7 +17,6 @@ import {
   SSBS,
   UAO,
   VF,
-  X,
   ZF,
 } from "./state-layout.ts";
 import { SP_EL0, SP_EL1, SP_EL2, SP_EL3 } from "./sysreg-layout.ts";
@@ -85,13 +86,15 @@ export function changeStack(s: PeState, el: number, spsel: number): void {
   s.setWord(SPSEL, spsel);
 }
 
-/** PC + 4. */
+/** PC + 4, to the next instruction. */
 export function advance(s: PeState): void {
   const low = (s.word(PC) + 4) | 0;
   s.set64(PC, low, s.high(PC) + (low >= 0 && low < 4 ? 1 : 0));
 }
 
-/** Low and high half of Xn, where 31 is XZR, into a slot. */
-export function copyX(s: PeState, to: number, n: number): void {
-  s.copy64(to, X + 8 * n);
+/** The instruction at PC is done and the dispatcher has to look again. Returns 1, what a host function answers to leave. */
+export function resumeAfter(s: PeState): 1 {
+  advance(s);
+  s.setWord(EXIT, EXIT_RESUME);
+  return 1;
 }

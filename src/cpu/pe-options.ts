@@ -1,0 +1,54 @@
+import type { Native } from "../vmsa/native.ts";
+import type { PeState } from "./pe-state.ts";
+import type { CodeEngine, Firmware } from "./ports.ts";
+
+// What a processing element is made of.
+
+/** What a PE needs of the engine besides running: one instruction at a time, for software step and breakpoints. */
+export interface SteppingEngine extends CodeEngine {
+  /** Executes the one instruction at PC, with FETCH_VA and FETCH_BASE set, and returns with EXIT set. */
+  step(cpu: number): void;
+}
+
+/** The system registers of one PE (sysregs/). `id` is op0:op1:CRn:CRm:op2, `rt` the number of the general register, 31 for XZR. */
+export interface SystemRegisters {
+  /** To the state after reset. */
+  reset(): void;
+  /** MRS, MSR, SYS and SYSL. False: EXIT is set to an exception, or running code has to leave after the instruction. */
+  read(id: number, rt: number): boolean;
+  write(id: number, rt: number): boolean;
+  system(id: number, rt: number): boolean;
+}
+
+/** What system registers tell their PE. */
+export interface SysregHooks {
+  /** A register changed that the view of running code is derived from. */
+  contextChanged(): void;
+  /** MDSCR_EL1, the OS lock, or a breakpoint changed. */
+  debugChanged(): void;
+}
+
+/** A counter of events by exception level (pmu.ts): to be brought up to date before the level changes. */
+export interface LevelCounter {
+  readonly active: boolean;
+  sync(): void;
+}
+
+export interface PeOptions {
+  /** The machine's memory. */
+  readonly memory: WebAssembly.Memory;
+  readonly state: PeState;
+  readonly index: number;
+  readonly native: Native;
+  readonly engine: SteppingEngine;
+  readonly sysregs: (hooks: SysregHooks) => SystemRegisters;
+  /** The states of all PEs of the machine, this one among them. The list may still grow while the machine is made. */
+  readonly everyone: readonly PeState[];
+  readonly pmu?: LevelCounter;
+  readonly firmware?: Firmware | undefined;
+  /**
+   * Authenticates the address in ARG0 with the modifier in ARG1 and key `key` (0 IA, 1 IB) into RESULT, for ERETAA and ERETAB.
+   * False: EXIT is set to the exception of a failure (FEAT_FPAC).
+   */
+  readonly authenticate?: (cpu: number, key: number) => boolean;
+}

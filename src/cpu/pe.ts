@@ -1,0 +1,434 @@
+import { branchTargetCompatible } from "../a64/bti.ts";
+import type { Native } from "../vmsa/native.ts";
+import { hypervisorCall, secureMonitorCall, supervisorCall } from "./calls.ts";
+import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } from "./debug.ts";
+import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
+import { waitHint } from "./hints.ts";
+import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
+import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts";
+import { msrImmediate } from "./msr-immediate.ts";
+import type { LevelCounter, PeOptions, SteppingEngine, SystemRegisters } from "./pe-options.ts";
+import type { PeState } from "./pe-state.ts";
+import type { Firmware } from "./ports.ts";
+import { resumeAfter } from "./pstate.ts";
+import { clearState, resetState } from "./reset.ts";
+import {
+  ARG0,
+  ARG1,
+  ATTENTION,
+  BTYPE,
+  BUDGET,
+  EL,
+  EXC_EC,
+  EXC_FAR,
+  EXC_ISS,
+  EXC_STAGE2,
+  EXIT,
+  EXIT_BUDGET,
+  EXIT_EXCEPTION,
+  EXIT_FETCH,
+  EXIT_RESUME,
+  EXIT_WAIT,
+  FETCH_BASE,
+  FETCH_VA,
+  HALTED,
+  INSTRUCTIONS,
+  ITLB,
+  ITLB_ENTRIES,
+  ITLB_ENTRY_SHIFT,
+  ITLB_FLAGS,
+  PC,
+  POWER,
+  PSTATE_IL,
+  PSTATE_SS,
+  RESULT,
+  SP,
+} from "./state-layout.ts";
+import {
+  EC_BRANCH_TARGET,
+  EC_BREAKPOINT,
+  EC_ILLEGAL_STATE,
+  EC_PAUTH,
+  EC_PC_ALIGNMENT,
+  EC_SOFTWARE_STEP,
+  EC_UNKNOWN,
+  FSC_DEBUG,
+  instructionSyndrome,
+  isLoadExclusive,
+  mayHaveSyndrome,
+  raise,
+  STEP_EX,
+  STEP_ISV,
+} from "./syndrome.ts";
+import { HCR_EL2, MDSCR_EL1, SCR_EL3 } from "./sysreg-layout.ts";
+
+/**
+ * Why a slice ended. budget: it is used up, or ATTENTION was set. waiting: in WFI, nothing pending. yielding: in WFE or YIELD, the
+ * other PEs should run. off: not powered on.
+ */
+export type SliceEnd = "budget" | "waiting" | "yielding" | "off";
+
+// How to go on at PC.
+const EXCEPTION = 0;
+const RUN = 1;
+/** One instruction, because of breakpoints in its page. */
+const SINGLE = 2;
+/** One instruction, by software step. */
+const STEP = 3;
+
+/** EXC_EC to EXC_STAGE2. */
+const EXCEPTION_WORDS = (EXC_STAGE2 + 4 - EXC_EC) >> 2;
+
+const SCTLR_HIGH_BT0 = 1 << (35 - 32);
+/** BT1 of SCTLR_EL1, BT of the others. */
+const SCTLR_HIGH_BT = 1 << (36 - 32);
+
+/** One processing element: what runs between the instructions that generated code executes. */
+export class Pe {
+  readonly state: PeState;
+  readonly index: number;
+  readonly #native: Native;
+  readonly #engine: SteppingEngine;
+  readonly #sysregs: SystemRegisters;
+  readonly #everyone: readonly PeState[];
+  readonly #pmu: LevelCounter | undefined;
+  readonly #firmware: Firmware | undefined;
+  readonly #authenticate: PeOptions["authenticate"];
+  readonly #memory: Int32Array;
+  readonly #contextChanged: (cpu: number) => void;
+  /** A register write of the current instruction changed the context. */
+  #changed = false;
+  /** Instructions that may still run in this slice, as far as INSTRUCTIONS knows. */
+  #left = 0;
+  /** The instruction that runs is single-stepped: BUDGET says nothing. */
+  #single = false;
+  /** The pending exception, while PC is translated again. */
+  readonly #saved = new Int32Array(EXCEPTION_WORDS);
+
+  constructor(options: PeOptions) {
+    this.state = options.state;
+    this.index = options.index;
+    this.#native = options.native;
+    this.#engine = options.engine;
+    this.#everyone = options.everyone;
+    this.#pmu = options.pmu;
+    this.#firmware = options.firmware;
+    this.#authenticate = options.authenticate;
+    this.#memory = new Int32Array(options.memory.buffer);
+    this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
+    this.#sysregs = options.sysregs({
+      contextChanged: () => {
+        this.#changed = true;
+        this.#native.contextChanged(this.state.cpu);
+      },
+      debugChanged: () => {
+        this.#changed = true;
+        // Pages with breakpoints must not be entered by way of the instruction TLB.
+        this.#native.flushFetch(this.state.cpu);
+      },
+    });
+  }
+
+  /**
+   * Cold reset, powered on at `pc`. `level`: the exception level to start at, the highest by default; below it, the levels above are
+   * set up as boot firmware leaves them (Non-secure, AArch64). X0 as signed halves.
+   */
+  reset(pc: number, level?: 1 | 2 | 3, x0Low = 0, x0High = 0): void {
+    clearState(this.state);
+    this.#sysregs.reset();
+    resetState(this.state, pc, level, x0Low, x0High);
+    this.#refresh();
+  }
+
+  /** PSCI CPU_OFF: it runs no more until `reset`. */
+  powerOff(): void {
+    this.state.setWord(POWER, 1);
+    this.state.setWord(HALTED, 0);
+  }
+
+  /** After the PE's block was filled from a snapshot: drops what is derived from it. */
+  restored(): void {
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const { cpu } = this.state;
+    this.#native.tlbInvalidateAll(cpu);
+    this.#native.flushFetch(cpu);
+    this.#native.fpUpdateFast(cpu);
+    this.#native.contextChanged(cpu);
+  }
+
+  /** Runs up to about `budget` instructions. */
+  runSlice(budget: number): SliceEnd {
+    const s = this.state;
+    this.#left = budget;
+    for (;;) {
+      if (s.word(POWER) !== 0) return "off";
+      if (s.word(HALTED)) {
+        if (pendingInterrupts(s) === 0) return "waiting";
+        s.setWord(HALTED, 0);
+      }
+      if (this.#left <= 0) return "budget";
+      s.setWord(ATTENTION, 0);
+      this.#takeInterrupt();
+      const how = this.#prepare();
+      if (how === RUN) this.#run();
+      else if (how !== EXCEPTION) this.#step(how === STEP);
+      switch (s.word(EXIT)) {
+        case EXIT_EXCEPTION:
+          this.#takeException();
+          break;
+        case EXIT_BUDGET:
+          return "budget";
+        case EXIT_WAIT:
+          if (!s.word(HALTED)) return "yielding";
+          break;
+        case EXIT_FETCH:
+          this.#leftPage();
+      }
+    }
+  }
+
+  #takeInterrupt(): void {
+    const s = this.state;
+    const line = deliverableInterrupt(s);
+    if (line === 0) return;
+    this.#beforeLevelChange();
+    takeInterrupt(s, line);
+    this.#native.contextChanged(s.cpu);
+  }
+
+  #takeException(): void {
+    const s = this.state;
+    if (s.word(EXC_STAGE2) && mayHaveSyndrome(s.word(EXC_EC), s.word(EXC_ISS))) this.#addSyndrome();
+    this.#beforeLevelChange();
+    takeSynchronous(s);
+    this.#native.contextChanged(s.cpu);
+    // Whatever a guest's vectors do, a slice ends.
+    this.#left--;
+  }
+
+  /**
+   * What comes before the instruction at PC, in the order of its exceptions' priorities (Arm ARM D1.3.5.5), and the page that it is in.
+   * Says how to go on.
+   */
+  #prepare(): number {
+    const s = this.state;
+    const debug = s.word(MDSCR_EL1) & (MDSCR_SS | MDSCR_MDE);
+    const stepping = (debug & MDSCR_SS) !== 0 && stepActive(s);
+    if (stepping && !s.word(PSTATE_SS)) {
+      raise(s, EC_SOFTWARE_STEP, FSC_DEBUG);
+      return EXCEPTION;
+    }
+    if (s.word(PC) & 3) {
+      s.copy64(EXC_FAR, PC);
+      raise(s, EC_PC_ALIGNMENT, 0);
+      return EXCEPTION;
+    }
+    const single = stepping || ((debug & MDSCR_MDE) !== 0 && breakpointInPage(s));
+    // Pages with breakpoints stay out of the instruction TLB, so that code that runs at full speed stops at their borders.
+    if (single ? !this.#enterUnlisted() : !this.#enter()) return EXCEPTION;
+    if (debug & MDSCR_MDE && breakpointMatches(s)) {
+      raise(s, EC_BREAKPOINT, FSC_DEBUG);
+      return EXCEPTION;
+    }
+    if (s.word(PSTATE_IL)) {
+      raise(s, EC_ILLEGAL_STATE, 0);
+      return EXCEPTION;
+    }
+    if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
+    return stepping ? STEP : single ? SINGLE : RUN;
+  }
+
+  /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
+  #enter(): boolean {
+    const { cpu } = this.state;
+    if (this.#native.enterPage(cpu)) return true;
+    const page = this.#native.translateFetch(cpu);
+    if (page === 0) return false;
+    const guarded = this.state.word(RESULT) & 1;
+    this.#native.fillFetch(cpu, this.#engine.decodedPage(page), guarded);
+    return true;
+  }
+
+  #enterUnlisted(): boolean {
+    const s = this.state;
+    const page = this.#native.translateFetch(s.cpu);
+    if (page === 0) return false;
+    s.set64(FETCH_VA, s.word(PC) & ~0xfff, s.high(PC));
+    s.setWord(FETCH_BASE, this.#engine.decodedPage(page));
+    return true;
+  }
+
+  /** Whether the instruction at PC may be the target of the indirect branch that left PSTATE.BTYPE (Arm ARM D8.4.4). */
+  #landed(): boolean {
+    const s = this.state;
+    const type = s.word(BTYPE);
+    const page = this.#native.translateFetch(s.cpu);
+    if (page === 0) return false;
+    if (s.word(RESULT) & 1) {
+      const el = s.word(EL);
+      const strict = (s.high(sctlrOf(s, el)) & (el === 0 ? SCTLR_HIGH_BT0 : SCTLR_HIGH_BT)) !== 0;
+      if (!branchTargetCompatible(this.#instructionIn(page), type, strict)) {
+        raise(s, EC_BRANCH_TARGET, type);
+        return false;
+      }
+    }
+    s.setWord(BTYPE, 0);
+    return true;
+  }
+
+  /** The word at PC, given where its page is in linear memory. */
+  #instructionIn(page: number): number {
+    return this.#memory[(page + (this.state.word(PC) & 0xffc)) >>> 2] as number;
+  }
+
+  #run(): void {
+    this.#engine.run(this.state.cpu, this.#left);
+    this.#account();
+  }
+
+  /** Brings INSTRUCTIONS up to date with BUDGET. */
+  #account(): void {
+    if (this.#single) return;
+    const left = this.state.word(BUDGET);
+    this.#retire(this.#left - left);
+    this.#left = left;
+  }
+
+  #retire(instructions: number): void {
+    const s = this.state;
+    const low = s.word(INSTRUCTIONS) >>> 0;
+    const sum = low + instructions;
+    s.set64(INSTRUCTIONS, sum | 0, s.high(INSTRUCTIONS) + Math.floor(sum / 2 ** 32));
+  }
+
+  /** Runs one instruction, as software step if `stepping` (Arm ARM D2.12.4): its exception follows at once. */
+  #step(stepping: boolean): void {
+    const s = this.state;
+    const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
+    this.#single = true;
+    this.#engine.step(s.cpu);
+    this.#single = false;
+    this.#left--;
+    if (s.word(EXIT) === EXIT_EXCEPTION) return;
+    this.#retire(1);
+    if (!stepping) return;
+    s.setWord(PSTATE_SS, 0);
+    if (!stepActive(s)) return;
+    s.setWord(HALTED, 0);
+    raise(s, EC_SOFTWARE_STEP, FSC_DEBUG | STEP_ISV | (exclusive ? STEP_EX : 0));
+  }
+
+  /** A branch out of the page may have been made from one that is not guarded, which makes it like one through X16 (D8.4.4). */
+  #leftPage(): void {
+    const s = this.state;
+    if (s.word(BTYPE) !== 3) return;
+    const entry = ITLB + (((s.word(FETCH_VA) >>> 12) & (ITLB_ENTRIES - 1)) << ITLB_ENTRY_SHIFT);
+    if (!(s.word(entry + ITLB_FLAGS) & 1)) s.setWord(BTYPE, 1);
+  }
+
+  /** Completes the ISS of a data abort at stage 2 from the instruction. */
+  #addSyndrome(): void {
+    const s = this.state;
+    for (let i = 0; i < EXCEPTION_WORDS; i++) this.#saved[i] = s.word(EXC_EC + 4 * i);
+    const page = this.#native.translateFetch(s.cpu);
+    for (let i = 0; i < EXCEPTION_WORDS; i++) s.setWord(EXC_EC + 4 * i, this.#saved[i] as number);
+    if (page !== 0) s.setWord(EXC_ISS, s.word(EXC_ISS) | instructionSyndrome(this.#instructionIn(page)));
+  }
+
+  #beforeLevelChange(): void {
+    if (!this.#pmu?.active) return;
+    this.#pmu.sync();
+  }
+
+  // Host functions (ir/helpers.ts, HOST): 0 = done, on to the next instruction; 1 = leave, EXIT and PC are set.
+
+  sysregRead(id: number, rt: number): 0 | 1 {
+    if (this.#pmu?.active) this.#account();
+    this.#changed = false;
+    return this.#after(this.#sysregs.read(id, rt));
+  }
+  sysregWrite(id: number, rt: number): 0 | 1 {
+    if (this.#pmu?.active) this.#account();
+    this.#changed = false;
+    return this.#after(this.#sysregs.write(id, rt));
+  }
+  systemInstruction(id: number, rt: number): 0 | 1 {
+    this.#changed = false;
+    return this.#after(this.#sysregs.system(id, rt));
+  }
+  #after(goOn: boolean): 0 | 1 {
+    const s = this.state;
+    if (goOn && !this.#changed && deliverableInterrupt(s) === 0) return 0;
+    if (s.word(EXIT) === EXIT_EXCEPTION) return 1;
+    return resumeAfter(s);
+  }
+
+  pstateWrite(field: number, value: number): 0 | 1 {
+    return msrImmediate(this.state, field, value, this.#contextChanged);
+  }
+
+  /** `kind`: 0 ERET, 1 ERETAA, 2 ERETAB. */
+  exceptionReturn(kind: number): 1 {
+    const s = this.state;
+    const el = s.word(EL);
+    if (el === 0) return raise(s, EC_UNKNOWN, 0);
+    if (kind === 0) s.copy64(PC, elrSlot(el));
+    else if (!this.#authenticateReturn(el, kind - 1)) return 1;
+    if (this.#pmu?.active) {
+      this.#account();
+      this.#pmu.sync();
+    }
+    exceptionReturn(s, this.#contextChanged);
+    this.#native.clearExclusive(s.cpu);
+    s.setWord(EXIT, EXIT_RESUME);
+    return 1;
+  }
+
+  #authenticateReturn(el: number, key: number): boolean {
+    const s = this.state;
+    if (el === 1 && el2Enabled(s) && !(s.high(HCR_EL2) & HCR_HIGH_API)) {
+      raise(s, EC_PAUTH, 0, 2);
+      return false;
+    }
+    if (el < 3 && haveEL(s, 3) && !(s.word(SCR_EL3) & SCR_API)) {
+      raise(s, EC_PAUTH, 0, 3);
+      return false;
+    }
+    if (!this.#authenticate) {
+      raise(s, EC_UNKNOWN, 0);
+      return false;
+    }
+    s.copy64(ARG0, elrSlot(el));
+    s.copy64(ARG1, SP);
+    if (!this.#authenticate(s.cpu, key)) return false;
+    s.copy64(PC, RESULT);
+    return true;
+  }
+
+  waitHint(hint: number): 0 | 1 {
+    return waitHint(this.state, this.#everyone, hint);
+  }
+  svc(immediate: number): 1 {
+    return supervisorCall(this.state, immediate);
+  }
+  hvc(immediate: number): 1 {
+    return hypervisorCall(this.state, immediate, this.#firmware);
+  }
+  smc(immediate: number): 1 {
+    return secureMonitorCall(this.state, immediate, this.#firmware);
+  }
+  /** Halting debug is never allowed. */
+  hlt(): 1 {
+    return raise(this.state, EC_UNKNOWN, 0);
+  }
+  debugState(): 1 {
+    return raise(this.state, EC_UNKNOWN, 0);
+  }
+  /** Registers take effect when they are written, so that only an interrupt is left to look for. */
+  isb(): 0 | 1 {
+    return deliverableInterrupt(this.state) === 0 ? 0 : resumeAfter(this.state);
+  }
+}
