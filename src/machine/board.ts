@@ -1,0 +1,130 @@
+import { linear, physical } from "../base/addresses.ts";
+import { Bus } from "../bus/bus.ts";
+import type { Clock, Dma, Line } from "../bus/device.ts";
+import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
+import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
+import { KEY } from "../devices/fw-cfg/keys.ts";
+import { GicV2 } from "../devices/gic/gicv2.ts";
+import { GicV3 } from "../devices/gic/gicv3.ts";
+import { Pl011 } from "../devices/pl011/pl011.ts";
+import { Pl031 } from "../devices/pl031/pl031.ts";
+import { Pl061 } from "../devices/pl061/pl061.ts";
+import { VirtioBlock } from "../devices/virtio/block/block.ts";
+import { VirtioConsole } from "../devices/virtio/console/console.ts";
+import type { VirtioDevice } from "../devices/virtio/device.ts";
+import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
+import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { GuestMemory } from "../memory/guest-memory.ts";
+import { ConsoleSwitch } from "./console-switch.ts";
+import type { LinearPlan } from "./linear-plan.ts";
+import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
+import type { MachineParts } from "./runnable.ts";
+import { utf8 } from "./text.ts";
+
+export interface BoardOptions {
+  readonly parts: MachineParts;
+  readonly memory: WebAssembly.Memory;
+  readonly plan: LinearPlan;
+  readonly clock: Clock;
+  /** Levels of a PE's IRQ and FIQ inputs. */
+  readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
+  /** Index of the PE that makes the access which a device sees. */
+  readonly currentCpu: () => number;
+}
+
+/** What the board's interrupt controller is to the rest of it, whichever version it has. */
+export interface InterruptController extends PpiPort {
+  line(spi: number): Line;
+  /** The CPU interface of a PE that is reset. */
+  resetCpu(cpuIndex: number): void;
+}
+
+/** Everything on the board but its processing elements. */
+export class Board {
+  readonly memory: GuestMemory;
+  readonly bus = new Bus();
+  readonly interrupts: InterruptController;
+  /** CPU interface registers, with a GICv3. */
+  readonly interruptSysregs: InterruptSysregs | undefined;
+  readonly gpio: Pl061;
+
+  constructor(options: BoardOptions) {
+    const { parts, plan, clock } = options;
+    const { buffer } = options.memory;
+    this.memory = new GuestMemory(buffer);
+    this.memory.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
+
+    const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
+    this.interrupts = gic;
+    this.interruptSysregs = gic instanceof GicV3 ? gic : undefined;
+
+    const consoles = new ConsoleSwitch(parts.serial);
+    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), gic.line(SPI.uart)));
+    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, gic.line(SPI.rtc)));
+    this.gpio = new Pl061(gic.line(SPI.gpio));
+    this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
+    this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
+    this.#addVirtio(virtioDevices(parts, this.memory, consoles));
+  }
+
+  #addGicV2({ parts, memory, setLines, currentCpu }: BoardOptions): GicV2 {
+    const gic = new GicV2({ memory: memory.buffer, cpus: parts.cpus, setLines, currentCpu });
+    this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
+    this.bus.add(MAP.gicc.name, MAP.gicc.base, gic.cpuInterface);
+    return gic;
+  }
+
+  #addGicV3({ parts, memory, setLines }: BoardOptions): GicV3 {
+    const affinity = (cpu: number): number => affinityOf(cpu, 3);
+    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity });
+    this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
+    this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
+    return gic;
+  }
+
+  #addVirtio(devices: readonly VirtioDevice[]): void {
+    for (let slot = 0; slot < VIRTIO_SLOTS; slot++) {
+      const transport = new VirtioMmio(devices[slot], this.interrupts.line(SPI.virtio0 + slot));
+      this.bus.add(`${MAP.virtio.name}.${slot}`, MAP.virtio.base + slot * VIRTIO_STRIDE, transport);
+    }
+  }
+}
+
+/** MPIDR_EL1's Aff2, Aff1 and Aff0 of a PE: clusters of as many PEs as one SGI of the interrupt controller can go to. */
+export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
+  const cluster = gicVersion === 2 ? 8 : 16;
+  return (Math.floor(cpu / cluster) << 8) | (cpu % cluster);
+}
+
+/** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
+function virtioDevices(parts: MachineParts, dma: Dma, consoles: ConsoleSwitch): VirtioDevice[] {
+  // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
+  const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
+  return [
+    ...parts.disks.map((disk, i) => new VirtioBlock(dma, disk, `atoll-${i}`)),
+    new VirtioEntropy(dma, parts.entropy),
+    ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
+  ];
+}
+
+/** Disks that there are slots for, beside the other devices. */
+export const MAX_DISKS = VIRTIO_SLOTS - 2;
+
+function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
+  const config = new FwCfg(dma);
+  config.addNumber(KEY.ramSize, parts.memory, 8);
+  config.addNumber(KEY.noGraphic, 1, 2);
+  config.addNumber(KEY.cpus, parts.cpus, 2);
+  config.addNumber(KEY.maxCpus, parts.cpus, 2);
+  const file = (size: number, data: number, bytes: Uint8Array): void => {
+    config.addNumber(size, bytes.length, 4);
+    config.add(data, bytes);
+  };
+  // What firmware boots when it is given a kernel; without firmware nobody looks.
+  if (parts.bios !== undefined) {
+    if (parts.kernel !== undefined) file(KEY.kernelSize, KEY.kernelData, parts.kernel.bytes);
+    if (parts.initrd !== undefined) file(KEY.initrdSize, KEY.initrdData, parts.initrd.bytes);
+    if (parts.append !== "") file(KEY.commandLineSize, KEY.commandLineData, utf8(`${parts.append}\0`));
+  }
+  return config;
+}

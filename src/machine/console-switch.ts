@@ -1,0 +1,35 @@
+import type { SerialPort } from "../bus/device.ts";
+
+/**
+ * Puts several consoles of a guest on one serial port of the host: all may write, and what is typed goes to the console that wrote last,
+ * which is the one whose output its user answers.
+ */
+export class ConsoleSwitch {
+  readonly #port: SerialPort;
+  readonly #listeners: (() => void)[] = [];
+  #active = 0;
+
+  constructor(port: SerialPort) {
+    this.#port = port;
+    port.onReadable(() => this.#listeners[this.#active]?.());
+  }
+
+  /** One more console. The first one has the input until another writes. */
+  connect(): SerialPort {
+    const index = this.#listeners.length;
+    this.#listeners.push(() => {});
+    return {
+      write: (bytes) => {
+        this.#port.write(bytes);
+        if (bytes.length === 0 || this.#active === index) return;
+        this.#active = index;
+        // What has come and was not read yet is for this one now.
+        this.#listeners[index]?.();
+      },
+      read: (max) => (this.#active === index ? this.#port.read(max) : new Uint8Array(0)),
+      onReadable: (listener) => {
+        this.#listeners[index] = listener;
+      },
+    };
+  }
+}
