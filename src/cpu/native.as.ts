@@ -12,3 +12,24 @@ export * from "./crypto/sha.as";
 export * from "./crypto/polynomial.as";
 export * from "./crypto/crc32.as";
 export * from "./crypto/qarma.as";
+export * from "./pauth.as";
+export {
+  load8,
+  load16,
+  load32,
+  load64,
+  load128,
+  store8,
+  store16,
+  store32,
+  store64,
+  store128,
+  probeWrite,
+} from "../vmsa/access.as";
+export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
+export { zeroBlock } from "../vmsa/zero-block.as";
+export { counter, readCounter } from "../vmsa/counter.as";
+export { contextChanged } from "../vmsa/context.as";
+export { enterPage, fillFetch, translateFetch } from "../vmsa/fetch.as";
+export { flushFetch, tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb.as";
+export { addressTranslate, maintain } from "../vmsa/translate.as";

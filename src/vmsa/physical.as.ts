@@ -21,7 +21,7 @@ export function linearOf(pa: u64): usize {
     const offset = pa - load<u64>(r, PHYS_REGION_PA);
     if (offset < load<u64>(r, PHYS_REGION_BYTES)) {
       regionFlags = load<u32>(r, PHYS_REGION_FLAGS);
-      return load<u32>(r, PHYS_REGION_BASE) + <usize>offset;
+      return <usize>load<u32>(r, PHYS_REGION_BASE) + <usize>offset;
     }
   }
   return 0;

@@ -74,11 +74,11 @@ const ENTRY_ATTRIBUTES: usize = 12;
 const ENTRY_PA: usize = 16;
 const ENTRY_SIZE: usize = 24;
 
-const PAGE_SETS: u32 = 1024;
+const PAGE_SETS: usize = 1024;
 const PAGES: usize = TLB2;
 const SET_SIZE: usize = 2 * ENTRY_SIZE;
 const BLOCKS: usize = PAGES + PAGE_SETS * SET_SIZE;
-const BLOCK_ENTRIES: u32 = 512;
+const BLOCK_ENTRIES: usize = 512;
 const BLOCK_BITS: u64 = 21;
 /** Context numbers: 256 words of what a context stands for << 12 | its number. One that is lost here is never matched again. */
 const CONTEXTS: usize = BLOCKS + BLOCK_ENTRIES * ENTRY_SIZE;
@@ -102,7 +102,7 @@ const CONTEXT_MAX: i32 = 4095;
 const DTLB_SPAN: usize = 20;
 const ITLB_SPAN_SHIFT: u32 = 8;
 
-assert(STATE_END <= TLB2_END);
+assert(STATE_END <= <usize>TLB2_END);
 
 let pa: u64 = 0;
 let attributes: u32 = 0;
@@ -349,13 +349,13 @@ function noteSpan(cpu: usize, va: u64, span: u32): void {
     return;
   }
   const bit = spanHash(unit >> (span > 21 ? 30 : 21));
-  const byte = cpu + (span > 21 ? SPANS_1G : SPANS_2M) + (bit >> 3);
-  store<u8>(byte, load<u8>(byte) | (1 << (bit & 7)));
+  const word = cpu + (span > 21 ? SPANS_1G : SPANS_2M) + (<usize>(bit >> 5) << 2);
+  store<u32>(word, load<u32>(word) | (1 << (bit & 31)));
 }
 
 function isNoted(cpu: usize, spans: usize, unit: u64): bool {
   const bit = spanHash(unit);
-  return ((load<u8>(cpu + spans + (bit >> 3)) >> (bit & 7)) & 1) != 0;
+  return ((load<u32>(cpu + spans + (<usize>(bit >> 5) << 2)) >> (bit & 31)) & 1) != 0;
 }
 
 /** Is `va` in the block of 2^span bytes that holds the tag's page? The top byte does not count. */
@@ -385,8 +385,8 @@ function dropPages(cpu: usize, va: u64, count: u32): void {
     const span = (load<u32>(slot, ITLB_FLAGS) >> ITLB_SPAN_SHIFT) & SHIFT_MASK;
     if (covers(load<u64>(slot, ITLB_TAG), va, span)) store<u64>(slot, 0, ITLB_TAG);
   }
-  for (let i: u32 = 0; i < min(count, PAGE_SETS); i++) {
-    const entry = cpu + PAGES + ((first + i) & (PAGE_SETS - 1)) * SET_SIZE;
+  for (let i: u32 = 0; i < min(count, <u32>PAGE_SETS); i++) {
+    const entry = cpu + PAGES + (<usize>(first + i) & (PAGE_SETS - 1)) * SET_SIZE;
     dropEntry(entry, va);
     dropEntry(entry + ENTRY_SIZE, va);
   }
@@ -401,7 +401,7 @@ function dropAddress(cpu: usize, va: u64): void {
     dropEntry(blockOf(cpu, va), va);
     return;
   }
-  for (let i: u32 = 0; i < BLOCK_ENTRIES; i++) dropEntry(cpu + BLOCKS + i * ENTRY_SIZE, va);
+  for (let i: usize = 0; i < BLOCK_ENTRIES; i++) dropEntry(cpu + BLOCKS + i * ENTRY_SIZE, va);
 }
 
 /** Drops what is not global and belongs to `asid`. */

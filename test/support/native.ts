@@ -33,13 +33,21 @@ function compiled(entry: string): Uint8Array<ArrayBuffer> {
   return readFileSync(output);
 }
 
-/** An instance over `pages` pages of memory of its own. Functions that it imports from a host do nothing. */
-export function loadNative(entry = "src/cpu/native.as.ts", pages = 64): Native {
+/** An instance over `pages` pages of memory of its own. Functions that it imports from a host, but for those in `host`, do nothing. */
+export function loadNative(
+  entry = "src/cpu/native.as.ts",
+  pages = 64,
+  host: Readonly<Record<string, (...args: number[]) => number>> = {},
+): Native {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
   const module = new WebAssembly.Module(compiled(entry));
-  const hostFunctions = WebAssembly.Module.imports(module).filter(({ kind }) => kind === "function");
-  const env = Object.fromEntries(hostFunctions.map(({ name }) => [name, () => 0]));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory, ...env } });
+  const imports: Record<string, Record<string, WebAssembly.ExportValue>> = { env: { memory } };
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    if (kind !== "function") continue;
+    imports[from] ??= {};
+    (imports[from] as Record<string, WebAssembly.ExportValue>)[name] = host[name] ?? (() => 0);
+  }
+  const { exports } = new WebAssembly.Instance(module, imports);
   const get = (name: string): NativeFunction => {
     const f = exports[name];
     if (typeof f !== "function") throw new Error(`${entry} exports no function ${name}`);

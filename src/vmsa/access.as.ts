@@ -1,0 +1,295 @@
+// Loads and stores that miss the data TLB: everything that can happen to a memory access happens here (docs/architecture.md).
+
+import { ARG0, ARG1, ARG2, CTX, CTX_UNPRIV, PAN, RESULT, RESULT_HI } from "../cpu/state-layout";
+import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
+import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
+import { busRead, busWrite } from "./host.as";
+import { isReadable, isWritable, linearOf } from "./physical.as";
+import { SCTLR_A, currentEL, has, isTranslating, regimeOf, sctlr } from "./regime.as";
+import { fillData, isFaultOfWrite, isUnprivilegedUser, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import {
+  CLEAN,
+  DEVICE,
+  FAULT_ALIGNMENT,
+  FAULT_EXTERNAL,
+  NO_FAULT,
+  READ,
+  SHIFT_MASK,
+  SPAN_SHIFT,
+  WRITE,
+  isAllowed,
+} from "./walk.as";
+import { isPageWatched, isWatching, watchpointHit } from "./watch.as";
+
+// The flags of ir/guest-ops.ts.
+export const ACC_UNPRIV: i32 = 1;
+export const ACC_RMW: i32 = 2;
+export const ACC_ALIGNED: i32 = 4;
+
+const PAGE_BYTES: i32 = 0x1000;
+
+/**
+ * Does generated code honour ALIGN_CHECK? Until it does, pages get no entry in the data TLB while unaligned accesses to them would fault
+ * at SCTLR_ELx.A's word or because translation is off.
+ */
+const FAST_PATH_CHECKS_ALIGNMENT: bool = false;
+
+// What locate() found: the access is at `host` (0: on the bus) from physical address `pa`; its bytes from `split` on, if that is not
+// 0, at `host2` and `pa2`. `isThere` is false after a fault.
+let isThere: bool = false;
+let host: usize = 0;
+let pa: u64 = 0;
+let split: i32 = 0;
+let host2: usize = 0;
+let pa2: u64 = 0;
+
+// Data in flight.
+let low: u64 = 0;
+let high: u64 = 0;
+
+/** Translates one page's part of an access. False: the fault is pending. */
+function locatePart(
+  cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32, isStore: bool, isMisaligned: bool, context: u64,
+): bool {
+  const fault = translate(cpu, va, regime, isPrivileged, pan, access);
+  if (fault != NO_FAULT) {
+    dataAbort(cpu, va, fault, isFaultOfWrite() ? ISS_WNR : 0);
+    return false;
+  }
+  const attributes = translatedAttributes();
+  if (isMisaligned && (attributes & DEVICE) != 0) {
+    dataAbort(cpu, va, FAULT_ALIGNMENT, access == WRITE ? ISS_WNR : 0);
+    return false;
+  }
+  pa = translatedPA();
+  host = linearOf(pa);
+  if (!host) return true;
+  const readable = isReadable();
+  const writable = isWritable();
+  if (!isWatching(cpu) || !isPageWatched(cpu, va)) {
+    const isOn = isTranslating(cpu, regime);
+    const needsAlignment = (sctlr(cpu, regime) & SCTLR_A) != 0 || !isOn;
+    if (needsAlignment ? FAST_PATH_CHECKS_ALIGNMENT : (attributes & DEVICE) == 0) {
+      const canRead = readable && isAllowed(attributes, isPrivileged, pan, READ);
+      const canWrite = writable && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
+      const page = host - (<usize>va & (PAGE_BYTES - 1));
+      fillData(cpu, va, context, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
+    }
+  }
+  if (!(isStore ? writable : readable)) host = 0;
+  return true;
+}
+
+/** AArch64.UnalignedAccessFaults(), device memory aside. */
+function faultsUnaligned(cpu: usize, va: u64, bytes: i32, acc: i32, regime: i32): bool {
+  if ((sctlr(cpu, regime) & SCTLR_A) != 0) return true;
+  if ((acc & ACC_ALIGNED) == 0) return false;
+  return !has(cpu, FEATURE_LSE2) || (va & 15) + <u64>bytes > 16;
+}
+
+/**
+ * Translates an access and checks all that can be wrong with it. The linear address of its first byte, if the whole of it is in one page of
+ * memory; else 0: look at isThere.
+ */
+export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, isStore: bool): usize {
+  isThere = false;
+  const el = currentEL(cpu);
+  const regime = regimeOf(cpu, el);
+  const isUnprivileged = (acc & ACC_UNPRIV) != 0;
+  const isPrivileged = isUnprivileged ? !isUnprivilegedUser(cpu) : el != 0;
+  const context = isUnprivileged ? load<u64>(cpu, CTX_UNPRIV) : load<u64>(cpu, CTX);
+  const pan = load<u32>(cpu, PAN) != 0;
+  const access: u32 = (acc & ACC_RMW) != 0 ? READ | WRITE : isStore ? WRITE : READ;
+  const isMisaligned = (va & <u64>(align - 1)) != 0;
+  if (isMisaligned && faultsUnaligned(cpu, va, bytes, acc, regime)) {
+    dataAbort(cpu, va, FAULT_ALIGNMENT, access == WRITE ? ISS_WNR : 0);
+    return 0;
+  }
+
+  const room = PAGE_BYTES - (<i32>va & (PAGE_BYTES - 1));
+  split = room < bytes ? room : 0;
+  if (!locatePart(cpu, va, regime, isPrivileged, pan, access, isStore, isMisaligned, context)) return 0;
+  if (split) {
+    const firstHost = host;
+    const firstPA = pa;
+    if (!locatePart(cpu, va + split, regime, isPrivileged, pan, access, isStore, isMisaligned, context)) return 0;
+    host2 = host;
+    pa2 = pa;
+    host = firstHost;
+    pa = firstPA;
+  }
+  if (isWatching(cpu)) {
+    const hit = watchpointHit(cpu, va, bytes, isPrivileged, access);
+    if (hit) {
+      watchpointException(cpu, va, hit == WRITE ? ISS_WNR : 0);
+      return 0;
+    }
+  }
+  isThere = true;
+  return split ? 0 : host;
+}
+
+/** The physical address of the first byte after a locate() without fault. */
+@inline
+export function locatedPA(): u64 {
+  return pa;
+}
+/** After a locate() that returned 0: no fault? */
+@inline
+export function isLocated(): bool {
+  return isThere;
+}
+
+/** The largest naturally aligned access that may come next, of what is left of one whose elements have `align` bytes. */
+@inline
+function unitOf(address: u64, left: i32, align: i32): i32 {
+  const bits = <i32>address | left | align;
+  return bits & -bits;
+}
+
+/** Reads from the bus into low and high, from byte `done` to byte `end`. False: external abort. */
+function readBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): bool {
+  while (done < end) {
+    const unit = unitOf(address, end - done, align);
+    store<u64>(cpu, address, ARG0);
+    if (busRead(cpu, unit)) return false;
+    const value = load<u64>(cpu, RESULT);
+    if (unit == 16) {
+      low = value;
+      high = load<u64>(cpu, RESULT_HI);
+    } else {
+      const bits = unit == 8 ? value : value & (((<u64>1) << <u64>(unit << 3)) - 1);
+      if (done < 8) low |= bits << <u64>(done << 3);
+      else high |= bits << <u64>((done - 8) << 3);
+    }
+    done += unit;
+    address += unit;
+  }
+  return true;
+}
+
+/** Writes bytes `done` to `end` of low and high to the bus. False: external abort. */
+function writeBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): bool {
+  while (done < end) {
+    const unit = unitOf(address, end - done, align);
+    store<u64>(cpu, address, ARG0);
+    store<u64>(cpu, done < 8 ? low >> <u64>(done << 3) : high >> <u64>((done - 8) << 3), ARG1);
+    store<u64>(cpu, high, ARG2);
+    if (busWrite(cpu, unit)) return false;
+    done += unit;
+    address += unit;
+  }
+  return true;
+}
+
+/** Reads bytes `done` to `end` of the access, which are in one page. */
+function readPart(cpu: usize, from: usize, address: u64, done: i32, end: i32, align: i32): bool {
+  if (!from) return readBus(cpu, address, done, end, align);
+  for (; done < end; done++, from++) {
+    if (done < 8) low |= <u64>load<u8>(from) << <u64>(done << 3);
+    else high |= <u64>load<u8>(from) << <u64>((done - 8) << 3);
+  }
+  return true;
+}
+
+function writePart(cpu: usize, to: usize, address: u64, done: i32, end: i32, align: i32): bool {
+  if (!to) return writeBus(cpu, address, done, end, align);
+  for (; done < end; done++, to++) {
+    store<u8>(to, <u8>(done < 8 ? low >> <u64>(done << 3) : high >> <u64>((done - 8) << 3)));
+  }
+  return true;
+}
+
+/** Reads what locate() could not give an address of into low and high. */
+function readSlow(cpu: usize, va: u64, bytes: i32, align: i32): void {
+  low = 0;
+  high = 0;
+  if (!isThere) return;
+  if (!readPart(cpu, host, pa, 0, split ? split : bytes, align)) {
+    dataAbort(cpu, va, FAULT_EXTERNAL, 0);
+  } else if (split && !readPart(cpu, host2, pa2, split, bytes, align)) {
+    dataAbort(cpu, va + split, FAULT_EXTERNAL, 0);
+  }
+}
+
+/** Writes low and high to where locate() could not give an address of. */
+export function writeSlow(cpu: usize, va: u64, bytes: i32, align: i32, lowValue: u64, highValue: u64): void {
+  if (!isThere) return;
+  low = lowValue;
+  high = highValue;
+  if (!writePart(cpu, host, pa, 0, split ? split : bytes, align)) {
+    dataAbort(cpu, va, FAULT_EXTERNAL, ISS_WNR);
+  } else if (split && !writePart(cpu, host2, pa2, split, bytes, align)) {
+    dataAbort(cpu, va + split, FAULT_EXTERNAL, ISS_WNR);
+  }
+}
+
+export function load8(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const at = locate(cpu, va, 1, align, acc, false);
+  if (at) return load<u8>(at);
+  readSlow(cpu, va, 1, align);
+  return low;
+}
+
+export function load16(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const at = locate(cpu, va, 2, align, acc, false);
+  if (at) return load<u16>(at);
+  readSlow(cpu, va, 2, align);
+  return low;
+}
+
+export function load32(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const at = locate(cpu, va, 4, align, acc, false);
+  if (at) return load<u32>(at);
+  readSlow(cpu, va, 4, align);
+  return low;
+}
+
+export function load64(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const at = locate(cpu, va, 8, align, acc, false);
+  if (at) return load<u64>(at);
+  readSlow(cpu, va, 8, align);
+  return low;
+}
+
+export function load128(cpu: usize, va: u64, align: i32, acc: i32): v128 {
+  const at = locate(cpu, va, 16, align, acc, false);
+  if (at) return v128.load(at);
+  readSlow(cpu, va, 16, align);
+  return v128.replace_lane<u64>(v128.splat<u64>(low), 1, high);
+}
+
+export function store8(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const at = locate(cpu, va, 1, align, acc, true);
+  if (at) store<u8>(at, <u8>value);
+  else writeSlow(cpu, va, 1, align, value, 0);
+}
+
+export function store16(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const at = locate(cpu, va, 2, align, acc, true);
+  if (at) store<u16>(at, <u16>value);
+  else writeSlow(cpu, va, 2, align, value, 0);
+}
+
+export function store32(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const at = locate(cpu, va, 4, align, acc, true);
+  if (at) store<u32>(at, <u32>value);
+  else writeSlow(cpu, va, 4, align, value, 0);
+}
+
+export function store64(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const at = locate(cpu, va, 8, align, acc, true);
+  if (at) store<u64>(at, value);
+  else writeSlow(cpu, va, 8, align, value, 0);
+}
+
+export function store128(cpu: usize, va: u64, value: v128, align: i32, acc: i32): void {
+  const at = locate(cpu, va, 16, align, acc, true);
+  if (at) v128.store(at, value);
+  else writeSlow(cpu, va, 16, align, v128.extract_lane<u64>(value, 0), v128.extract_lane<u64>(value, 1));
+}
+
+/** Makes sure that a store of `bytes` at `va` has no fault but an external abort. */
+export function probeWrite(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32): void {
+  locate(cpu, va, bytes, align, acc, true);
+}

@@ -1,0 +1,53 @@
+// Instruction fetch: from PC to the decoded page of its page of memory.
+
+import { CTX, FETCH_BASE, FETCH_VA, ITLB_BASE, ITLB_TAG, PC, RESULT } from "../cpu/state-layout";
+import { instructionAbort, pcAlignmentFault } from "./fault.as";
+import { isReadable, linearOf } from "./physical.as";
+import { currentEL, regimeOf } from "./regime.as";
+import { fetchSlot, fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { EXECUTE, FAULT_EXTERNAL, GUARDED, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./walk.as";
+
+const PAGE_MASK: u64 = 0xfff;
+
+/** Log2 of the block that the last translateFetch() came from. */
+let span: u32 = 12;
+
+export function enterPage(cpu: usize): i32 {
+  const pc = load<u64>(cpu, PC);
+  const slot = fetchSlot(cpu, pc);
+  if ((pc & 3) != 0 || load<u64>(slot, ITLB_TAG) != ((pc & ~PAGE_MASK) | load<u64>(cpu, CTX))) return 0;
+  store<u64>(cpu, pc & ~PAGE_MASK, FETCH_VA);
+  store<u32>(cpu, load<u32>(slot, ITLB_BASE), FETCH_BASE);
+  return 1;
+}
+
+/** Device memory may be fetched from as if it were Normal (Arm ARM D8.6.1 lets it), as long as it is memory. */
+export function translateFetch(cpu: usize): usize {
+  const pc = load<u64>(cpu, PC);
+  if ((pc & 3) != 0) {
+    pcAlignmentFault(cpu, pc);
+    return 0;
+  }
+  const el = currentEL(cpu);
+  const fault = translate(cpu, pc, regimeOf(cpu, el), el != 0, false, EXECUTE);
+  if (fault != NO_FAULT) {
+    instructionAbort(cpu, pc, fault);
+    return 0;
+  }
+  const at = linearOf(translatedPA());
+  if (!at || !isReadable()) {
+    instructionAbort(cpu, pc, FAULT_EXTERNAL);
+    return 0;
+  }
+  const attributes = translatedAttributes();
+  span = (attributes >> SPAN_SHIFT) & SHIFT_MASK;
+  store<u64>(cpu, (attributes & GUARDED) != 0 ? 1 : 0, RESULT);
+  return at & ~(<usize>PAGE_MASK);
+}
+
+export function fillFetch(cpu: usize, decodedPage: u32, guarded: u32): void {
+  const pc = load<u64>(cpu, PC);
+  fillInstruction(cpu, pc, decodedPage, guarded, span);
+  store<u64>(cpu, pc & ~PAGE_MASK, FETCH_VA);
+  store<u32>(cpu, decodedPage, FETCH_BASE);
+}
