@@ -41,13 +41,14 @@ export function loadNative(
 ): Native {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
   const module = new WebAssembly.Module(compiled(entry));
-  const imports: Record<string, Record<string, WebAssembly.ExportValue>> = { env: { memory } };
+  const imports: Record<string, Record<string, object>> = { env: { memory } };
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (kind !== "function") continue;
-    imports[from] ??= {};
-    (imports[from] as Record<string, WebAssembly.ExportValue>)[name] = host[name] ?? (() => 0);
+    const functions = imports[from] ?? {};
+    imports[from] = functions;
+    functions[name] = host[name] ?? (() => 0);
   }
-  const { exports } = new WebAssembly.Instance(module, imports);
+  const { exports } = new WebAssembly.Instance(module, imports as WebAssembly.Imports);
   const get = (name: string): NativeFunction => {
     const f = exports[name];
     if (typeof f !== "function") throw new Error(`${entry} exports no function ${name}`);
