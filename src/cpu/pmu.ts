@@ -1,6 +1,6 @@
 import type { PeState } from "./pe-state.ts";
 import type { CounterClock, PpiPort } from "./ports.ts";
-import { EL, INSTRUCTIONS } from "./state-layout.ts";
+import { EL, INSTRUCTIONS, SECURE } from "./state-layout.ts";
 import {
   PMCCFILTR_EL0,
   PMCCNTR_EL0,
@@ -162,13 +162,14 @@ export class Pmu {
     return least;
   }
 
-  /** Whether a filter lets events of the present exception level be counted (PMCCFILTR_EL0; without EL3 the PE is Non-secure). */
+  /** Whether a filter lets events of the present exception level be counted (PMCCFILTR_EL0; NSK and NSU exist with EL3). */
   #counts(filter: number): boolean {
+    const nonSecure = this.#el3 && this.#state.word(SECURE) === 0;
     switch (this.#state.word(EL)) {
       case 0:
-        return this.#el3 ? !(filter & FILTER_U) === !(filter & FILTER_NSU) : !(filter & FILTER_U);
+        return nonSecure ? !(filter & FILTER_U) === !(filter & FILTER_NSU) : !(filter & FILTER_U);
       case 1:
-        return this.#el3 ? !(filter & FILTER_P) === !(filter & FILTER_NSK) : !(filter & FILTER_P);
+        return nonSecure ? !(filter & FILTER_P) === !(filter & FILTER_NSK) : !(filter & FILTER_P);
       case 2:
         return (filter & FILTER_NSH) !== 0;
       default:

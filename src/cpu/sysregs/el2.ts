@@ -3,6 +3,7 @@ import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow, UNDEFINED } from "./row.ts";
 import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
+import { el3Control } from "./traps.ts";
 
 // Registers of EL2 (Arm ARM D19.2), HCR_EL2.E2H being RES0.
 
@@ -57,6 +58,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     slot: slots.CPTR_EL2,
     bits: "31 10",
     res1: "13:12 9:0",
+    traps: [el3Control(slots.CPTR_EL3, 31, true)],
     changed: contextChanged,
   }),
   rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),

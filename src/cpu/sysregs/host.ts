@@ -28,8 +28,8 @@ export interface SysregHost {
   readonly timers: Timers;
   readonly pmu: Pmu;
   readonly entropy: EntropySource;
-  /** Addresses of the blocks of all PEs of the machine, for maintenance that is broadcast. */
-  allTlbs(): Iterable<number>;
+  /** All PEs of the machine, this one among them, for maintenance that is broadcast. */
+  allTlbs(): Iterable<PeState>;
   /** A register changed that the view of running code is derived from (Native.contextChanged). */
   contextChanged(): void;
   /** A register of self-hosted debug changed: MDSCR_EL1, OS lock, breakpoints, watchpoints. */

@@ -1,0 +1,180 @@
+import { peFeatures } from "../../arch/cpu-models.ts";
+import { sysregId } from "../../arch/sysreg-names.ts";
+import { SLOT_ZR, X } from "../state-layout.ts";
+import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
+import { Access, SYSL } from "./access.ts";
+import { DEBUG_ROWS } from "./debug.ts";
+import { EL2_ROWS } from "./el2.ts";
+import { EL3_ROWS } from "./el3.ts";
+import { EXCEPTION_ROWS } from "./exception.ts";
+import type { SysregHost } from "./host.ts";
+import { ID_ROWS } from "./id.ts";
+import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
+import { PMU_ROWS } from "./pmu.ts";
+import { PSTATE_ROWS } from "./pstate.ts";
+import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
+import { SYSTEM_ROWS } from "./system.ts";
+import type { SystemRow } from "./system-row.ts";
+import { TIMER_ROWS } from "./timer.ts";
+import { TRANSLATION_ROWS } from "./translation.ts";
+import { HCR, hcr } from "./traps.ts";
+
+export type { SysregHost, SysregOptions } from "./host.ts";
+export { affinity } from "./id.ts";
+
+/** All rows, whatever the model. */
+export const SYSREG_ROWS: readonly SysregRow[] = [
+  ...ID_ROWS,
+  ...TRANSLATION_ROWS,
+  ...EXCEPTION_ROWS,
+  ...PSTATE_ROWS,
+  ...TIMER_ROWS,
+  ...PMU_ROWS,
+  ...DEBUG_ROWS,
+  ...EL2_ROWS,
+  ...EL3_ROWS,
+];
+
+/** A row as one model has it. */
+interface Register {
+  readonly row: SysregRow;
+  readonly maskLow: number;
+  readonly maskHigh: number;
+  readonly res1Low: number;
+  readonly res1High: number;
+}
+
+/** The reserved part of the ID space: op0 = 3, op1 = 0, CRn = 0, CRm = 1..7 reads as zero (Arm ARM D19.1.1). */
+function isReservedId(id: number): boolean {
+  return (id & ~0x3f) === 0xc000 && (id & 0x38) !== 0;
+}
+
+/** The feature ID space, as FEAT_IDST has it: op0 = 3, op1 = 0, 1 or 3, CRn = 0, CRm = 0..7. */
+function isFeatureId(id: number): boolean {
+  const op1 = (id >> 11) & 7;
+  return id >> 14 === 3 && (op1 === 0 || op1 === 1 || op1 === 3) && (id & 0x7c0) === 0;
+}
+
+const TID3 = hcr(HCR.TID3);
+
+/** System registers and system instructions of one PE. */
+export class Sysregs {
+  readonly #access: Access;
+  readonly #registers = new Map<number, Register>();
+  readonly #instructions = new Map<number, SystemRow>();
+
+  constructor(host: SysregHost) {
+    this.#access = new Access(host);
+    for (const row of SYSREG_ROWS) {
+      if (row.model !== undefined && row.model !== host.model.name) continue;
+      if (row.feature === undefined || this.#access.features.has(row.feature)) {
+        this.#registers.set(sysregId(row.name), this.#register(row));
+      }
+    }
+    for (const row of SYSTEM_ROWS) {
+      if (!row.features || row.features.every((f) => this.#access.features.has(f))) this.#instructions.set(row.id, row);
+    }
+  }
+
+  #register(row: SysregRow): Register {
+    const { features } = this.#access;
+    const more = (with_: SysregRow["bitsWith"], present: boolean): Bits =>
+      Object.entries(with_ ?? {})
+        .filter(([feature]) => features.has(feature as never) === present)
+        .map(([, bits]) => bits)
+        .join(" ");
+    const [maskLow, maskHigh] = row.bits === undefined ? [-1, -1] : mask(`${row.bits} ${more(row.bitsWith, true)}`);
+    const [res1Low, res1High] = mask(`${row.res1 ?? ""} ${more(row.res1Without, false)}`);
+    return { row, maskLow, maskHigh, res1Low, res1High };
+  }
+
+  /** To the state after reset: of the slots that have one; the others keep what they hold. Resets timers and PMU, too. */
+  reset(): void {
+    const a = this.#access;
+    const { host, state } = a;
+    state.set64(PE_FEATURES, peFeatures(host.model, host.options), 0);
+    state.setNumber(RVBAR, host.options.resetVector ?? 0);
+    for (const { row, res1Low, res1High } of this.#registers.values()) {
+      if (row.slot === undefined) continue;
+      const [low, high] = typeof row.reset === "function" ? row.reset(a) : (row.reset ?? [0, 0]);
+      state.set64(row.slot, low | res1Low, high | res1High);
+    }
+    host.timers.reset();
+    host.pmu.restart();
+  }
+
+  /** MRS: false with an exception pending. `id` is op0:op1:CRn:CRm:op2 as 16 bits, `rt` 0..31, 31 being XZR. */
+  read(id: number, rt: number): boolean {
+    const a = this.#access;
+    a.begin(id, rt, false);
+    const register = this.#registers.get(id);
+    if (!register) {
+      if (isInterruptRegister(id)) {
+        if (!readInterruptRegister(a)) return a.undefinedInstruction();
+      } else if (isReservedId(id) && a.el >= 1) {
+        const target = TID3(a);
+        if (target) return a.trapped(target);
+        a.give(0);
+      } else return this.#refuse(id);
+    } else {
+      const { row } = register;
+      if (row.read === undefined || a.el < row.read) return this.#refuse(id);
+      if (row.traps && !this.#allowed(row.traps)) return false;
+      if (row.get) row.get(a);
+      else if (row.slot === undefined) a.give(0);
+      else a.giveSlot(row.slot);
+    }
+    if (rt !== SLOT_ZR) a.state.set64(X + 8 * rt, a.low, a.high);
+    return true;
+  }
+
+  /** MSR (register): false with an exception pending. */
+  write(id: number, rt: number): boolean {
+    const a = this.#access;
+    a.begin(id, rt, true);
+    a.giveSlot(X + 8 * rt);
+    const register = this.#registers.get(id);
+    if (!register) return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
+    const { row } = register;
+    if (row.write === undefined || a.el < row.write) return a.undefinedInstruction();
+    if (row.traps && !this.#allowed(row.traps)) return false;
+    const low = (a.low & register.maskLow) | register.res1Low;
+    const high = (a.high & register.maskHigh) | register.res1High;
+    if (row.set) row.set(a, low, high);
+    else if (row.slot !== undefined) {
+      const oldLow = a.state.word(row.slot);
+      const oldHigh = a.state.high(row.slot);
+      a.state.set64(row.slot, low, high);
+      row.changed?.(a, oldLow, oldHigh);
+    }
+    return true;
+  }
+
+  /** SYS and SYSL: false with an exception pending, or when running code has to leave after the instruction. */
+  system(id: number, rt: number): boolean {
+    const a = this.#access;
+    a.begin(id & 0xffff, rt, (id & SYSL) === 0);
+    const row = a.write ? this.#instructions.get(id) : undefined;
+    if (!row || a.el < row.el) return a.undefinedInstruction();
+    if (row.traps && !this.#allowed(row.traps)) return false;
+    a.giveSlot(X + 8 * rt);
+    return row.execute(a);
+  }
+
+  #allowed(traps: readonly Trap[]): boolean {
+    const a = this.#access;
+    for (const trap of traps) {
+      const target = trap(a);
+      if (target > 0) return a.trapped(target);
+      if (target < 0) return a.undefinedInstruction();
+    }
+    return true;
+  }
+
+  /** A read that nothing allows: UNDEFINED, or with FEAT_IDST trapped when it is of the feature ID space from EL0. */
+  #refuse(id: number): boolean {
+    const a = this.#access;
+    if (a.el === 0 && isFeatureId(id) && a.features.has("IDST")) return a.trapped(1);
+    return a.undefinedInstruction();
+  }
+}

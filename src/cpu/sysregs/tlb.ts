@@ -1,0 +1,180 @@
+import type { Feature } from "../../arch/features.ts";
+import { encodeSysreg } from "../../arch/sysreg-names.ts";
+import { ARG0, ARG1, ARG2 } from "../state-layout.ts";
+import { HCR_EL2, TCR_EL1 } from "../sysreg-layout.ts";
+import type { Access } from "./access.ts";
+import type { SystemRow } from "./system-row.ts";
+import { HCR, hcr } from "./traps.ts";
+
+// TLBI (Arm ARM C5.5, D8.14). A TLB may always forget more than it is told to: entries of the last level are not told from others,
+// outer shareable is as inner shareable, and stage 2 entries go with all of EL1&0.
+
+type Regime = 1 | 2 | 3;
+
+// Native.tlbInvalidate's `what`.
+const ALL = 0;
+const BY_ASID = 1;
+const BY_VA_AND_ASID = 2;
+const BY_VA = 3;
+const RANGE = 4;
+
+const HCR_FB = 9;
+const TCR_AS = 36;
+
+/** Invalidates by the operands in ARG0.. here, or on all PEs; HCR_EL2.FB makes EL1's own instructions be for all. */
+function invalidate(a: Access, shared: boolean, regime: Regime, what: number): boolean {
+  const { state, host } = a;
+  const all = shared || (a.el === 1 && a.el2Enabled && a.bit(HCR_EL2, HCR_FB));
+  if (!all) {
+    host.native.tlbInvalidate(state.cpu, regime, what);
+    return false;
+  }
+  for (const other of host.allTlbs()) {
+    if (other.cpu !== state.cpu) {
+      for (const slot of [ARG0, ARG1, ARG2]) other.set64(slot, state.word(slot), state.high(slot));
+    }
+    host.native.tlbInvalidate(other.cpu, regime, what);
+  }
+  return false;
+}
+
+/** Xt[63:48]; of 8 bits while TCR_EL1.AS says so. */
+function setASID(a: Access): void {
+  const bits = a.bit(TCR_EL1, TCR_AS) ? 0xffff : 0xff;
+  a.state.set64(ARG1, (a.high >>> 16) & bits, 0);
+}
+
+/** Xt[43:0] is VA[55:12]; the bits above are as VA[55]. */
+function setVA(a: Access): void {
+  const high = (a.high << 12) | (a.low >>> 20);
+  a.state.set64(ARG0, a.low << 12, (high << 8) >> 8);
+}
+
+/** log2 of the granule by Xt.TG; 0 is reserved. */
+const GRANULES = [undefined, 12, 14, 16] as const;
+
+/** The operand of a range: BaseADDR, TTL, NUM, SCALE, TG, ASID. False: reserved, nothing to invalidate. */
+function setRange(a: Access, byASID: boolean): boolean {
+  const shift = GRANULES[(a.high >>> 14) & 3];
+  if (shift === undefined) return false;
+  // BaseADDR is a signed number of 37 bits, in granules.
+  const base = ((a.high << 27) >> 27) * 2 ** 32 + (a.low >>> 0);
+  a.state.setNumber(ARG0, base * 2 ** shift);
+  const num = (a.high >>> 7) & 31;
+  const scale = (a.high >>> 12) & 3;
+  a.state.setNumber(ARG2, (num + 1) * 2 ** (5 * scale + 1 + shift));
+  if (byASID) setASID(a);
+  else a.state.set64(ARG1, -1, -1);
+  return true;
+}
+
+type Operation = (a: Access, shared: boolean) => boolean;
+
+const everything =
+  (regime: Regime): Operation =>
+  (a, shared) =>
+    invalidate(a, shared, regime, ALL);
+
+const byVA =
+  (regime: Regime, withASID: boolean): Operation =>
+  (a, shared) => {
+    setVA(a);
+    if (withASID) setASID(a);
+    return invalidate(a, shared, regime, withASID ? BY_VA_AND_ASID : BY_VA);
+  };
+
+const byASID: Operation = (a, shared) => {
+  setASID(a);
+  return invalidate(a, shared, 1, BY_ASID);
+};
+
+const byRange =
+  (regime: Regime, withASID: boolean): Operation =>
+  (a, shared) =>
+    setRange(a, withASID) ? invalidate(a, shared, regime, RANGE) : true;
+
+type Level = 1 | 2 | 3;
+const LEVEL_FEATURES: Readonly<Record<Level, readonly Feature[]>> = { 1: [], 2: ["EL2"], 3: ["EL3"] };
+const OP1: Readonly<Record<Level, number>> = { 1: 0, 2: 4, 3: 6 };
+
+function row(
+  level: Level,
+  crm: number,
+  op2: number,
+  shared: boolean,
+  operation: Operation,
+  ...needs: readonly Feature[]
+): SystemRow {
+  return {
+    id: encodeSysreg(1, OP1[level], 8, crm, op2),
+    el: level,
+    features: [...LEVEL_FEATURES[level], ...needs],
+    traps: level === 1 ? [hcr(HCR.TTLB)] : undefined,
+    execute: (a) => operation(a, shared),
+  };
+}
+
+/** CRm 7, 3 and 1: this PE, inner shareable, outer shareable. */
+function threeScopes(level: Level, op2: number, operation: Operation): SystemRow[] {
+  return [
+    row(level, 7, op2, false, operation),
+    row(level, 3, op2, true, operation),
+    row(level, 1, op2, true, operation, "TLBIOS"),
+  ];
+}
+
+/** Ranges: CRm 6, 2 and 5: this PE, inner shareable, outer shareable. */
+function rangeScopes(level: Level, op2: number, operation: Operation): SystemRow[] {
+  return [
+    row(level, 6, op2, false, operation, "TLBIRANGE"),
+    row(level, 2, op2, true, operation, "TLBIRANGE"),
+    row(level, 5, op2, true, operation, "TLBIRANGE", "TLBIOS"),
+  ];
+}
+
+/** By intermediate physical address. */
+function stage2(crm: number, op2: number, shared: boolean, ...needs: readonly Feature[]): SystemRow {
+  return row(2, crm, op2, shared, everything(1), ...needs);
+}
+
+export const TLB_ROWS: readonly SystemRow[] = [
+  // VMALLE1, VAE1, ASIDE1, VAAE1, VALE1, VAALE1.
+  ...threeScopes(1, 0, everything(1)),
+  ...threeScopes(1, 1, byVA(1, true)),
+  ...threeScopes(1, 2, byASID),
+  ...threeScopes(1, 3, byVA(1, false)),
+  ...threeScopes(1, 5, byVA(1, true)),
+  ...threeScopes(1, 7, byVA(1, false)),
+  // RVAE1, RVAAE1, RVALE1, RVAALE1.
+  ...rangeScopes(1, 1, byRange(1, true)),
+  ...rangeScopes(1, 3, byRange(1, false)),
+  ...rangeScopes(1, 5, byRange(1, true)),
+  ...rangeScopes(1, 7, byRange(1, false)),
+  // ALLE2, VAE2, ALLE1, VALE2, VMALLS12E1.
+  ...threeScopes(2, 0, everything(2)),
+  ...threeScopes(2, 1, byVA(2, false)),
+  ...threeScopes(2, 4, everything(1)),
+  ...threeScopes(2, 5, byVA(2, false)),
+  ...threeScopes(2, 6, everything(1)),
+  ...rangeScopes(2, 1, byRange(2, false)),
+  ...rangeScopes(2, 5, byRange(2, false)),
+  // IPAS2E1, IPAS2LE1, RIPAS2E1, RIPAS2LE1.
+  stage2(4, 1, false),
+  stage2(4, 5, false),
+  stage2(0, 1, true),
+  stage2(0, 5, true),
+  stage2(4, 0, true, "TLBIOS"),
+  stage2(4, 4, true, "TLBIOS"),
+  stage2(4, 2, false, "TLBIRANGE"),
+  stage2(4, 6, false, "TLBIRANGE"),
+  stage2(0, 2, true, "TLBIRANGE"),
+  stage2(0, 6, true, "TLBIRANGE"),
+  stage2(4, 3, true, "TLBIRANGE", "TLBIOS"),
+  stage2(4, 7, true, "TLBIRANGE", "TLBIOS"),
+  // ALLE3, VAE3, VALE3.
+  ...threeScopes(3, 0, everything(3)),
+  ...threeScopes(3, 1, byVA(3, false)),
+  ...threeScopes(3, 5, byVA(3, false)),
+  ...rangeScopes(3, 1, byRange(3, false)),
+  ...rangeScopes(3, 5, byRange(3, false)),
+];
