@@ -48,7 +48,10 @@ export function loadNative(
     imports[from] = functions;
     functions[name] = host[name] ?? (() => 0);
   }
-  const { exports } = new WebAssembly.Instance(module, imports as WebAssembly.Imports);
+  const { exports } = new WebAssembly.Instance(
+    module,
+    imports as ConstructorParameters<typeof WebAssembly.Instance>[1],
+  );
   const get = (name: string): NativeFunction => {
     const f = exports[name];
     if (typeof f !== "function") throw new Error(`${entry} exports no function ${name}`);
