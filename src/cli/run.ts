@@ -10,7 +10,6 @@ import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { makeMachine } from "./make-machine.ts";
 import { executeMonitorLine } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
@@ -54,7 +53,10 @@ async function run(options: RunOptions): Promise<number> {
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const machine = await makeMachine(partsOf(options, terminal));
+  const parts = partsOf(options, terminal);
+  // Loaded only now: most of the program is not needed to say that a file is missing.
+  const { Machine } = await import("../machine/machine.ts");
+  const machine = await Machine.create(parts);
   if (options.dumpDtb !== undefined) {
     save(options.dumpDtb, machine.deviceTree());
     return EXIT_STATUS.ok;
