@@ -1,11 +1,15 @@
 // The stored form of instruction vectors: the word, the seed its inputs come from (inputs.ts), and what the oracle said changed.
+// Stored by columns, because bytes of one kind compress well together.
 
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import { FPSR_AT, NZCV_AT, SP_AT, STATE_BYTES, V_AT } from "./inputs.ts";
+import { FPSR_AT, NZCV_AT, SP_AT, V_AT } from "./inputs.ts";
 
-/** How an instruction's inputs are made. */
-export type Kind = "plain" | "memory" | "branch";
-const KINDS: readonly Kind[] = ["plain", "memory", "branch"];
+/**
+ * How an instruction's inputs are made: "memory": its base register points into the memory page; "placed": its result depends on its address
+ * (a branch, a literal), so it must run at SLOT_ADDRESS; "plain": the rest.
+ */
+export type Kind = "plain" | "memory" | "placed";
+const KINDS: readonly Kind[] = ["plain", "memory", "placed"];
 
 export interface Vector {
   readonly word: number;
@@ -13,14 +17,14 @@ export interface Vector {
   readonly kind: Kind;
   /** The oracle took the UNDEFINED exception: nothing else is stored. */
   readonly undefined: boolean;
-  /** (offset in the state, bytes) that differ from the input. */
+  /** Registers that differ from the input: [offset in the state, bytes]. */
   readonly state: readonly (readonly [number, Uint8Array])[];
-  /** (offset in the memory page, byte) that differ. */
-  readonly memory: readonly (readonly [number, number])[];
+  /** Runs of bytes of the memory page that differ: [offset, bytes]. */
+  readonly memory: readonly (readonly [number, Uint8Array])[];
 }
 
 /** Registers as the units of comparison: [offset in the state, bytes]. */
-const UNITS: readonly (readonly [number, number])[] = [
+export const UNITS: readonly (readonly [number, number])[] = [
   ...Array.from({ length: 32 }, (_, i) => [i * 8, 8] as const),
   ...Array.from({ length: 32 }, (_, i) => [V_AT + i * 16, 16] as const),
   [NZCV_AT, 8],
@@ -42,54 +46,99 @@ export function difference(before: Uint8Array, after: Uint8Array): [number, Uint
   }).map(([at, n]) => [at, after.slice(at, at + n)]);
 }
 
+/** A column of bytes that is written, then read. */
+class Column {
+  #bytes: Uint8Array;
+  #at = 0;
+  constructor(bytes = new Uint8Array(1024)) {
+    this.#bytes = bytes;
+  }
+  put(...values: number[]): void {
+    this.append(values);
+  }
+  append(values: ArrayLike<number>): void {
+    if (this.#at + values.length > this.#bytes.length) {
+      const grown = new Uint8Array(this.#bytes.length * 2 + values.length);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(values, this.#at);
+    this.#at += values.length;
+  }
+  take(): number {
+    return this.#bytes[this.#at++] as number;
+  }
+  slice(n: number): Uint8Array {
+    this.#at += n;
+    return this.#bytes.subarray(this.#at - n, this.#at);
+  }
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+}
+
+// word (a column for each byte), seed step, kind and counts, register numbers, values of 8 and of 16 bytes, memory runs, memory bytes
+const COLUMNS = 11;
+const unitIndex = new Map(UNITS.map(([at], i) => [at, i]));
+
 /** Compressed form of a list of vectors. */
 export function pack(vectors: readonly Vector[]): Uint8Array {
-  const bytes: number[] = [];
-  const u16 = (v: number) => bytes.push(v & 0xff, (v >>> 8) & 0xff);
-  const u32 = (v: number) => bytes.push(v & 0xff, (v >>> 8) & 0xff, (v >>> 16) & 0xff, v >>> 24);
+  const columns = Array.from({ length: COLUMNS }, () => new Column());
+  const [b0, b1, b2, b3, steps, counts, units, values, wide, runs, bytes] = columns as Column[] & { length: 11 };
+  let seed = 0;
   for (const v of vectors) {
-    u32(v.word);
-    u32(v.seed);
-    bytes.push(KINDS.indexOf(v.kind) | (v.undefined ? 0x80 : 0), v.state.length, v.memory.length);
+    [b0, b1, b2, b3].forEach((column, i) => {
+      (column as Column).put((v.word >>> (8 * i)) & 0xff);
+    });
+    // A step of 0 to 254, or 255 and the seed.
+    const step = v.seed - seed;
+    if (step >= 0 && step < 255) steps?.put(step);
+    else steps?.put(255, ...[0, 8, 16, 24].map((s) => (v.seed >>> s) & 0xff));
+    seed = v.seed;
+    counts?.put(KINDS.indexOf(v.kind) | (v.undefined ? 0x80 : 0), v.state.length, v.memory.length);
     for (const [at, value] of v.state) {
-      u16(at);
-      bytes.push(...value);
+      units?.put(unitIndex.get(at) as number);
+      (value.length === 8 ? values : wide)?.append(value);
     }
     for (const [at, value] of v.memory) {
-      u16(at);
-      bytes.push(value);
+      runs?.put(at & 0xff, at >>> 8, value.length);
+      bytes?.append(value);
     }
   }
-  return brotliCompressSync(Uint8Array.from(bytes), {
-    params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
+  const written = columns.map((c) => c.written());
+  const head = new Uint8Array(Uint32Array.from([vectors.length, ...written.map((c) => c.length)]).buffer);
+  return brotliCompressSync(Buffer.concat([head, ...written]), {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 },
   });
 }
 
 export function unpack(packed: Uint8Array): Vector[] {
-  const bytes = brotliDecompressSync(packed);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const vectors: Vector[] = [];
-  for (let p = 0; p < bytes.length; ) {
-    const word = view.getUint32(p, true);
-    const seed = view.getUint32(p + 4, true);
-    const flags = view.getUint8(p + 8);
-    const [states, changes] = [view.getUint8(p + 9), view.getUint8(p + 10)];
-    p += 11;
-    const state: [number, Uint8Array][] = [];
-    for (let i = 0; i < states; i++) {
-      const at = view.getUint16(p, true);
-      const size = at >= V_AT && at < NZCV_AT ? 16 : 8;
-      state.push([at, bytes.subarray(p + 2, p + 2 + size)]);
-      p += 2 + size;
-    }
-    const memory: [number, number][] = [];
-    for (let i = 0; i < changes; i++) {
-      memory.push([view.getUint16(p, true), view.getUint8(p + 2)]);
-      p += 3;
-    }
-    vectors.push({ word, seed, kind: KINDS[flags & 0x7f] as Kind, undefined: flags >= 0x80, state, memory });
-  }
-  return vectors;
+  const all = new Uint8Array(brotliDecompressSync(packed));
+  const head = new DataView(all.buffer, all.byteOffset, 4 * (COLUMNS + 1));
+  let p = head.byteLength;
+  const columns = Array.from({ length: COLUMNS }, (_, i) => {
+    const n = head.getUint32(4 * (i + 1), true);
+    p += n;
+    return new Column(all.subarray(p - n, p));
+  });
+  const [b0, b1, b2, b3, steps, counts, units, values, wide, runs, bytes] = columns as [Column, ...Column[]] & Column[];
+  const read = (column: Column | undefined): number => (column as Column).take();
+  const read4 = (a: Column, b = a, c = a, d = a): number =>
+    (read(a) | (read(b) << 8) | (read(c) << 16) | (read(d) << 24)) >>> 0;
+  let seed = 0;
+  return Array.from({ length: head.getUint32(0, true) }, (): Vector => {
+    const word = read4(b0 as Column, b1, b2, b3);
+    const step = read(steps);
+    seed = step < 255 ? seed + step : read4(steps as Column);
+    const [flags, states, changes] = [read(counts), read(counts), read(counts)];
+    const state = Array.from({ length: states }, (): [number, Uint8Array] => {
+      const [at, size] = UNITS[read(units)] as readonly [number, number];
+      return [at, ((size === 8 ? values : wide) as Column).slice(size)];
+    });
+    const memory = Array.from({ length: changes }, (): [number, Uint8Array] => {
+      const at = read(runs) | (read(runs) << 8);
+      return [at, (bytes as Column).slice(read(runs))];
+    });
+    return { word, seed, kind: KINDS[flags & 0x7f] as Kind, undefined: flags >= 0x80, state, memory };
+  });
 }
-
-export { STATE_BYTES };

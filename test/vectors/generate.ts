@@ -1,8 +1,8 @@
 // Makes new instruction vectors with qemu-aarch64 (user mode) as the oracle.
 //
-//   node test/vectors/generate.ts [vectors per shape] [seed]
+//   node test/vectors/generate.ts [words per shape] [seed]
 //
-// Needs Debian's qemu-user-static and gcc-aarch64-linux-gnu. Writes data/max-*.br and data/undefined-a72.br.
+// Needs Debian's qemu-user-static and gcc-aarch64-linux-gnu. Writes data/*.br.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { ALL_ROWS } from "../../src/a64/index.ts";
 import type { Row } from "../../src/a64/row.ts";
 import { CPU_MODELS } from "../../src/arch/cpu-models.ts";
 import { difference, type Kind, pack, type Vector } from "./format.ts";
-import { fillState, NEXT_WORD, NOP, Random, SLOT_ADDRESS, STATE_BYTES } from "./inputs.ts";
+import { inputOf, NEXT_WORD, NOP, Random, STATE_BYTES } from "./inputs.ts";
 import { effectsOf, excluded } from "./selection.ts";
 
 const REQUEST = 16 + STATE_BYTES;
@@ -36,27 +36,17 @@ const built = spawnSync(
 );
 if (built.status !== 0) throw new Error("the oracle did not build: install gcc-aarch64-linux-gnu and qemu-user-static");
 
-/** The input of a case; for a branch, its base register points past the next instruction. */
-export function input(c: Case): Uint8Array {
-  const state = new Uint8Array(STATE_BYTES);
-  const view = new DataView(state.buffer);
-  fillState(view, c.word, c.seed, c.kind === "memory");
-  const n = (c.word >>> 5) & 31;
-  if (c.kind === "branch" && n < 31) view.setBigUint64(n * 8, BigInt(SLOT_ADDRESS + 8), true);
-  return state;
-}
-
 async function ask(cpu: string, cases: readonly Case[]): Promise<(Vector | undefined)[]> {
   const child = spawn("qemu-aarch64-static", ["-cpu", cpu, oracle], { stdio: ["pipe", "pipe", "inherit"] });
   const chunks: Uint8Array[] = [];
   child.stdout.on("data", (d: Uint8Array) => chunks.push(d));
   const closed = new Promise((resolve) => child.on("close", resolve));
-  const inputs = cases.map(input);
+  const inputs = cases.map((c) => inputOf(c.word, c.seed, c.kind));
   const requests = new Uint8Array(cases.length * REQUEST);
   const view = new DataView(requests.buffer);
   cases.forEach((c, i) => {
     view.setUint32(i * REQUEST, c.word, true);
-    view.setUint32(i * REQUEST + 4, c.kind === "branch" ? NEXT_WORD : NOP, true);
+    view.setUint32(i * REQUEST + 4, c.kind === "placed" ? NEXT_WORD : NOP, true);
     view.setUint32(i * REQUEST + 8, c.seed, true);
     requests.set(inputs[i] as Uint8Array, i * REQUEST + 16);
   });
@@ -74,27 +64,39 @@ async function ask(cpu: string, cases: readonly Case[]): Promise<(Vector | undef
     const changed = out.readUInt32LE(at + 4);
     if (changed >= CHANGES) return undefined;
     const after = out.subarray(at + 8, at + 8 + STATE_BYTES);
-    const memory = Array.from({ length: changed }, (_, k) => {
+    const changes = Array.from({ length: changed }, (_, k) => {
       const p = at + 8 + STATE_BYTES + k * 4;
       return [out.readUInt16LE(p), out.readUInt16LE(p + 2)] as const;
     });
-    return { ...c, undefined: false, state: difference(inputs[i] as Uint8Array, after), memory };
+    return { ...c, undefined: false, state: difference(inputs[i] as Uint8Array, after), memory: runsOf(changes) };
   });
 }
 
-const random = new Random(Number(process.argv[3] ?? 1));
-const perShape = Number(process.argv[2] ?? 50);
+/** Changed bytes as runs. */
+function runsOf(changes: readonly (readonly [number, number])[]): [number, Uint8Array][] {
+  const runs: [number, number[]][] = [];
+  for (const [at, value] of changes) {
+    const last = runs.at(-1);
+    if (last && last[0] + last[1].length === at) last[1].push(value);
+    else runs.push([at, [value]]);
+  }
+  return runs.map(([at, values]) => [at, Uint8Array.from(values)]);
+}
 
-/** A random word of the row's pattern. */
+const INPUTS_PER_WORD = 3;
+const wordsPerShape = Number(process.argv[2] ?? 16);
+const random = new Random(Number(process.argv[3] ?? 1));
+
+/** A random word of the row's pattern. Ignored bits are as the Arm ARM prints them: fields of registers (1), others (0). */
 function sample(row: Row): number {
   let word = 0;
-  let bits = 0;
+  const bits = random.u32();
   for (let i = 0; i < 32; i++) {
-    if (i % 16 === 0) bits = random.u32();
     const c = row.bits[i] as string;
-    const bit = c === "0" || c === "1" ? Number(c) : (bits >>> (i % 16)) & 1;
+    const bit = c === "0" || c === "1" ? Number(c) : c === "-" ? 0 : (bits >>> i) & 1;
     word = ((word << 1) | bit) >>> 0;
   }
+  for (const m of row.bits.matchAll(/-{5}/g)) word = (word | (31 << (27 - m.index))) >>> 0;
   return word;
 }
 
@@ -116,50 +118,48 @@ function tame(row: Row, word: number): number {
   return word;
 }
 
+/** Words of every shape of a row. */
+function wordsOf(row: Row, perShape: number): number[] {
+  const words: number[] = [];
+  const seen = new Map<number, number>();
+  for (let dry = 0; dry < 3000; dry++) {
+    const word = tame(row, sample(row));
+    const insn = max.decode(word);
+    const count = seen.get(insn?.handlerKey ?? -1) ?? 0;
+    if (insn?.row !== row || count >= perShape) continue;
+    dry = 0;
+    seen.set(insn.handlerKey, count + 1);
+    words.push(word);
+  }
+  return words;
+}
+
 const max = createDecoder(ALL_ROWS, CPU_MODELS.max.features);
 const files = new Map<string, Vector[]>();
 let dropped = 0;
+let seed = random.u32() >>> 1;
 for (const row of ALL_ROWS) {
-  if (excluded(row) !== undefined) continue;
-  const effects = effectsOf(row);
-  const kind: Kind = effects.memory && !effects.literal ? "memory" : effects.branches ? "branch" : "plain";
-  const cases: Case[] = [];
-  const seen = new Map<number, number>();
-  const want = perShape * (row.fp && !effects.memory ? 2 : 1);
-  const limit = want * 4000;
-  let dry = 0;
-  for (let tries = 0; tries < limit && dry < 3000; tries++) {
-    const word = tame(row, sample(row));
-    const insn = max.decode(word);
-    if (insn?.row !== row) {
-      dry++;
-      continue;
-    }
-    const count = seen.get(insn.handlerKey) ?? 0;
-    if (count >= want) {
-      dry++;
-      continue;
-    }
-    dry = 0;
-    seen.set(insn.handlerKey, count + 1);
-    cases.push({ word, seed: random.u32(), kind });
+  const why = excluded(row);
+  if (why !== undefined) {
+    console.log(`${row.id}: left out: ${why}`);
+    continue;
   }
-  const group = row.fp
-    ? effects.memory
-      ? "max-simd-memory"
-      : "max-simd"
-    : effects.memory
-      ? "max-memory"
-      : "max-integer";
-  const answers = cases.length > 0 ? await ask("max", cases) : [];
-  const good = answers.filter((v): v is Vector => v !== undefined);
+  const { memory, literal, placed } = effectsOf(row);
+  const kind: Kind = placed ? "placed" : memory ? "memory" : "plain";
+  const words = wordsOf(row, wordsPerShape);
+  const cases = words.flatMap((word) => Array.from({ length: INPUTS_PER_WORD }, () => ({ word, seed: seed++, kind })));
+  const group = `${row.fp ? "simd" : "integer"}${memory && !literal ? "-memory" : ""}`;
+  // DC ZVA: this machine's block is that of the Cortex-A72, 64 bytes.
+  const answers = cases.length > 0 ? await ask(row.id === "DC_ZVA" ? "cortex-a72" : "max", cases) : [];
+  const good = answers.filter((v) => v !== undefined);
   dropped += answers.length - good.length;
   files.set(group, [...(files.get(group) ?? []), ...good]);
-  const undef = good.filter((v) => v.undefined).length;
-  if (undef > 0)
+  const undef = good.filter((v) => v.undefined);
+  if (undef.length > 0) {
     console.log(
-      `${row.id}: the oracle calls ${undef} of ${good.length} undefined, e.g. ${good.find((v) => v.undefined)?.word.toString(16)}`,
+      `${row.id}: the oracle: ${undef.length} of ${good.length} undefined, e.g. ${undef[0]?.word.toString(16)}`,
     );
+  }
 }
 
 mkdirSync(join(here, "data"), { recursive: true });

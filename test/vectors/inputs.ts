@@ -13,7 +13,7 @@ export const NZCV_AT = 768;
 export const FPCR_AT = 776;
 export const FPSR_AT = 784;
 
-/** The word after the instruction: MOVZ X27, #0x5a5. Branch vectors jump over it or do not. */
+/** The word after a placed instruction: MOVZ X27, #0x5a5. Branches jump over it or do not. */
 export const NEXT_WORD = 0xd280b4bb;
 export const NOP = 0xd503201f;
 
@@ -115,40 +115,73 @@ function fillX(r: Random, view: DataView, at: number): void {
   view.setUint32(at + 4, hi, true);
 }
 
-function fillV(r: Random, view: DataView, at: number): void {
-  const kind = r.below(10);
+type Lanes = "bytes" | "half" | "single" | "double" | "random";
+const LANES: readonly Lanes[] = ["bytes", "half", "single", "double", "random"];
+
+/** What the vector registers should mostly hold: of a scalar floating-point instruction, its type; else anything. */
+function lanesFor(r: Random, word: number): Lanes {
+  const other = r.pick(LANES);
+  if ((word & 0x5e000000) >>> 0 !== 0x1e000000 || r.below(8) === 0) return other;
+  return (["single", "double", other, "half"] as const)[(word >>> 22) & 3] as Lanes;
+}
+
+function fillV(r: Random, view: DataView, at: number, usual: Lanes): void {
+  const lanes = r.below(4) ? usual : r.pick(LANES);
+  // Ordinary numbers of about the same size cancel and round in interesting places.
   const spread = r.below(6);
-  for (let i = 0; i < 16; i += 8) {
-    const j = at + i;
-    if (kind < 3) {
-      view.setUint32(j, r.u32(), true);
-      view.setUint32(j + 4, r.u32(), true);
-    } else if (kind === 3) {
-      for (let k = 0; k < 8; k++) view.setUint8(j + k, r.pick([0, 1, 0x7f, 0x80, 0xff, r.u32() & 0xff]));
-    } else if (kind === 4) {
-      for (let k = 0; k < 8; k += 2) view.setUint16(j + k, r.below(3) ? r.pick(F16) : r.u32(), true);
-    } else if (kind === 5 || kind === 6) {
+  const near = (bias: number): number => bias + r.below(8 << spread) - (4 << spread);
+  for (let i = at; i < at + 16; i += 8) {
+    if (lanes === "random") {
+      view.setUint32(i, r.u32(), true);
+      view.setUint32(i + 4, r.u32(), true);
+    } else if (lanes === "bytes") {
+      for (let k = 0; k < 8; k++) view.setUint8(i + k, r.pick([0, 1, 0x7f, 0x80, 0xff, r.u32() & 0xff]));
+    } else if (lanes === "half") {
+      for (let k = 0; k < 8; k += 2) {
+        const ordinary = ((near(15) & 31) << 10) | (r.u32() & 0x83ff);
+        view.setUint16(i + k, r.below(3) ? ordinary : r.pick(F16), true);
+      }
+    } else if (lanes === "single") {
       for (let k = 0; k < 8; k += 4) {
-        // Ordinary numbers of about the same size cancel and round in interesting places.
-        const near = (((127 + r.below(8 << spread) - (4 << spread)) << 23) | (r.u32() & 0x807fffff)) >>> 0;
-        view.setUint32(j + k, r.below(3) ? near : r.pick(F32), true);
+        const ordinary = ((near(127) << 23) | (r.u32() & 0x807fffff)) >>> 0;
+        view.setUint32(i + k, r.below(3) ? ordinary : r.pick(F32), true);
       }
     } else {
-      const hi = (((1023 + r.below(8 << spread) - (4 << spread)) << 20) | (r.u32() & 0x800fffff)) >>> 0;
-      const [slo, shi] = r.pick(F64);
       const special = r.below(3) === 0;
-      view.setUint32(j, special ? slo : r.u32(), true);
-      view.setUint32(j + 4, special ? shi : hi, true);
+      const [lo, hi] = special ? r.pick(F64) : [r.u32(), ((near(1023) << 20) | (r.u32() & 0x800fffff)) >>> 0];
+      view.setUint32(i, lo, true);
+      view.setUint32(i + 4, hi, true);
     }
   }
 }
 
+/** Register offset: LDR, STR, PRFM (register) and load/store structures with a register post-index. */
+function hasRegisterOffset(word: number): boolean {
+  return (word & 0x3b200c00) === 0x38200800 || (word & 0xbe800000) >>> 0 === 0x0c800000;
+}
+
+/** CAS finds what it compares with, half of the time. */
+function fillCompared(r: Random, view: DataView, word: number, seed: number): void {
+  const single = (word & 0x3fa07c00) === 0x08a07c00;
+  const pair = (word & 0xbfa07c00) >>> 0 === 0x08207c00;
+  if ((!single && !pair) || r.below(2)) return;
+  const memory = new DataView(new ArrayBuffer(MEMORY_BYTES));
+  fillMemory(new Uint32Array(memory.buffer), seed);
+  const [n, s] = [(word >>> 5) & 31, (word >>> 16) & 31];
+  if (n === s || (pair && n === s + 1)) return;
+  const at = Number(view.getBigUint64(n * 8, true)) - MEMORY_ADDRESS;
+  const width = pair ? 4 << ((word >>> 30) & 1) : 1 << (word >>> 30);
+  for (let i = 0; i < width && s < 31; i++) view.setUint8(s * 8 + i, memory.getUint8(at + i));
+  for (let i = 0; i < width && pair && s < 30; i++) view.setUint8(s * 8 + 8 + i, memory.getUint8(at + width + i));
+}
+
 /** Fills a state for the instruction. `touchesMemory`: its base register must point into the memory page. */
-export function fillState(view: DataView, word: number, seed: number, touchesMemory: boolean): void {
+function fillState(view: DataView, word: number, seed: number, touchesMemory: boolean): void {
   const r = new Random(seed);
   for (let i = 0; i < 31; i++) fillX(r, view, i * 8);
   view.setBigUint64(SP_AT, BigInt(MEMORY_ADDRESS + 2048 + 16 * r.below(16)), true);
-  for (let i = 0; i < 32; i++) fillV(r, view, V_AT + i * 16);
+  const lanes = lanesFor(r, word);
+  for (let i = 0; i < 32; i++) fillV(r, view, V_AT + i * 16, lanes);
   // A third of the vectors have equal or nearly equal sources.
   if (r.below(3) === 0) {
     const [n, m] = [(word >>> 5) & 31, (word >>> 16) & 31];
@@ -157,21 +190,31 @@ export function fillState(view: DataView, word: number, seed: number, touchesMem
     if (r.below(2)) view.setUint8(V_AT + m * 16 + r.below(16), r.u32() & 0xff);
   }
   view.setBigUint64(NZCV_AT, BigInt((r.below(16) << 28) >>> 0), true);
-  const modes = r.below(2) === 0 ? 0 : r.below(256);
-  // RMode 23:22, FZ 24, DN 25, AHP 26, FZ16 19
-  const fpcr =
-    ((modes & 3) << 22) |
-    ((modes & 0x1c) === 4 ? 1 << 24 : 0) |
-    (((modes >> 5) & 1) << 25) |
-    (((modes >> 6) & 1) << 26) |
-    ((modes & 0x90) === 0x90 ? 1 << 19 : 0);
+  // RMode 23:22, FZ 24, DN 25, AHP 26, FZ16 19; half of the vectors have the default of all.
+  const one = (bit: number, of: number): number => (r.below(of) === 0 ? 1 << bit : 0);
+  const fpcr = r.below(2) ? 0 : (r.below(4) << 22) | one(24, 3) | one(25, 3) | one(26, 3) | one(19, 3);
   view.setBigUint64(FPCR_AT, BigInt(fpcr >>> 0), true);
   const fpsr = r.below(2) ? 0 : r.below(2) ? 0x10 : r.u32() & 0x0800009f;
   view.setBigUint64(FPSR_AT, BigInt(fpsr >>> 0), true);
   if (!touchesMemory) return;
   const m = (word >>> 16) & 31;
-  if (m < 31) view.setBigInt64(m * 8, BigInt(r.below(48) - (r.below(4) === 0 ? 24 : 0)), true);
-  const n = (word >>> 5) & 31;
+  if (m < 31 && hasRegisterOffset(word)) {
+    view.setBigInt64(m * 8, BigInt(r.below(48) - (r.below(4) === 0 ? 24 : 0)), true);
+  }
+  const isZva = (word & 0xffffffe0) >>> 0 === 0xd50b7420;
+  const n = isZva ? word & 31 : (word >>> 5) & 31;
   const aligned = r.below(10) < 8 ? 16 : 1;
   if (n < 31) view.setBigUint64(n * 8, BigInt(MEMORY_ADDRESS + 1536 + aligned * r.below(1024 / aligned)), true);
+  fillCompared(r, view, word, seed);
+}
+
+/** The input of a vector. */
+export function inputOf(word: number, seed: number, kind: "plain" | "memory" | "placed"): Uint8Array {
+  const state = new Uint8Array(STATE_BYTES);
+  const view = new DataView(state.buffer);
+  fillState(view, word, seed, kind === "memory");
+  // Indirect branches go past the next instruction.
+  const n = (word >>> 5) & 31;
+  if (kind === "placed" && n < 31) view.setBigUint64(n * 8, BigInt(SLOT_ADDRESS + 8), true);
+  return state;
 }
