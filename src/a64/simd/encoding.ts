@@ -57,11 +57,6 @@ export function undefinedShape(b: Builder): void {
   b.trapIf(b.const32(1));
 }
 
-/** A helper of ir/helpers.ts that exists for each floating-point size. */
-export function fpName(name: string, esize: Esize): string {
-  return `${name}${esize}`;
-}
-
 /** VFPExpandImm(): the bits of sign, exponent and four bits of fraction in a format of `esize` bits. */
 export function vfpExpandImm(imm8: number, esize: Esize): { lo: number; hi: number } {
   const sign = imm8 >> 7;

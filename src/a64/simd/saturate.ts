@@ -97,8 +97,3 @@ export function doublingHigh(
   const low = half(0);
   return lowHalves(b, e, low, a.datasize === 128 ? half(1) : low);
 }
-
-/** SQDMULL: the doubled product of `x` and `y`, given as single product, saturated. */
-export function double(b: Builder, a: Arrangement, product: V128): V128 {
-  return addSat(b, a, product, product, true);
-}
