@@ -1,0 +1,191 @@
+import { physical } from "../base/addresses.ts";
+import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
+import type { PeState } from "../cpu/pe-state.ts";
+import { ATTENTION, INSTRUCTIONS, LINES } from "../cpu/state-layout.ts";
+import { Engine } from "../engine/engine.ts";
+import { affinityOf, Board, MAX_DISKS } from "./board.ts";
+import { LoadError } from "./boot/load-error.ts";
+import { type BootPlan, planBoot } from "./boot/plan.ts";
+import { MachineClock } from "./clock.ts";
+import { boardTree } from "./device-tree.ts";
+import { SystemFirmware } from "./firmware/firmware.ts";
+import type { PowerPort } from "./firmware/psci.ts";
+import { allocate, planMemory } from "./linear-plan.ts";
+import { MAX_CPUS } from "./memory-map.ts";
+import { NativeModule } from "./native-module.ts";
+import { Processors, peStates } from "./processors.ts";
+import { memoryMapOf, registersOf } from "./report.ts";
+import type { MachineParts, RunnableMachine, RunState } from "./runnable.ts";
+
+/** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
+const TURN_INSTRUCTIONS = 0x8000;
+const NANOSECONDS = 1e6;
+const RUNNING: RunState = { kind: "running" };
+
+/** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
+const LEVELS = { el2: false, el3: false } as const;
+const CONDUIT = "hvc";
+/** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
+const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
+/** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
+const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
+
+/** A board with its processing elements, firmware, and something to boot. */
+export class Machine implements RunnableMachine {
+  readonly #clock: MachineClock;
+  readonly #states: readonly PeState[];
+  readonly #board: Board;
+  readonly #processors: Processors;
+  readonly #plan: BootPlan;
+  #ended: RunState | undefined;
+
+  /** @throws BadInput when the parts do not fit together. */
+  static create(parts: MachineParts): Promise<Machine> {
+    return Promise.resolve().then(() => new Machine(parts));
+  }
+
+  private constructor(parts: MachineParts) {
+    checkParts(parts);
+    this.#plan = bootPlanOf(parts);
+    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
+    const memory = allocate(plan);
+    const clock = new MachineClock(parts.monotonic);
+    const states = peStates(memory, parts.cpus);
+    const board: Board = new Board({
+      ...{ parts, memory, plan, clock },
+      setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
+      currentCpu: () => native.currentCpu,
+    });
+    const bytes = parts.artifacts.native;
+    const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
+    const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
+    const firmware = this.#firmware(parts);
+    this.#clock = clock;
+    this.#states = states;
+    this.#board = board;
+    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware });
+    this.reset();
+  }
+
+  #firmware(parts: MachineParts): SystemFirmware {
+    const power: PowerPort = {
+      cpus: parts.cpus,
+      mpidr: (index) => ({ low: affinityOf(index, parts.gicVersion), aff3: 0 }),
+      powerState: (index) => this.#processors.powerState(index),
+      powerOn: (index, entryLow, entryHigh, x0Low, x0High) =>
+        this.#processors.start(index, entryHigh * 2 ** 32 + entryLow, x0Low, x0High),
+      powerOff: (index) => this.#processors.powerOff(index),
+      suspend: (index) => this.#processors.suspend(index),
+      systemOff: () => this.#end({ kind: "off" }),
+      systemReset: () => this.#end({ kind: "reset" }),
+    };
+    return new SystemFirmware({
+      conduit: CONDUIT,
+      power,
+      entropy: parts.entropy,
+      isEntry: (low, high) => this.#board.memory.linearOf(physical(high * 2 ** 32 + low)) !== undefined,
+      pe: (cpu) => {
+        const index = this.#states.findIndex((state) => state.cpu === cpu);
+        return { state: this.#states[index] as PeState, index };
+      },
+    });
+  }
+
+  /** The guest has ended: no PE runs any more. */
+  #end(how: RunState): void {
+    this.#ended = how;
+    for (const index of this.#states.keys()) this.#processors.powerOff(index);
+  }
+
+  run(milliseconds: number): RunState {
+    const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
+    while (this.#ended === undefined) {
+      this.#clock.runDue();
+      this.#processors.updateTimers();
+      const turn = this.#processors.turn(TURN_INSTRUCTIONS);
+      if (this.#ended !== undefined) break;
+      const now = this.#clock.now();
+      if (turn === "all-waiting") {
+        const next = Math.min(this.#clock.next(), this.#processors.nextEvent());
+        if (next > now) return { kind: "idle", nanoseconds: next - now };
+      }
+      if (now >= deadline) return RUNNING;
+    }
+    return this.#ended;
+  }
+
+  reset(): void {
+    this.#ended = undefined;
+    this.#board.bus.reset();
+    const { memory } = this.#board;
+    for (const { address, bytes, zeroes } of this.#plan.writes) {
+      memory.write(physical(address), bytes);
+      if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
+    }
+    this.#processors.reset(this.#plan.entry, this.#plan.x);
+  }
+
+  deviceTree(): Uint8Array {
+    return this.#plan.deviceTree;
+  }
+
+  registers(): string {
+    return this.#states.map(registersOf).join("\n\n");
+  }
+
+  memoryMap(): string {
+    const { bus, memory } = this.#board;
+    return memoryMapOf([
+      ...memory.regions().map(({ name, pa, bytes }) => ({ name, base: pa, size: bytes })),
+      ...bus.windows().map(({ name, base, device }) => ({ name, base, size: device.size })),
+    ]);
+  }
+
+  statistics(): string {
+    const retired = this.#states.map((state, index): [string, number] => [
+      `CPU ${index} instructions`,
+      state.number(INSTRUCTIONS),
+    ]);
+    const engine = Object.entries(this.#processors.stats).map(([name, value]): [string, number] => [
+      name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
+      Math.round(value as number),
+    ]);
+    return [...retired, ...engine].map(([name, value]) => `${name.padEnd(28)} ${value}`).join("\n");
+  }
+}
+
+function checkParts({ gicVersion, cpus, disks }: MachineParts): void {
+  const most = MAX_CPUS[gicVersion];
+  if (cpus > most) {
+    const advice = gicVersion === 2 ? "give fewer --cpus, or --machine virt,gic-version=3" : "give fewer --cpus";
+    throw new LoadError(`a GICv${gicVersion} serves at most ${most} CPUs; ${advice}`);
+  }
+  if (disks.length > MAX_DISKS) throw new LoadError(`there is room for ${MAX_DISKS} disks; give fewer`);
+}
+
+function bootPlanOf(parts: MachineParts): BootPlan {
+  const { memory, cpus, gicVersion } = parts;
+  const seed = (bytes: number): Uint8Array => {
+    const random = new Uint8Array(bytes);
+    parts.entropy.fill(random);
+    return random;
+  };
+  const tree = boardTree({
+    ...{ memory, cpus, gicVersion },
+    cpuCompatible: CPU_COMPATIBLE[parts.cpu],
+    mpidr: (index) => affinityOf(index, gicVersion),
+    conduit: CONDUIT,
+  });
+  return planBoot({
+    ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
+    ...{ append: parts.append, tree, seeds: { rngSeed: seed(32), kaslrSeed: seed(8) } },
+    granules: GRANULES[parts.cpu],
+    inflate: parts.inflate,
+  });
+}
+
+function setLines(state: PeState, irq: boolean, fiq: boolean): void {
+  const others = state.word(LINES) & ~(LINE_IRQ | LINE_FIQ);
+  state.setWord(LINES, others | (irq ? LINE_IRQ : 0) | (fiq ? LINE_FIQ : 0));
+  state.setWord(ATTENTION, 1);
+}

@@ -1,0 +1,52 @@
+import type { Bus } from "../bus/bus.ts";
+import type { PeState } from "../cpu/pe-state.ts";
+import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
+import { CPU_BASE } from "../memory/linear-layout.ts";
+import type { Native, NativeHost } from "../vmsa/native.ts";
+
+export interface NativeModuleOptions {
+  /** native.wasm. */
+  readonly bytes: Uint8Array;
+  readonly memory: WebAssembly.Memory;
+  /** Of every PE. */
+  readonly states: readonly PeState[];
+  readonly bus: Bus;
+  /** Nanoseconds since power-on. */
+  readonly now: () => number;
+}
+
+/** An instance of native.wasm, with what it asks of its host: the bus and the time. */
+export class NativeModule {
+  readonly exports: Native & Readonly<Record<string, unknown>>;
+  /** Index of the PE that made the access which is or was last on the bus. */
+  currentCpu = 0;
+
+  constructor({ bytes, memory, states, bus, now }: NativeModuleOptions) {
+    // 16 bytes each: ARG1 and ARG2, RESULT and RESULT_HI.
+    const words = (offset: number): Uint32Array[] =>
+      states.map(({ cpu }) => new Uint32Array(memory.buffer, cpu + offset, 4));
+    const results = words(RESULT);
+    const values = words(ARG1);
+    const host: NativeHost = {
+      busRead: (cpu, length) => {
+        const index = indexOf(cpu);
+        this.currentCpu = index;
+        const state = states[index] as PeState;
+        state.set64(RESULT, 0, 0);
+        state.set64(RESULT_HI, 0, 0);
+        return bus.read(state.number(ARG0), length, results[index] as Uint32Array) ? 0 : 1;
+      },
+      busWrite: (cpu, length) => {
+        const index = indexOf(cpu);
+        this.currentCpu = index;
+        return bus.write((states[index] as PeState).number(ARG0), length, values[index] as Uint32Array) ? 0 : 1;
+      },
+      now,
+    };
+    const imports = { env: { memory }, host } as unknown as Record<string, Record<string, unknown>>;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
+    this.exports = instance.exports as unknown as NativeModule["exports"];
+  }
+}
+
+const indexOf = (cpu: number): number => ((cpu - CPU_BASE) / CPU_STRIDE) | 0;

@@ -1,0 +1,191 @@
+import { CPU_MODELS, type ModelOptions, modelFeatures } from "../arch/cpu-models.ts";
+import { hostFunctions } from "../cpu/host-functions.ts";
+import { Pe } from "../cpu/pe.ts";
+import { PeState } from "../cpu/pe-state.ts";
+import { Pmu } from "../cpu/pmu.ts";
+import type { Firmware } from "../cpu/ports.ts";
+import { CPU_INDEX, CPU_STRIDE, POWER } from "../cpu/state-layout.ts";
+import { createSystemRegisters } from "../cpu/sysregs/index.ts";
+import { Timers } from "../cpu/timers.ts";
+import { Engine, type EngineStats } from "../engine/engine.ts";
+import { CPU_BASE } from "../memory/linear-layout.ts";
+import { affinityOf, type Board } from "./board.ts";
+import type { MachineClock } from "./clock.ts";
+import type { LinearPlan } from "./linear-plan.ts";
+import type { NativeModule } from "./native-module.ts";
+import type { MachineParts } from "./runnable.ts";
+
+export interface ProcessorsOptions {
+  readonly parts: MachineParts;
+  readonly memory: WebAssembly.Memory;
+  /** `peStates` of the memory. */
+  readonly states: readonly PeState[];
+  readonly plan: LinearPlan;
+  readonly clock: MachineClock;
+  readonly board: Board;
+  readonly model: ModelOptions;
+  readonly native: NativeModule;
+  readonly firmware: Firmware;
+}
+
+/** The states of a machine's PEs. */
+export function peStates(memory: WebAssembly.Memory, cpus: number): PeState[] {
+  return Array.from({ length: cpus }, (_, index) => {
+    const state = new PeState(memory.buffer, CPU_BASE + index * CPU_STRIDE);
+    state.setWord(CPU_INDEX, index);
+    return state;
+  });
+}
+
+/** A PE with what is beside it. */
+interface Processor {
+  readonly pe: Pe;
+  readonly state: PeState;
+  readonly timers: Timers;
+  readonly pmu: Pmu;
+}
+
+/** How a turn of all PEs ended. */
+export type Turn = "busy" | "all-waiting";
+
+/** The processing elements of a machine and the engine that runs their code, one after the other in one thread. */
+export class Processors {
+  readonly #states: readonly PeState[];
+  readonly #all: Processor[] = [];
+  readonly #engine: Engine;
+  readonly #native: NativeModule;
+  readonly #board: Board;
+  readonly #level: 1 | 2 | 3;
+
+  constructor(options: ProcessorsOptions) {
+    const { native, board, model } = options;
+    this.#native = native;
+    this.#board = board;
+    this.#level = model.el2 ? 2 : 1;
+    this.#states = options.states;
+    const pes: Pe[] = [];
+    this.#engine = makeEngine(options, pes, () => this.#flushFetch());
+    for (const state of this.#states) {
+      const processor = this.#make(options, state);
+      this.#all.push(processor);
+      pes.push(processor.pe);
+    }
+    // A translation that a TLB holds may be of memory that has become a device's, or the other way round.
+    board.memory.onFlagsChange = () => {
+      for (const { cpu } of this.#states) native.exports.tlbInvalidateAll(cpu);
+      this.#flushFetch();
+    };
+  }
+
+  #make({ parts, memory, clock, board, model, native, firmware }: ProcessorsOptions, state: PeState): Processor {
+    const index = state.word(CPU_INDEX);
+    const timers = new Timers(state, index, clock, board.interrupts, model);
+    const pmu = new Pmu(state, index, clock, board.interrupts, model);
+    const blocks = this.#states.map(({ cpu }) => cpu);
+    const pe = new Pe({
+      memory,
+      state,
+      index,
+      native: native.exports,
+      engine: this.#engine,
+      everyone: this.#states,
+      pmu,
+      firmware,
+      sysregs: (hooks) =>
+        createSystemRegisters({
+          state,
+          index,
+          native: native.exports,
+          engine: this.#engine,
+          interrupts: board.interruptSysregs,
+          model: CPU_MODELS[parts.cpu],
+          options: { ...model, cpus: parts.cpus, mpidr: affinityOf(index, parts.gicVersion) },
+          timers,
+          pmu,
+          entropy: parts.entropy,
+          allTlbs: () => blocks,
+          ...hooks,
+        }),
+    });
+    return { pe, state, timers, pmu };
+  }
+
+  #flushFetch(): void {
+    for (const { cpu } of this.#states) this.#native.exports.flushFetch(cpu);
+  }
+
+  /** Power-on: the first PE at `entry`, with X0, the others off. Any code may have changed. */
+  reset(entry: number, x: readonly number[]): void {
+    this.#engine.invalidateAllCode();
+    for (const [index, { pe }] of this.#all.entries()) {
+      this.start(index, entry, x[0] ?? 0);
+      if (index > 0) pe.powerOff();
+    }
+  }
+
+  /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
+  start(index: number, entry: number, x0: number, x0High = Math.floor(x0 / 2 ** 32)): void {
+    const { pe, timers, pmu } = this.#all[index] as Processor;
+    pe.reset(entry, this.#level, x0 | 0, x0High | 0);
+    timers.reset();
+    pmu.restart();
+    this.#board.interrupts.resetCpu(index);
+  }
+
+  powerOff(index: number): void {
+    this.#all[index]?.pe.powerOff();
+  }
+
+  suspend(index: number): void {
+    this.#all[index]?.pe.suspend();
+  }
+
+  powerState(index: number): "on" | "off" | "on-pending" {
+    return (["on", "off", "on-pending"] as const)[this.#states[index]?.word(POWER) ?? 1] ?? "off";
+  }
+
+  /** Every PE runs up to about so many instructions. */
+  turn(instructions: number): Turn {
+    let turn: Turn = "all-waiting";
+    for (const { pe } of this.#all) {
+      const end = pe.runSlice(instructions);
+      if (end === "budget" || end === "yielding") turn = "busy";
+    }
+    return turn;
+  }
+
+  /** Brings the timers' and counters' interrupts up to date with the time. */
+  updateTimers(): void {
+    for (const { timers, pmu } of this.#all) {
+      timers.update();
+      pmu.update();
+    }
+  }
+
+  /** When a timer or a counter next interrupts, in nanoseconds of the clock; Infinity: never. */
+  nextEvent(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const { timers, pmu } of this.#all) next = Math.min(next, timers.nextEvent(), pmu.nextEvent());
+    return next;
+  }
+
+  get stats(): EngineStats {
+    return this.#engine.stats;
+  }
+}
+
+/** The one place that knows how an engine is made. */
+function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: () => void): Engine {
+  const { parts, memory, plan, model, native } = options;
+  const { interpreter, handlers } = parts.artifacts;
+  return new Engine({
+    memory,
+    interpreter: { module: new WebAssembly.Module(interpreter), keys: JSON.parse(handlers) as number[] },
+    native: native.exports,
+    host: hostFunctions(pes),
+    features: modelFeatures(CPU_MODELS[parts.cpu], model),
+    area: plan.area,
+    tier: parts.tier,
+    flushFetch,
+  });
+}
