@@ -35,10 +35,6 @@ export function esizeOf(size: number): Esize {
   return (8 << size) as Esize;
 }
 
-export function log2Bytes(esize: Esize): number {
-  return Math.log2(esize / 8);
-}
-
 export function vector(q: number, esize: Esize): Arrangement {
   return { esize, datasize: q ? 128 : 64, scalar: false };
 }
