@@ -5,7 +5,7 @@ import { PeState } from "../cpu/pe-state.ts";
 import { Pmu } from "../cpu/pmu.ts";
 import type { Firmware } from "../cpu/ports.ts";
 import { CPU_INDEX, CPU_STRIDE, POWER } from "../cpu/state-layout.ts";
-import { createSystemRegisters } from "../cpu/sysregs/index.ts";
+import { Sysregs } from "../cpu/sysregs/index.ts";
 import { Timers } from "../cpu/timers.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
@@ -81,7 +81,6 @@ export class Processors {
     const index = state.word(CPU_INDEX);
     const timers = new Timers(state, index, clock, board.interrupts, model);
     const pmu = new Pmu(state, index, clock, board.interrupts, model);
-    const blocks = this.#states.map(({ cpu }) => cpu);
     const pe = new Pe({
       memory,
       state,
@@ -92,7 +91,7 @@ export class Processors {
       pmu,
       firmware,
       sysregs: (hooks) =>
-        createSystemRegisters({
+        new Sysregs({
           state,
           index,
           native: native.exports,
@@ -103,7 +102,7 @@ export class Processors {
           timers,
           pmu,
           entropy: parts.entropy,
-          allTlbs: () => blocks,
+          allTlbs: () => this.#states,
           ...hooks,
         }),
     });
@@ -125,10 +124,7 @@ export class Processors {
 
   /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
   start(index: number, entry: number, x0: number, x0High = Math.floor(x0 / 2 ** 32)): void {
-    const { pe, timers, pmu } = this.#all[index] as Processor;
-    pe.reset(entry, this.#level, x0 | 0, x0High | 0);
-    timers.reset();
-    pmu.restart();
+    this.#all[index]?.pe.reset(entry, this.#level, x0 | 0, x0High | 0);
     this.#board.interrupts.resetCpu(index);
   }
 
