@@ -1,7 +1,7 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
-import { MAX_CPUS, VIRTIO_SLOTS } from "../machine/memory-map.ts";
-import { BadInput, MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import { MAX_CPUS } from "../machine/memory-map.ts";
+import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import { board, count, type Disk, disk, file, type Load, load, seconds, size, text, word } from "./option-values.ts";
 
@@ -28,23 +28,6 @@ export const RUN_OPTIONS = {
 } satisfies OptionRows;
 
 export type RunOptions = Parsed<typeof RUN_OPTIONS>;
-
-/** A console and an entropy device have a transport each; disks may have the others. */
-const MAX_DISKS = VIRTIO_SLOTS - 2;
-
-/** Rules between options. @throws BadInput. */
-export function checkRunOptions(options: RunOptions): void {
-  const { bios, kernel, initrd, append, cpus, machine, disk } = options;
-  if (cpus > MAX_CPUS[machine.gicVersion]) {
-    throw new BadInput(`--cpus ${cpus}: a GICv2 has ${MAX_CPUS[2]} at most, use --machine virt,gic-version=3`);
-  }
-  if (disk.length > MAX_DISKS)
-    throw new BadInput(`--disk: the board has room for ${MAX_DISKS} disks, not ${disk.length}`);
-  if (bios !== undefined && kernel === undefined) {
-    if (initrd !== undefined) throw new BadInput("--initrd: with --bios it needs --kernel");
-    if (append !== undefined) throw new BadInput("--append: with --bios it needs --kernel");
-  }
-}
 
 function value<T>(flags: string, parse: (text: string) => T, help: string): ValueRow<T> {
   return { kind: "value", flags, parse, help };

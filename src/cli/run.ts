@@ -14,7 +14,7 @@ import { executeMonitorLine } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { reportError, say } from "./report.ts";
-import { checkRunOptions, RUN_OPTIONS, type RunOptions } from "./run-options.ts";
+import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
 export function declareRun(program: Command, done: (status: number) => void): void {
   const command = program
@@ -24,9 +24,7 @@ export function declareRun(program: Command, done: (status: number) => void): vo
     .addHelpText("after", `\nKeys, when input comes from a terminal:\n${ESCAPE_HELP.replace(/^/gm, "  ")}`);
   declareOptions(command, RUN_OPTIONS);
   command.action(async (given: Record<string, unknown>) => {
-    const options = readOptions(RUN_OPTIONS, given);
-    checkRunOptions(options);
-    done(await run(options));
+    done(await run(readOptions(RUN_OPTIONS, given)));
   });
 }
 
@@ -97,7 +95,7 @@ function guestOf(options: RunOptions, terminal: Terminal): Pick<MachineParts, "k
   const append = options.append;
   const initrd = options.initrd === undefined ? {} : { initrd: load(options.initrd) };
   if (options.kernel !== undefined) return { kernel: load(options.kernel), ...initrd, append: append ?? "" };
-  if (options.bios !== undefined) return { append: "" };
+  if (options.bios !== undefined) return { ...initrd, append: append ?? "" };
   const embedded = (name: string): NamedBytes => ({ name, bytes: loadPackageFile("guests", "embedded", name) });
   return {
     kernel: embedded("Image.gz"),
