@@ -71,8 +71,8 @@ export function breakpointInPage(s: PeState): boolean {
     if (!(bcr & 1)) continue;
     const type = (bcr >>> 20) & 15;
     // A linked context breakpoint matches by the address breakpoint that it is linked to.
-    if (type & 1 && type !== 1) continue;
-    if (type !== 0 && type !== 1) return true;
+    if (type === 3 || (type & 1 && type > 5)) continue;
+    if (type > 1) return true;
     const bvr = DBGBVR0_EL1 + 8 * n;
     if (((s.word(bvr) ^ s.word(PC)) & ~0xfff) === 0 && sameUpperAddress(s.high(bvr), s.high(PC))) return true;
   }
@@ -164,11 +164,12 @@ function valueMatches(s: PeState, n: number, linkedTo: boolean): boolean {
   const bvr = DBGBVR0_EL1 + 8 * n;
   if (!(bcr & 1)) return false;
   const type = (bcr >>> 20) & 15;
-  // Types that are reserved for this breakpoint compare addresses. Address mismatch exists in AArch32 only.
-  if (type === 0 || type === 1 || type === 4 || type === 5 || n < firstContextAware(s)) {
+  // Address mismatch exists in AArch32 only: here it is a match.
+  if (type === 0 || type === 1 || type === 4 || type === 5) {
     if (linkedTo) return false;
     return ((s.word(bvr) ^ s.word(PC)) & ~3) === 0 && sameUpperAddress(s.high(bvr), s.high(PC));
   }
+  if (n < firstContextAware(s)) return false;
   // Linked types match only through the breakpoint that names them.
   if (((type & 1) !== 0) !== linkedTo) return false;
   const low = s.word(EL) < 2;

@@ -11,7 +11,6 @@ import {
 } from "./interrupts.ts";
 import {
   el2Enabled,
-  HCR_HIGH_E2H,
   HCR_HIGH_TEA,
   HCR_TGE,
   haveEL,
@@ -39,6 +38,7 @@ import {
   EXC_ISS,
   EXC_STAGE2,
   EXC_TARGET,
+  FP_TRAP,
   PAN,
   PC,
   PSTATE_IL,
@@ -62,8 +62,6 @@ import {
   isExternalAbort,
 } from "./syndrome.ts";
 import {
-  CPACR_EL1,
-  CPTR_EL2,
   ELR_EL1,
   ELR_EL2,
   ELR_EL3,
@@ -148,8 +146,7 @@ export function takeSynchronous(s: PeState): void {
   const from = s.word(EL);
   const target = synchronousTarget(s, ec, iss);
   // AArch64.AdvSIMDFPAccessTrap: what would be EL1's trap is Uncategorized when TGE routes it to EL2.
-  if (ec === EC_FP_ACCESS && s.word(EXC_TARGET) === 0 && target === 2 && from === 0 && fpTrapIsOfEL1(s))
-    ec = EC_UNKNOWN;
+  if (ec === EC_FP_ACCESS && target === 2 && s.word(FP_TRAP) === 1) ec = EC_UNKNOWN;
   const reported = adjustedClass(ec, target === from);
   s.set64(ESR[target] as number, esr(reported, ec === EC_UNKNOWN ? 0 : iss), 0);
   const base = ec & ~1;
@@ -175,30 +172,11 @@ export function synchronousTarget(s: PeState, ec: number, iss: number): number {
     if (haveEL(s, 3) && s.word(SCR_EL3) & SCR_EA) return 3;
     if (from < 2 && el2Enabled(s) && s.high(HCR_EL2) & HCR_HIGH_TEA) return 2;
   }
-  if (from === 2) return ec === EC_FP_ACCESS && !fpTrappedByEL2(s) && haveEL(s, 3) ? 3 : 2;
+  // FP_TRAP is the exception level that traps.
+  if (ec === EC_FP_ACCESS && s.word(FP_TRAP) > 1) return s.word(FP_TRAP);
+  if (from === 2) return 2;
   if (isDebugClass(ec)) return debugToEL2(s) ? 2 : 1;
-  if (ec === EC_FP_ACCESS) {
-    if (!fpTrapIsOfEL1(s)) return fpTrappedByEL2(s) || !haveEL(s, 3) ? 2 : 3;
-  }
   return from === 0 ? targetOfEL0(s) : 1;
-}
-
-/** FPEN of CPACR_EL1 or CPTR_EL2: traps EL0 and EL1 (x0) or EL0 alone (01). */
-function fpenTraps(control: number, el0: boolean): boolean {
-  const fpen = (control >>> 20) & 3;
-  return (fpen & 1) === 0 || (fpen === 1 && el0);
-}
-
-/** Access to FP and SIMD is disabled by CPACR_EL1, at EL0 or EL1. */
-function fpTrapIsOfEL1(s: PeState): boolean {
-  return s.word(EL) < 2 && !hostApplications(s) && fpenTraps(s.word(CPACR_EL1), s.word(EL) === 0);
-}
-
-function fpTrappedByEL2(s: PeState): boolean {
-  if (!el2Enabled(s)) return false;
-  const cptr = s.word(CPTR_EL2);
-  if ((s.high(HCR_EL2) & HCR_HIGH_E2H) === 0) return (cptr & (1 << 10)) !== 0;
-  return fpenTraps(cptr, s.word(EL) === 0 && (s.word(HCR_EL2) & HCR_TGE) !== 0);
 }
 
 /** Takes the interrupt of a LINE_* bit that `deliverableInterrupt` gave. */

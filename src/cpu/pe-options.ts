@@ -28,10 +28,12 @@ export interface SysregHooks {
   debugChanged(): void;
 }
 
-/** A counter of events by exception level (pmu.ts): to be brought up to date before the level changes. */
-export interface LevelCounter {
+/** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */
+export interface PerformanceMonitors {
   readonly active: boolean;
   sync(): void;
+  /** How many instructions may retire until there is an interrupt of a counter of them; Infinity: any number. */
+  instructionsToOverflow(): number;
 }
 
 export interface PeOptions {
@@ -44,7 +46,7 @@ export interface PeOptions {
   readonly sysregs: (hooks: SysregHooks) => SystemRegisters;
   /** The states of all PEs of the machine, this one among them. The list may still grow while the machine is made. */
   readonly everyone: readonly PeState[];
-  readonly pmu?: LevelCounter;
+  readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
   /**
    * Authenticates the address in ARG0 with the modifier in ARG1 and key `key` (0 IA, 1 IB) into RESULT, for ERETAA and ERETAB.

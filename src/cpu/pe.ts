@@ -7,7 +7,7 @@ import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
 import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
-import type { LevelCounter, PeOptions, SteppingEngine, SystemRegisters } from "./pe-options.ts";
+import type { PeOptions, PerformanceMonitors, SteppingEngine, SystemRegisters } from "./pe-options.ts";
 import type { PeState } from "./pe-state.ts";
 import type { Firmware } from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
@@ -24,7 +24,6 @@ import {
   EXC_ISS,
   EXC_STAGE2,
   EXIT,
-  EXIT_BUDGET,
   EXIT_EXCEPTION,
   EXIT_FETCH,
   EXIT_RESUME,
@@ -91,7 +90,7 @@ export class Pe {
   readonly #engine: SteppingEngine;
   readonly #sysregs: SystemRegisters;
   readonly #everyone: readonly PeState[];
-  readonly #pmu: LevelCounter | undefined;
+  readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
   readonly #authenticate: PeOptions["authenticate"];
   readonly #memory: Int32Array;
@@ -100,6 +99,8 @@ export class Pe {
   #changed = false;
   /** Instructions that may still run in this slice, as far as INSTRUCTIONS knows. */
   #left = 0;
+  /** Those of them that running code has not been given, so that it stops when an event counter overflows. */
+  #withheld = 0;
   /** The instruction that runs is single-stepped: BUDGET says nothing. */
   #single = false;
   /** The pending exception, while PC is translated again. */
@@ -123,8 +124,9 @@ export class Pe {
       },
       debugChanged: () => {
         this.#changed = true;
-        // Pages with breakpoints must not be entered by way of the instruction TLB.
+        // Pages with breakpoints must not be entered by way of the instruction TLB, nor those with watchpoints by the data TLB.
         this.#native.flushFetch(this.state.cpu);
+        this.#native.contextChanged(this.state.cpu);
       },
     });
   }
@@ -144,6 +146,11 @@ export class Pe {
   powerOff(): void {
     this.state.setWord(POWER, 1);
     this.state.setWord(HALTED, 0);
+  }
+
+  /** PSCI CPU_SUSPEND: waits as in WFI. */
+  suspend(): void {
+    this.state.setWord(HALTED, 1);
   }
 
   /** After the PE's block was filled from a snapshot: drops what is derived from it. */
@@ -179,8 +186,6 @@ export class Pe {
         case EXIT_EXCEPTION:
           this.#takeException();
           break;
-        case EXIT_BUDGET:
-          return "budget";
         case EXIT_WAIT:
           if (!s.word(HALTED)) return "yielding";
           break;
@@ -285,14 +290,19 @@ export class Pe {
   }
 
   #run(): void {
-    this.#engine.run(this.state.cpu, this.#left);
+    const pmu = this.#pmu;
+    const counting = pmu?.active === true;
+    const budget = counting ? Math.max(1, Math.min(this.#left, pmu.instructionsToOverflow())) : this.#left;
+    this.#withheld = this.#left - budget;
+    this.#engine.run(this.state.cpu, budget);
     this.#account();
+    if (counting) pmu.sync();
   }
 
   /** Brings INSTRUCTIONS up to date with BUDGET. */
   #account(): void {
     if (this.#single) return;
-    const left = this.state.word(BUDGET);
+    const left = this.state.word(BUDGET) + this.#withheld;
     this.#retire(this.#left - left);
     this.#left = left;
   }
@@ -339,8 +349,7 @@ export class Pe {
   }
 
   #beforeLevelChange(): void {
-    if (!this.#pmu?.active) return;
-    this.#pmu.sync();
+    if (this.#pmu?.active) this.#pmu.sync();
   }
 
   // Host functions (ir/helpers.ts, HOST): 0 = done, on to the next instruction; 1 = leave, EXIT and PC are set.
@@ -377,10 +386,8 @@ export class Pe {
     if (el === 0) return raise(s, EC_UNKNOWN, 0);
     if (kind === 0) s.copy64(PC, elrSlot(el));
     else if (!this.#authenticateReturn(el, kind - 1)) return 1;
-    if (this.#pmu?.active) {
-      this.#account();
-      this.#pmu.sync();
-    }
+    if (this.#pmu?.active) this.#account();
+    this.#beforeLevelChange();
     exceptionReturn(s, this.#contextChanged);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
