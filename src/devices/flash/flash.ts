@@ -1,0 +1,81 @@
+import type { AccessSize, Device } from "../../bus/device.ts";
+import { FlashChip } from "./chip.ts";
+
+/** Bytes of an erase block of both chips together. */
+const BLOCK_BYTES = 256 * 1024;
+
+export interface FlashOptions {
+  /** Refuses to program and to erase. */
+  readonly readOnly?: boolean;
+  /**
+   * Whether reads show the array; then they may be of memory and need not come here. Writes always do. Called when that changes.
+   */
+  readonly onArrayVisible?: (visible: boolean) => void;
+  /** Called after the guest has changed bytes [start, start + length), or some of them. */
+  readonly onChange?: (start: number, length: number) => void;
+}
+
+/**
+ * A bank of parallel NOR flash, 32 bits wide: two 16-bit chips side by side, the first in the low halves of the words. Software drives
+ * both at once by writing each command twice into a word.
+ */
+export class Flash implements Device {
+  readonly size: number;
+  readonly #low: FlashChip;
+  readonly #high: FlashChip;
+  readonly #onArrayVisible: (visible: boolean) => void;
+  #arrayVisible = true;
+
+  /**
+   * @param bytes the array, which keeps its contents through reset.
+   * @throws RangeError when its length is not a power of two, of 256 KiB at least.
+   */
+  constructor(bytes: Uint8Array, options: FlashOptions = {}) {
+    if (bytes.length < BLOCK_BYTES || !Number.isInteger(Math.log2(bytes.length))) {
+      throw new RangeError(`flash of ${bytes.length} bytes: must be a power of two, ${BLOCK_BYTES} at least`);
+    }
+    this.size = bytes.length;
+    this.#onArrayVisible = options.onArrayVisible ?? (() => {});
+    const shared = {
+      bytes,
+      blockWords: BLOCK_BYTES / 4,
+      readOnly: options.readOnly ?? false,
+      changed: options.onChange ?? (() => {}),
+    };
+    this.#low = new FlashChip({ ...shared, lane: 0 });
+    this.#high = new FlashChip({ ...shared, lane: 1 });
+  }
+
+  reset(): void {
+    this.#low.reset();
+    this.#high.reset();
+    this.#update();
+  }
+
+  read(offset: number, bytes: AccessSize): number {
+    const address = offset >>> 2;
+    if (bytes === 4) return (this.#low.read(address) | (this.#high.read(address) << 16)) >>> 0;
+    const half = (offset & 2 ? this.#high : this.#low).read(address);
+    return bytes === 2 ? half : (half >> ((offset & 1) * 8)) & 0xff;
+  }
+
+  write(offset: number, bytes: AccessSize, value: number): void {
+    const address = offset >>> 2;
+    if (bytes === 4) {
+      this.#low.write(address, value & 0xffff);
+      this.#high.write(address, value >>> 16);
+    } else {
+      // The byte that is not driven floats high, which programs nothing.
+      const half = bytes === 2 ? value : offset & 1 ? (value << 8) | 0xff : 0xff00 | value;
+      (offset & 2 ? this.#high : this.#low).write(address, half);
+    }
+    this.#update();
+  }
+
+  #update(): void {
+    const visible = this.#low.readsArray && this.#high.readsArray;
+    if (visible === this.#arrayVisible) return;
+    this.#arrayVisible = visible;
+    this.#onArrayVisible(visible);
+  }
+}
