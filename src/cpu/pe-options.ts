@@ -28,6 +28,11 @@ export interface SysregHooks {
   debugChanged(): void;
 }
 
+/** What ERETAA and ERETAB need of native.wasm, where pointer authentication is (ir/helpers.ts). */
+export interface NativeAuthentication {
+  authPAC?(cpu: number, pointer: bigint, modifier: bigint, key: number): bigint;
+}
+
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */
 export interface PerformanceMonitors {
   readonly active: boolean;
@@ -48,9 +53,4 @@ export interface PeOptions {
   readonly everyone: readonly PeState[];
   readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
-  /**
-   * Authenticates the address in ARG0 with the modifier in ARG1 and key `key` (0 IA, 1 IB) into RESULT, for ERETAA and ERETAB.
-   * False: EXIT is set to the exception of a failure (FEAT_FPAC).
-   */
-  readonly authenticate?: (cpu: number, key: number) => boolean;
 }

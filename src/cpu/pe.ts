@@ -7,14 +7,18 @@ import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
 import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
-import type { PeOptions, PerformanceMonitors, SteppingEngine, SystemRegisters } from "./pe-options.ts";
+import type {
+  NativeAuthentication,
+  PeOptions,
+  PerformanceMonitors,
+  SteppingEngine,
+  SystemRegisters,
+} from "./pe-options.ts";
 import type { PeState } from "./pe-state.ts";
 import type { Firmware } from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
 import { clearState, resetState } from "./reset.ts";
 import {
-  ARG0,
-  ARG1,
   ATTENTION,
   BTYPE,
   BUDGET,
@@ -86,13 +90,12 @@ const SCTLR_HIGH_BT = 1 << (36 - 32);
 export class Pe {
   readonly state: PeState;
   readonly index: number;
-  readonly #native: Native;
+  readonly #native: Native & NativeAuthentication;
   readonly #engine: SteppingEngine;
   readonly #sysregs: SystemRegisters;
   readonly #everyone: readonly PeState[];
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
-  readonly #authenticate: PeOptions["authenticate"];
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
   /** A register write of the current instruction changed the context. */
@@ -114,7 +117,6 @@ export class Pe {
     this.#everyone = options.everyone;
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
-    this.#authenticate = options.authenticate;
     this.#memory = new Int32Array(options.memory.buffer);
     this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
     this.#sysregs = options.sysregs({
@@ -356,21 +358,28 @@ export class Pe {
 
   sysregRead(id: number, rt: number): 0 | 1 {
     if (this.#pmu?.active) this.#account();
-    this.#changed = false;
-    return this.#after(this.#sysregs.read(id, rt));
+    const attention = this.#before();
+    return this.#after(this.#sysregs.read(id, rt), attention);
   }
   sysregWrite(id: number, rt: number): 0 | 1 {
     if (this.#pmu?.active) this.#account();
-    this.#changed = false;
-    return this.#after(this.#sysregs.write(id, rt));
+    const attention = this.#before();
+    return this.#after(this.#sysregs.write(id, rt), attention);
   }
   systemInstruction(id: number, rt: number): 0 | 1 {
-    this.#changed = false;
-    return this.#after(this.#sysregs.system(id, rt));
+    const attention = this.#before();
+    return this.#after(this.#sysregs.system(id, rt), attention);
   }
-  #after(goOn: boolean): 0 | 1 {
+  #before(): number {
+    this.#changed = false;
+    return this.state.word(ATTENTION);
+  }
+  #after(goOn: boolean, attention: number): 0 | 1 {
     const s = this.state;
-    if (goOn && !this.#changed && deliverableInterrupt(s) === 0) return 0;
+    // Writes of DAIF are frequent: what the register asked attention for is looked at here, and does not end the slice.
+    s.setWord(ATTENTION, attention);
+    const debug = s.word(MDSCR_EL1) & (MDSCR_SS | MDSCR_MDE);
+    if (goOn && !this.#changed && !debug && deliverableInterrupt(s) === 0) return 0;
     if (s.word(EXIT) === EXIT_EXCEPTION) return 1;
     return resumeAfter(s);
   }
@@ -404,14 +413,13 @@ export class Pe {
       raise(s, EC_PAUTH, 0, 3);
       return false;
     }
-    if (!this.#authenticate) {
+    if (!this.#native.authPAC) {
       raise(s, EC_UNKNOWN, 0);
       return false;
     }
-    s.copy64(ARG0, elrSlot(el));
-    s.copy64(ARG1, SP);
-    if (!this.#authenticate(s.cpu, key)) return false;
-    s.copy64(PC, RESULT);
+    const address = this.#native.authPAC(s.cpu, bits64(s, elrSlot(el)), bits64(s, SP), key);
+    if (s.word(EXIT) === EXIT_EXCEPTION) return false;
+    s.set64(PC, Number(address & 0xffffffffn) | 0, Number(address >> 32n) | 0);
     return true;
   }
 
@@ -438,4 +446,8 @@ export class Pe {
   isb(): 0 | 1 {
     return deliverableInterrupt(this.state) === 0 ? 0 : resumeAfter(this.state);
   }
+}
+
+function bits64(s: PeState, offset: number): bigint {
+  return (BigInt(s.high(offset)) << 32n) | BigInt(s.word(offset) >>> 0);
 }
