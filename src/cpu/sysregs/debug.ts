@@ -27,8 +27,8 @@ const dcc: Trap = (a) => (a.el === 0 && a.bit(slots.MDSCR_EL1, MDSCR_TDCC) ? 1 :
 const locked = (a: Access): boolean => (a.state.word(slots.OSLSR_EL1) & OSLSR_OSLK) !== 0;
 
 function debugChanged(a: Access): void {
-  if (a.host.debugChanged) a.host.debugChanged();
-  else a.host.contextChanged();
+  a.host.contextChanged();
+  a.host.debugChanged?.();
 }
 
 const CLAIM_TAGS = 0xff;

@@ -32,6 +32,6 @@ export interface SysregHost {
   allTlbs(): Iterable<PeState>;
   /** A register changed that the view of running code is derived from (Native.contextChanged). */
   contextChanged(): void;
-  /** A register of self-hosted debug changed: MDSCR_EL1, OS lock, breakpoints, watchpoints. */
+  /** A register of self-hosted debug changed (MDSCR_EL1, OS lock, breakpoints, watchpoints), besides `contextChanged`. */
   debugChanged?(): void;
 }

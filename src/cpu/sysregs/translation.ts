@@ -66,8 +66,8 @@ const KEYS: readonly (readonly [string, number])[] = [
 export const TRANSLATION_ROWS: readonly SysregRow[] = [
   rw("SCTLR_EL1", 1, {
     slot: slots.SCTLR_EL1,
-    // nTWE, nTWI, SA0, SA are set.
-    reset: [0x00050018, 0],
+    // SPAN, nTWE, nTWI, SA0, SA are set.
+    reset: [0x00850018, 0],
     bits: `${SCTLR_BITS.bits} 4 9 14 15 16 18 26`,
     bitsWith: { ...SCTLR_BITS.bitsWith, PAN: "23", SPECRES: "10", BTI: "35 36" },
     // ITD, SED (no AArch32), EOS, TSCXT, EIS, nTLSMD, LSMAOE.
