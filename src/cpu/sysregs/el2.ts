@@ -15,8 +15,6 @@ function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
   const high = oldHigh ^ a.state.high(slots.HCR_EL2);
   if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
   a.host.contextChanged();
-  // Routing, VI, VF, VSE.
-  a.attention();
 }
 
 const EL2 = { feature: "EL2" } as const;

@@ -19,10 +19,7 @@ export const EL3_ROWS: readonly SysregRow[] = [
     bitsWith: { LOR: "14", PAuth: "17:16" },
     // RW: the next level is AArch64.
     res1: "5:4 10",
-    changed(a) {
-      a.host.contextChanged();
-      a.attention();
-    },
+    changed: contextChanged,
   }),
   rw("SDER32_EL3", 3, { ...EL3, slot: slots.SDER32_EL3, bits: "1:0" }),
   rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),

@@ -1,5 +1,6 @@
-import { changeStack, packPSTATE, setNZCV } from "../pstate.ts";
+import { changeStack, DAIF_D, packPSTATE, setNZCV } from "../pstate.ts";
 import { CF, DAIF, DIT, EL, NF, PAN, SPSEL, SSBS, UAO, VF, ZF } from "../state-layout.ts";
+import { MDSCR_EL1 } from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { ro, rw, type SysregRow } from "./row.ts";
 import { sctlrEnable } from "./traps.ts";
@@ -8,6 +9,8 @@ import { sctlrEnable } from "./traps.ts";
 
 const NZCV = 0xf0000000;
 const SCTLR_UMA = 9;
+/** MDSCR_EL1.SS and MDE. */
+const MDSCR_DEBUG = (1 << 0) | (1 << 15);
 const DAIF_BITS = "9:6";
 
 /** A field of one bit. `word` is its word in the state. */
@@ -55,8 +58,10 @@ export const PSTATE_ROWS: readonly SysregRow[] = [
     traps: [sctlrEnable(SCTLR_UMA)],
     get: (a) => a.give(a.state.word(DAIF)),
     set(a, low) {
+      const unmasked = a.state.word(DAIF) & ~low;
       a.state.setWord(DAIF, low);
-      a.attention();
+      // Clearing D may let a debug exception in. The host looks for interrupts after every write.
+      if (unmasked & DAIF_D && a.state.word(MDSCR_EL1) & MDSCR_DEBUG) a.host.contextChanged();
     },
   }),
   ro("CURRENTEL", 1, { get: (a) => a.give(a.el << 2) }),
