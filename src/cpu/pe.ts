@@ -311,9 +311,9 @@ export class Pe {
 
   #retire(instructions: number): void {
     const s = this.state;
-    const low = s.word(INSTRUCTIONS) >>> 0;
-    const sum = low + instructions;
-    s.set64(INSTRUCTIONS, sum | 0, s.high(INSTRUCTIONS) + Math.floor(sum / 2 ** 32));
+    const low = s.word(INSTRUCTIONS);
+    const sum = (low + instructions) | 0;
+    s.set64(INSTRUCTIONS, sum, s.high(INSTRUCTIONS) + (sum >>> 0 < low >>> 0 ? 1 : 0));
   }
 
   /** Runs one instruction, as software step if `stepping` (Arm ARM D2.12.4): its exception follows at once. */
