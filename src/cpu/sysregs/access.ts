@@ -1,17 +1,7 @@
 import { modelFeatures } from "../../arch/cpu-models.ts";
 import type { Feature } from "../../arch/features.ts";
 import type { PeState } from "../pe-state.ts";
-import {
-  ATTENTION,
-  EL,
-  EXC_EC,
-  EXC_ISS,
-  EXC_STAGE2,
-  EXC_TARGET,
-  EXIT,
-  EXIT_EXCEPTION,
-  SECURE,
-} from "../state-layout.ts";
+import { EL, EXC_EC, EXC_ISS, EXC_STAGE2, EXC_TARGET, EXIT, EXIT_EXCEPTION, SECURE } from "../state-layout.ts";
 import type { SysregHost } from "./host.ts";
 
 /** EC of a trapped MSR, MRS or system instruction (ESR_ELx). */
@@ -73,11 +63,6 @@ export class Access {
   /** The highest exception level that is implemented. */
   get highestEL(): number {
     return this.host.options.el3 ? 3 : this.host.options.el2 ? 2 : 1;
-  }
-
-  /** Something may have become deliverable: the dispatcher looks soon. */
-  attention(): void {
-    this.state.setWord(ATTENTION, 1);
   }
 
   /** Leaves the UNDEFINED exception pending. */

@@ -30,7 +30,10 @@ export interface SysregHost {
   readonly entropy: EntropySource;
   /** All PEs of the machine, this one among them, for maintenance that is broadcast. */
   allTlbs(): Iterable<PeState>;
-  /** A register changed that the view of running code is derived from (Native.contextChanged). */
+  /**
+   * A register changed that the view of running code is derived from (Native.contextChanged), or that decides what is taken: the PE
+   * leaves running code after the instruction. That an interrupt has become deliverable the PE finds by itself after every write.
+   */
   contextChanged(): void;
   /** A register of self-hosted debug changed (MDSCR_EL1, OS lock, breakpoints, watchpoints), besides `contextChanged`. */
   debugChanged?(): void;

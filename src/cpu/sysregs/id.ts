@@ -29,11 +29,6 @@ const GROUP3: readonly (readonly [IdRegister, number])[] = [
 
 const ofModel = (name: IdRegister) => (a: Access) => idRegisters(a.host.model, a.host.options)[name];
 
-/** The affinity fields of MPIDR_EL1 of PE `index`: clusters of 16, as many as one SGI can name. */
-export function affinity(index: number): number {
-  return (index & 15) | ((index >> 4) << 8);
-}
-
 const MPIDR_RES1 = 0x80000000;
 
 /** At EL1, a virtual machine sees what EL2 says. */

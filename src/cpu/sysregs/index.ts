@@ -20,7 +20,6 @@ import { TRANSLATION_ROWS } from "./translation.ts";
 import { HCR, hcr } from "./traps.ts";
 
 export type { SysregHost, SysregOptions } from "./host.ts";
-export { affinity } from "./id.ts";
 
 /** All rows, whatever the model. */
 export const SYSREG_ROWS: readonly SysregRow[] = [

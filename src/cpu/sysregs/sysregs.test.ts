@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { encodeSysreg, SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
 import { PLAIN_SYSREGS } from "../../arch/sysreg-plain.ts";
-import { ATTENTION, CF, DAIF, EXIT, LINES, NF, PAN, SECURE, SP, SPSEL, VF, X, ZF } from "../state-layout.ts";
+import { CF, DAIF, EXIT, LINES, NF, PAN, SECURE, SP, SPSEL, VF, X, ZF } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
 import { SYSREG_ROWS } from "./index.ts";
 import { mask } from "./row.ts";
@@ -287,11 +287,16 @@ describe("PSTATE as registers", () => {
     );
     assert.equal(pe.mrs("NZCV"), "00000000f0000000");
   });
-  it("DAIF asks the dispatcher to look for interrupts", () => {
+  it("DAIF; clearing D while debug exceptions are enabled makes the PE look", () => {
     const pe = new Bench();
     pe.msr("DAIF", -1);
     assert.equal(pe.state.word(DAIF), 0x3c0);
-    assert.equal(pe.state.word(ATTENTION), 1);
+    pe.msr("DAIF", 0x1c0);
+    assert.deepEqual(pe.log, []);
+    pe.msr("DAIF", 0x3c0);
+    pe.state.setWord(slots.MDSCR_EL1, 1);
+    pe.msr("DAIF", 0x1c0);
+    assert.deepEqual(pe.log, ["context"]);
   });
   it("SPSel exchanges the stack pointer", () => {
     const pe = new Bench();
