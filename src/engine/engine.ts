@@ -142,6 +142,13 @@ export class Engine implements CodeEngine {
     if (this.#words[(cpu + FETCH_BASE) >> 2] === this.#pages.scratch) this.#words[(cpu + FETCH_BASE) >> 2] = base;
   }
 
+  /** Translates the code at these byte offsets of a page of memory now, without waiting for it to become hot. */
+  translate(page: number, offsets: Iterable<number>): void {
+    const decoded = this.#pages.get(page);
+    for (const offset of offsets) this.#translator?.request(decoded + offset * (RECORD_BYTES / 4));
+    this.#translator?.translate();
+  }
+
   decodedPage(page: number): number {
     return this.#pages.get(page);
   }

@@ -1,6 +1,7 @@
 import { ACC_ALIGNED, ACC_RMW, GUEST_OPS } from "./guest-ops.ts";
 import { HELPERS } from "./helpers.ts";
-import { LANE_OPS, PURE_OPS } from "./pure-ops.ts";
+import { checkType, namespaceOf } from "./pure-namespaces.ts";
+import { LANE_OPS, type PURE_OPS } from "./pure-ops.ts";
 import type { Type } from "./types.ts";
 
 /** A value of the IR: defined once, by one instruction of the list. */
@@ -60,8 +61,6 @@ type Namespace<P extends string> = {
     ...args: ArgsOf<PureTable[K][2]>
   ) => Value<PureTable[K][1]>;
 };
-
-type Lane = "i8x16" | "i16x8" | "i32x4" | "i64x2" | "f32x4" | "f64x2";
 
 /** Integer operations of one width, so that a semantic function reads the same for W and X registers. */
 export interface IntOps<T extends "i32" | "i64" = "i32" | "i64"> {
@@ -128,17 +127,17 @@ export class Builder {
   readonly insts: Inst[] = [];
   #next = 0;
 
-  readonly i32 = this.#namespace("i32");
-  readonly i64 = this.#namespace("i64");
-  readonly f32 = this.#namespace("f32");
-  readonly f64 = this.#namespace("f64");
-  readonly v128 = this.#namespace("v128");
-  readonly i8x16 = this.#namespace("i8x16");
-  readonly i16x8 = this.#namespace("i16x8");
-  readonly i32x4 = this.#namespace("i32x4");
-  readonly i64x2 = this.#namespace("i64x2");
-  readonly f32x4 = this.#namespace("f32x4");
-  readonly f64x2 = this.#namespace("f64x2");
+  readonly i32 = namespaceOf<Namespace<"i32">>("i32", this);
+  readonly i64 = namespaceOf<Namespace<"i64">>("i64", this);
+  readonly f32 = namespaceOf<Namespace<"f32">>("f32", this);
+  readonly f64 = namespaceOf<Namespace<"f64">>("f64", this);
+  readonly v128 = namespaceOf<Namespace<"v128">>("v128", this);
+  readonly i8x16 = namespaceOf<Namespace<"i8x16">>("i8x16", this);
+  readonly i16x8 = namespaceOf<Namespace<"i16x8">>("i16x8", this);
+  readonly i32x4 = namespaceOf<Namespace<"i32x4">>("i32x4", this);
+  readonly i64x2 = namespaceOf<Namespace<"i64x2">>("i64x2", this);
+  readonly f32x4 = namespaceOf<Namespace<"f32x4">>("f32x4", this);
+  readonly f64x2 = namespaceOf<Namespace<"f64x2">>("f64x2", this);
   readonly w: IntOps<"i32"> = this.#intOps("i32") as unknown as IntOps<"i32">;
   readonly x: IntOps<"i64"> = this.#intOps("i64") as unknown as IntOps<"i64">;
 
@@ -358,23 +357,7 @@ export class Builder {
   }
 
   #check(what: string, v: Value, type: Type): void {
-    if (v.type !== type) throw new TypeError(`${what}: expected ${type}, found ${v.type} from ${v.inst.op}`);
-  }
-
-  #namespace<P extends "i32" | "i64" | "f32" | "f64" | "v128" | Lane>(prefix: P): Namespace<P> {
-    const ns: Record<string, (...args: Value[]) => Value> = {};
-    for (const [name, [, result, args]] of Object.entries(PURE_OPS)) {
-      if (!name.startsWith(`${prefix}.`)) continue;
-      const types = args.split(" ") as Type[];
-      ns[name.slice(prefix.length + 1)] = (...values: Value[]) => {
-        if (values.length !== types.length) {
-          throw new TypeError(`${name}: expected ${types.length} arguments, found ${values.length}`);
-        }
-        for (let i = 0; i < types.length; i++) this.#check(name, values[i] as Value, types[i] as Type);
-        return this.emit(name as OpName, result, values);
-      };
-    }
-    return ns as unknown as Namespace<P>;
+    checkType(what, v, type);
   }
 
   #intOps(type: "i32" | "i64"): IntOps {
@@ -393,7 +376,7 @@ export class Builder {
       from32s: (v: I32) => (wide ? i64.extend_i32_s(v) : v),
       not: (v: Value) => (wide ? i64.xor(v as I64, this.const64(-1)) : i32.xor(v as I32, this.const32(-1))),
     };
-    return { ...ns, ...own } as unknown as IntOps;
+    return Object.assign(Object.create(ns), own) as IntOps;
   }
 }
 
