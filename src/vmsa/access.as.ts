@@ -140,17 +140,17 @@ export function isLocated(): bool {
   return isThere;
 }
 
-/** The largest naturally aligned access that may come next, of what is left of one whose elements have `align` bytes. */
+/** Bytes of the next access to the bus: naturally aligned there and in the data, not more than an element (`align`). */
 @inline
-function unitOf(address: u64, left: i32, align: i32): i32 {
-  const bits = <i32>address | left | align;
+function unitOf(address: u64, done: i32, end: i32, align: i32): i32 {
+  const bits = <i32>address | done | end | align;
   return bits & -bits;
 }
 
 /** Reads from the bus into low and high, from byte `done` to byte `end`. False: external abort. */
 function readBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): bool {
   while (done < end) {
-    const unit = unitOf(address, end - done, align);
+    const unit = unitOf(address, done, end, align);
     store<u64>(cpu, address, ARG0);
     if (busRead(cpu, unit)) return false;
     const value = load<u64>(cpu, RESULT);
@@ -171,7 +171,7 @@ function readBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): boo
 /** Writes bytes `done` to `end` of low and high to the bus. False: external abort. */
 function writeBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): bool {
   while (done < end) {
-    const unit = unitOf(address, end - done, align);
+    const unit = unitOf(address, done, end, align);
     store<u64>(cpu, address, ARG0);
     store<u64>(cpu, done < 8 ? low >> <u64>(done << 3) : high >> <u64>((done - 8) << 3), ARG1);
     store<u64>(cpu, high, ARG2);

@@ -22,6 +22,14 @@ function newestSource(): number {
     .reduce((time, e) => Math.max(time, statSync(join(e.parentPath, e.name)).mtimeMs), 0);
 }
 
+const modules = new Map<string, WebAssembly.Module>();
+
+function moduleOf(entry: string): WebAssembly.Module {
+  const module = modules.get(entry) ?? new WebAssembly.Module(compiled(entry));
+  modules.set(entry, module);
+  return module;
+}
+
 /** The compiled `entry`: what the build left in build/ when that is up to date, else compiled on the spot. */
 function compiled(entry: string): Uint8Array<ArrayBuffer> {
   const built = join(root, "build", "native.wasm");
@@ -40,7 +48,7 @@ export function loadNative(
   host: Readonly<Record<string, (...args: number[]) => number>> = {},
 ): Native {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
-  const module = new WebAssembly.Module(compiled(entry));
+  const module = moduleOf(entry);
   const imports: Record<string, Record<string, object>> = { env: { memory } };
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (kind !== "function") continue;
