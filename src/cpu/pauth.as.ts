@@ -1,4 +1,5 @@
-// Pointer authentication (FEAT_PAuth; Arm ARM shared/functions/pac and aarch64/functions/pac): AddPAC(), Auth(), Strip().
+// Pointer authentication (FEAT_PAuth; Arm ARM shared/functions/pac and aarch64/functions/pac): AddPAC(), Auth(),
+// Strip().
 
 import { computePAC, computePACFast } from "./crypto/qarma.as";
 import {

@@ -1,4 +1,5 @@
-// Loads and stores that miss the data TLB: everything that can happen to a memory access happens here (docs/architecture.md).
+// Loads and stores that miss the data TLB: everything that can happen to a memory access happens here
+// (docs/architecture.md).
 
 import { ARG0, ARG1, ARG2, CTX, CTX_UNPRIV, PAN, RESULT, RESULT_HI } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
@@ -29,13 +30,13 @@ export const ACC_ALIGNED: i32 = 4;
 const PAGE_BYTES: i32 = 0x1000;
 
 /**
- * Does generated code honour ALIGN_CHECK? Until it does, pages get no entry in the data TLB while unaligned accesses to them would fault
- * at SCTLR_ELx.A's word or because translation is off.
+ * Does generated code honour ALIGN_CHECK? Until it does, pages get no entry in the data TLB while unaligned accesses to
+ * them would fault at SCTLR_ELx.A's word or because translation is off.
  */
 const FAST_PATH_CHECKS_ALIGNMENT: bool = false;
 
-// What locate() found: the access is at `host` (0: on the bus) from physical address `pa`; its bytes from `split` on, if that is not
-// 0, at `host2` and `pa2`. `isThere` is false after a fault.
+// What locate() found: the access is at `host` (0: on the bus) from physical address `pa`; its bytes from `split` on,
+// if that is not 0, at `host2` and `pa2`. `isThere` is false after a fault.
 let isThere: bool = false;
 let host: usize = 0;
 let pa: u64 = 0;
@@ -49,7 +50,8 @@ let high: u64 = 0;
 
 /** Translates one page's part of an access. False: the fault is pending. */
 function locatePart(
-  cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32, isStore: bool, isMisaligned: bool, context: u64,
+  cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32, isStore: bool,
+  isMisaligned: bool, context: u64,
 ): bool {
   const fault = translate(cpu, va, regime, isPrivileged, pan, access);
   if (fault != NO_FAULT) {
@@ -88,8 +90,8 @@ function faultsUnaligned(cpu: usize, va: u64, bytes: i32, acc: i32, regime: i32)
 }
 
 /**
- * Translates an access and checks all that can be wrong with it. The linear address of its first byte, if the whole of it is in one page of
- * memory; else 0: look at isThere.
+ * Translates an access and checks all that can be wrong with it. The linear address of its first byte, if the whole of
+ * it is in one page of memory; else 0: look at isThere.
  */
 export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, isStore: bool): usize {
   isThere = false;

@@ -1,13 +1,7 @@
 // What running code sees of the translation regime and the trap controls of its exception level.
 
-import {
-  ALIGN_CHECK,
-  BRANCH_TBI,
-  FP_TRAP,
-  SP_CHECK,
-} from "../cpu/state-layout";
+import { ALIGN_CHECK, BRANCH_TBI, FP_TRAP, SECURE, SP_CHECK } from "../cpu/state-layout";
 import { CPACR_EL1, CPTR_EL2, CPTR_EL3, FEATURE_EL2, FEATURE_EL3 } from "../cpu/sysreg-layout";
-import { SECURE } from "../cpu/state-layout";
 import {
   SCTLR_A,
   SCTLR_SA,
@@ -27,7 +21,9 @@ import { watchChanged } from "./watch.as";
 /** CPTR_ELx.TFP. */
 const TFP: u64 = 1 << 10;
 
-/** FPEN of CPACR_EL1, and of CPTR_EL2 for a host: 0bx0 traps EL0 and the level that owns the register, 0b01 traps EL0. */
+/**
+ * FPEN of CPACR_EL1, and of CPTR_EL2 for a host: 0bx0 traps EL0 and the level that owns the register, 0b01 traps EL0.
+ */
 @inline
 function isTrappedByFPEN(register: u64, el: i32): bool {
   const fpen = <u32>(register >> 20) & 3;

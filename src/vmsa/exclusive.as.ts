@@ -1,5 +1,6 @@
-// The local exclusive monitor (Arm ARM B2.12). It remembers what was loaded: a store-exclusive succeeds iff that is what memory still
-// holds. All PEs of a machine run in one thread, so nothing happens between the comparison and the store.
+// The local exclusive monitor (Arm ARM B2.12). It remembers what was loaded: a store-exclusive succeeds iff that is
+// what memory still holds. All PEs of a machine run in one thread, so nothing happens between the comparison and the
+// store.
 
 import {
   CTX,
@@ -55,8 +56,8 @@ function isUnchanged(cpu: usize, at: usize, bytes: i32): bool {
 }
 
 /**
- * Store-exclusive. 0: stored; 1: not, because the monitor was not set for these bytes, or a fault is pending. Faults are reported whether the
- * monitor is set or not. Leaves the monitor open.
+ * Store-exclusive. 0: stored; 1: not, because the monitor was not set for these bytes, or a fault is pending. Faults
+ * are reported whether the monitor is set or not. Leaves the monitor open.
  */
 export function storeExclusive(cpu: usize, va: u64, bytes: i32, low: u64, high: u64): i32 {
   let at = fast(cpu, va, bytes, DTLB_WRITE);

@@ -1,5 +1,5 @@
-// Pending synchronous exceptions of memory accesses (Arm ARM D24.2.37: ESR_ELx). They are written as if taken from a lower exception
-// level to EL1; whoever takes them knows better.
+// Pending synchronous exceptions of memory accesses (Arm ARM D24.2.37: ESR_ELx). They are written as if taken from a
+// lower exception level to EL1; whoever takes them knows better.
 
 import { EXC_EC, EXC_FAR, EXC_IPA, EXC_ISS, EXC_STAGE2, EXC_TARGET, EXIT, EXIT_EXCEPTION } from "../cpu/state-layout";
 

@@ -116,8 +116,8 @@ export function asidOf(cpu: usize, regime: i32): u32 {
 }
 
 /**
- * EffectiveTBI(): is the top byte of `va` ignored? For instruction addresses TBID undoes it (FEAT_PAuth, of which the caller knows:
- * the bits are RES0 without).
+ * EffectiveTBI(): is the top byte of `va` ignored? For instruction addresses TBID undoes it (FEAT_PAuth, of which the
+ * caller knows: the bits are RES0 without).
  */
 export function ignoresTopByte(cpu: usize, regime: i32, va: u64, fetch: bool): bool {
   const control = tcr(cpu, regime);

@@ -1,10 +1,13 @@
 // The second-level TLB, context numbers, and the fills of the TLBs that generated code looks at.
 //
-// The second level has two parts: pages (two-way sets by VA in units of 4 KB; larger pages are split) and blocks (direct-mapped by VA in
-// units of 2 MB; larger blocks are split). A miss, and a hit that does not allow the access, walk the tables: permission faults
-// always come from a walk.
+// The second level has two parts: pages (two-way sets by VA in units of 4 KB; larger pages are split) and blocks
+// (direct-mapped by VA in units of 2 MB; larger blocks are split). A miss, and a hit that does not allow the access,
+// walk the tables: permission faults always come from a walk.
 
 import {
+  ARG0,
+  ARG1,
+  ARG2,
   CTX,
   CTX_UNPRIV,
   DTLB,
@@ -25,7 +28,6 @@ import {
   TLB2_END,
   UAO,
 } from "../cpu/state-layout";
-import { ARG0, ARG1, ARG2 } from "../cpu/state-layout";
 import { FEATURE_E0PD, TRANSLATION_EPOCH, VTTBR_EL2 } from "../cpu/sysreg-layout";
 import {
   EL10,
@@ -67,7 +69,8 @@ import {
 
 const PAGE_MASK: u64 = 0xfff;
 
-// An entry of the second level: tag (page of VA | key, see keyOf()), ASID, attributes of walk.as.ts, physical address of its page.
+// An entry of the second level: tag (page of VA | key, see keyOf()), ASID, attributes of walk.as.ts, physical address
+// of its page.
 const ENTRY_TAG: usize = 0;
 const ENTRY_ASID: usize = 8;
 const ENTRY_ATTRIBUTES: usize = 12;
@@ -80,18 +83,23 @@ const SET_SIZE: usize = 2 * ENTRY_SIZE;
 const BLOCKS: usize = PAGES + PAGE_SETS * SET_SIZE;
 const BLOCK_ENTRIES: usize = 512;
 const BLOCK_BITS: u64 = 21;
-/** Context numbers: 256 words of what a context stands for << 12 | its number. One that is lost here is never matched again. */
+/**
+ * Context numbers: 256 words of what a context stands for << 12 | its number. One that is lost here is never matched
+ * again.
+ */
 const CONTEXTS: usize = BLOCKS + BLOCK_ENTRIES * ENTRY_SIZE;
 const CONTEXT_WORDS: u32 = 256;
 /**
- * Summaries of the entries in all TLBs that come from a page, block or contiguous run of more than 64 KB: sets of bits by hashed VA, for
- * those of up to 2 MB in units of 2 MB and those of up to 1 GB in units of 1 GB; and a flag for larger ones.
+ * Summaries of the entries in all TLBs that come from a page, block or contiguous run of more than 4 KB: sets of bits
+ * by hashed VA, for those of up to 2 MB in units of 2 MB and those of up to 1 GB in units of 1 GB; flags for those of
+ * up to 64 KB and for larger ones.
  */
 const SPANS_2M: usize = CONTEXTS + CONTEXT_WORDS * 8;
 const SPANS_1G: usize = SPANS_2M + 256;
 const SPANS_HUGE: usize = SPANS_1G + 256;
+const SPANS_64K: usize = SPANS_HUGE + 4;
 /** i32: the last context number that was given out. */
-const LAST_CONTEXT: usize = SPANS_HUGE + 8;
+const LAST_CONTEXT: usize = SPANS_64K + 4;
 /** What watch.as.ts remembers. */
 export const WATCHED: usize = LAST_CONTEXT + 8;
 const STATE_END: usize = WATCHED + 16;
@@ -130,7 +138,10 @@ function keyOf(cpu: usize, regime: i32): u64 {
   return (<u64>regime << 1) | (<u64>load<u32>(cpu, SECURE) << 4) | 1;
 }
 
-/** Is the range of `va` disabled (EPDn), or to EL0 (E0PDn)? The bits act at once, whatever the TLBs hold (Arm ARM D8.16.1). */
+/**
+ * Is the range of `va` disabled (EPDn), or to EL0 (E0PDn)? The bits act at once, whatever the TLBs hold (Arm ARM
+ * D8.16.1).
+ */
 function isDisabled(cpu: usize, regime: i32, va: u64, isPrivileged: bool): bool {
   if (!hasTwoRanges(regime)) return false;
   const control = tcr(cpu, regime);
@@ -188,8 +199,8 @@ function insert(cpu: usize, va: u64, key: u64, asid: u32): void {
 }
 
 /**
- * Translates `va` for an access: READ, WRITE, EXECUTE or READ | WRITE. NO_FAULT with translatedPA() and translatedAttributes(), or a
- * fault status code.
+ * Translates `va` for an access: READ, WRITE, EXECUTE or READ | WRITE. NO_FAULT with translatedPA() and
+ * translatedAttributes(), or a fault status code.
  */
 export function translate(cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32): i32 {
   const canonical = <u64>(<i64>(va << 8) >> 8);
@@ -307,8 +318,13 @@ export function retireContexts(cpu: usize): void {
 
 // ---- Fills ----
 
-/** Fills the data TLB for the page of `va` in `context`; `page` is its linear address. `span`: log2 of the block it comes from. */
-export function fillData(cpu: usize, va: u64, context: u64, page: usize, canRead: bool, canWrite: bool, span: u32): void {
+/**
+ * Fills the data TLB for the page of `va` in `context`; `page` is its linear address. `span`: log2 of the block it
+ * comes from.
+ */
+export function fillData(
+  cpu: usize, va: u64, context: u64, page: usize, canRead: bool, canWrite: bool, span: u32,
+): void {
   const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
   const tag = (va & ~PAGE_MASK) | context;
   store<u64>(slot, canRead ? tag : 0, DTLB_READ);
@@ -342,10 +358,14 @@ function spanHash(unit: u64): u32 {
 }
 
 function noteSpan(cpu: usize, va: u64, span: u32): void {
-  if (span <= 16) return;
+  if (span == 12) return;
+  if (span <= 16) {
+    store<i32>(cpu + SPANS_64K, 1);
+    return;
+  }
   const unit = (va << 8) >> 8;
   if (span > 30) {
-    store<u8>(cpu + SPANS_HUGE, 1);
+    store<i32>(cpu + SPANS_HUGE, 1);
     return;
   }
   const bit = spanHash(unit >> (span > 21 ? 30 : 21));
@@ -395,8 +415,11 @@ function dropPages(cpu: usize, va: u64, count: u32): void {
 /** Drops every translation of `va`, and the rest of the block or contiguous run that gave it. */
 function dropAddress(cpu: usize, va: u64): void {
   const address = (va << 8) >> 8;
-  const beyond = load<u8>(cpu + SPANS_HUGE) != 0 || isNoted(cpu, SPANS_1G, address >> 30);
-  dropPages(cpu, va, beyond ? DTLB_ENTRIES : isNoted(cpu, SPANS_2M, address >> 21) ? 512 : 16);
+  const beyond = load<i32>(cpu + SPANS_HUGE) != 0 || isNoted(cpu, SPANS_1G, address >> 30);
+  let count: u32 = load<i32>(cpu + SPANS_64K) != 0 ? 16 : 1;
+  if (beyond) count = DTLB_ENTRIES;
+  else if (isNoted(cpu, SPANS_2M, address >> 21)) count = 512;
+  dropPages(cpu, va, count);
   if (!beyond) {
     dropEntry(blockOf(cpu, va), va);
     return;

@@ -25,7 +25,10 @@ const PAR_RES1: u64 = 1 << 11;
 const PAR_NS: u64 = 1 << 9;
 const OUTER_SHAREABLE: u64 = 2;
 
-/** The shareability that PAR_EL1 reports: Device and Normal Non-cacheable memory are Outer Shareable whatever the descriptor says. */
+/**
+ * The shareability that PAR_EL1 reports: Device and Normal Non-cacheable memory are Outer Shareable whatever the
+ * descriptor says.
+ */
 function reportedShareability(): u64 {
   const attr = walkAttr();
   return (attr & 0xf0) == 0 || attr == 0x44 ? OUTER_SHAREABLE : walkShareability();

@@ -1,5 +1,5 @@
-// Stage 1 translation of VMSAv8-64 (Arm ARM D8): the one place that reads translation tables. A walk leaves its result in walk*();
-// it checks no permissions: `attributes` says what is allowed to whom.
+// Stage 1 translation of VMSAv8-64 (Arm ARM D8): the one place that reads translation tables. A walk leaves its result
+// in walk*(); it checks no permissions: `attributes` says what is allowed to whom.
 
 import {
   FEATURE_E0PD,
@@ -36,7 +36,8 @@ export const FAULT_EXTERNAL: i32 = 0x10;
 export const FAULT_EXTERNAL_ON_WALK: i32 = 0x14;
 export const FAULT_ALIGNMENT: i32 = 0x21;
 
-// Attributes of a translation. P: privileged, U: unprivileged; what PAN takes away is taken away when permissions are checked.
+// Attributes of a translation. P: privileged, U: unprivileged; what PAN takes away is taken away when permissions are
+// checked.
 export const PR: u32 = 1 << 0;
 export const PW: u32 = 1 << 1;
 export const PX: u32 = 1 << 2;
@@ -186,7 +187,10 @@ function permissions(desc: u64, tables: u64, twoRanges: bool, wxn: bool, dirtyMa
   return allowed;
 }
 
-/** Translates `va`: NO_FAULT with the result in walk*(), or a fault status code. Changes no descriptor: see walkCommit(). */
+/**
+ * Translates `va`: NO_FAULT with the result in walk*(), or a fault status code. Changes no descriptor: see
+ * walkCommit().
+ */
 export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch: bool): i32 {
   if (!isTranslating(cpu, regime)) return flat(cpu, regime, va, isPrivileged, fetch);
 
@@ -201,10 +205,8 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
   let tsz = <i32>(high ? control >> 16 : control) & 63;
   tsz = max(16, min(39, tsz));
   const inputSize = 64 - tsz;
-  const top = ignoresTopByte(cpu, regime, va, fetch) ? va << 8 : va;
-  const unused = ignoresTopByte(cpu, regime, va, fetch) ? inputSize + 8 : inputSize;
-  const upper = <i64>top >> <i64>unused;
-  if (upper != (high ? -1 : 0)) return FAULT_TRANSLATION;
+  const extended = ignoresTopByte(cpu, regime, va, fetch) ? <i64>(va << 8) >> 8 : <i64>va;
+  if (extended >> inputSize != (high ? -1 : 0)) return FAULT_TRANSLATION;
 
   let isHierarchical = true;
   let accessFlagByHardware = false;
@@ -230,7 +232,8 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
 
   let at = 4 - (inputSize - grain + stride - 1) / stride;
   let bottom = (3 - at) * stride + grain;
-  // The first table may be smaller than a granule: it has 2^(inputSize - bottom) descriptors, and its base that alignment.
+  // The first table may be smaller than a granule: it has 2^(inputSize - bottom) descriptors, and its base that
+  // alignment.
   let base = ttbr(cpu, regime, high) & 0x0000fffffffffffe;
   base &= ~(((<u64>8) << <u64>(inputSize - bottom)) - 1);
   if (outside(base, size)) return FAULT_ADDRESS_SIZE;
@@ -251,7 +254,8 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
       const mask = ((<u64>1) << <u64>bottom) - 1;
       const output = desc & DESC_ADDRESS & ~mask;
       if (outside(output, size)) return FAULT_ADDRESS_SIZE + at;
-      return leaf(cpu, regime, va, desc, output | (va & mask), tables, bottom, grain, accessFlagByHardware, dirtyByHardware);
+      const address = output | (va & mask);
+      return leaf(cpu, regime, desc, address, tables, bottom, grain, accessFlagByHardware, dirtyByHardware);
     }
     base = desc & DESC_ADDRESS & ~(((<u64>1) << <u64>grain) - 1);
     if (outside(base, size)) return FAULT_ADDRESS_SIZE + at;
@@ -262,8 +266,14 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
   }
 }
 
+function mair(cpu: usize, regime: i32): u64 {
+  if (regime == EL10) return load<u64>(cpu, MAIR_EL1);
+  return regime == EL3_ALONE ? load<u64>(cpu, MAIR_EL3) : load<u64>(cpu, MAIR_EL2);
+}
+
+/** The block or page descriptor `desc` gives physical address `output`. `tables`: what the tables above it deny. */
 function leaf(
-  cpu: usize, regime: i32, va: u64, desc: u64, output: u64, tables: u64, bottom: i32, grain: i32,
+  cpu: usize, regime: i32, desc: u64, output: u64, tables: u64, bottom: i32, grain: i32,
   accessFlagByHardware: bool, dirtyByHardware: bool,
 ): i32 {
   pending = 0;
@@ -278,8 +288,7 @@ function leaf(
   if (!twoRanges || (desc & DESC_NG) == 0) result |= GLOBAL;
   const span = desc & DESC_CONTIGUOUS ? contiguousShift(grain, bottom) : bottom;
   result |= ((<u32>bottom) << BLOCK_SHIFT) | ((<u32>span) << SPAN_SHIFT);
-  const mair = regime == EL10 ? load<u64>(cpu, MAIR_EL1) : regime == EL3_ALONE ? load<u64>(cpu, MAIR_EL3) : load<u64>(cpu, MAIR_EL2);
-  attr = <u32>(mair >> (((desc >> 2) & 7) << 3)) & 0xff;
+  attr = <u32>(mair(cpu, regime) >> (((desc >> 2) & 7) << 3)) & 0xff;
   if ((attr & 0xf0) == 0) result |= DEVICE;
   shareability = <u32>(desc >> 8) & 3;
   // Stage 2 of the EL1&0 regime will translate `output` and combine the attributes here.
@@ -296,8 +305,8 @@ export function isAllowed(attributes: u32, isPrivileged: bool, pan: bool, access
 }
 
 /**
- * Writes the access flag, and the dirty state if the access is a write, into the descriptor of the last walk, after the access has been
- * found to be allowed (Arm ARM D8.5). No fault, or an external abort if the table cannot be written.
+ * Writes the access flag, and the dirty state if the access is a write, into the descriptor of the last walk, after the
+ * access has been found to be allowed (Arm ARM D8.5). No fault, or an external abort if the table cannot be written.
  */
 export function walkCommit(isWrite: bool): i32 {
   const makeDirty = isWrite && (attributes & CLEAN) != 0;

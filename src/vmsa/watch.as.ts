@@ -1,4 +1,5 @@
-// Watchpoints (Arm ARM D2.10). A page that holds an enabled one gets no entry in the data TLB, so that every access to it comes here.
+// Watchpoints (Arm ARM D2.10). A page that holds an enabled one gets no entry in the data TLB, so that every access to
+// it comes here.
 
 import { DAIF, SECURE } from "../cpu/state-layout";
 import {
@@ -127,8 +128,8 @@ function isByteWatched(cpu: usize, n: i32, va: u64): bool {
 }
 
 /**
- * AArch64.CheckWatchpoint() for an access of `bytes` at `va`; `access`: READ, WRITE or both. 0: no watchpoint fires; else READ or WRITE, the
- * first of them for which one does.
+ * AArch64.CheckWatchpoint() for an access of `bytes` at `va`; `access`: READ, WRITE or both. 0: no watchpoint fires;
+ * else READ or WRITE, the first of them for which one does.
  */
 export function watchpointHit(cpu: usize, va: u64, bytes: i32, isPrivileged: bool, access: u32): u32 {
   if (!isEnabled(cpu)) return 0;

@@ -7,7 +7,10 @@ import { HCR_TDZ, SCTLR_DZE, currentEL, effectiveHCR, isHostUser, regimeOf, sctl
 import { DEVICE, FAULT_ALIGNMENT } from "./walk.as";
 import { translatedAttributes } from "./tlb.as";
 
-/** ISS of a trapped DC ZVA: op0 1, op1 3, CRn 7, CRm 4, op2 1, a write. Rt is not known here: whoever takes the exception adds it. */
+/**
+ * ISS of a trapped DC ZVA: op0 1, op1 3, CRn 7, CRm 4, op2 1, a write. Rt is not known here: whoever takes the
+ * exception adds it.
+ */
 const ISS_DC_ZVA: u32 = (1 << 20) | (1 << 17) | (3 << 14) | (7 << 10) | (4 << 1);
 
 function isTrapped(cpu: usize): bool {
