@@ -1,5 +1,6 @@
 import { CPU_MODELS, type ModelOptions, modelFeatures } from "../arch/cpu-models.ts";
 import { hostFunctions } from "../cpu/host-functions.ts";
+import { pendingInterrupts } from "../cpu/interrupts.ts";
 import { Pe } from "../cpu/pe.ts";
 import { PeState } from "../cpu/pe-state.ts";
 import { Pmu } from "../cpu/pmu.ts";
@@ -142,12 +143,14 @@ export class Processors {
 
   /** Every PE runs up to about so many instructions. */
   turn(instructions: number): Turn {
-    let turn: Turn = "all-waiting";
+    let busy = false;
     for (const { pe } of this.#all) {
       const end = pe.runSlice(instructions);
-      if (end === "budget" || end === "yielding") turn = "busy";
+      if (end === "budget" || end === "yielding") busy = true;
     }
-    return turn;
+    // A PE that waits may have been woken by one whose turn came later.
+    busy ||= this.#states.some((state) => state.word(POWER) === 0 && pendingInterrupts(state) !== 0);
+    return busy ? "busy" : "all-waiting";
   }
 
   /** Brings the timers' and counters' interrupts up to date with the time. */
