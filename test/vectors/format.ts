@@ -2,7 +2,7 @@
 // Stored by columns, because bytes of one kind compress well together.
 
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import { FPSR_AT, NZCV_AT, SP_AT, V_AT } from "./inputs.ts";
+import { FPCR_AT, FPSR_AT, NZCV_AT, SP_AT, V_AT } from "./inputs.ts";
 
 /**
  * How an instruction's inputs are made: "memory": its base register points into the memory page; "placed": its result depends on its address
@@ -28,6 +28,7 @@ export const UNITS: readonly (readonly [number, number])[] = [
   ...Array.from({ length: 32 }, (_, i) => [i * 8, 8] as const),
   ...Array.from({ length: 32 }, (_, i) => [V_AT + i * 16, 16] as const),
   [NZCV_AT, 8],
+  [FPCR_AT, 8],
   [FPSR_AT, 8],
 ];
 
@@ -35,7 +36,7 @@ export function unitName(offset: number): string {
   if (offset === SP_AT) return "SP";
   if (offset < SP_AT) return `X${offset / 8}`;
   if (offset < NZCV_AT) return `V${(offset - V_AT) / 16}`;
-  return offset === NZCV_AT ? "NZCV" : "FPSR";
+  return offset === NZCV_AT ? "NZCV" : offset === FPCR_AT ? "FPCR" : "FPSR";
 }
 
 /** What differs between two states, by register. */

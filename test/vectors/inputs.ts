@@ -2,7 +2,7 @@
 
 /** Where the oracle and the test keep the instruction and the memory page that it may touch. */
 export const SLOT_ADDRESS = 0x10000800;
-export const MEMORY_ADDRESS = 0x20000000;
+export const MEMORY_ADDRESS = 0x20001000;
 export const MEMORY_BYTES = 4096;
 
 // Offsets in a state: x0-x30, sp, v0-v31, nzcv, fpcr, fpsr (oracle/oracle.c, struct state).
@@ -40,7 +40,7 @@ export class Random {
   }
 }
 
-export function fillMemory(words: Uint32Array, seed: number): void {
+export function fillMemory(words: Uint32Array | Int32Array, seed: number): void {
   let s = seed | 1;
   for (let i = 0; i < MEMORY_BYTES / 4; i++) {
     s ^= s << 13;
@@ -175,6 +175,14 @@ function fillCompared(r: Random, view: DataView, word: number, seed: number): vo
   for (let i = 0; i < width && pair && s < 30; i++) view.setUint8(s * 8 + 8 + i, memory.getUint8(at + width + i));
 }
 
+/** What MSR FPCR and MSR FPSR write has no bits that only AArch32 knows (Len, Stride, its condition flags): there are two right answers. */
+function fillStatusRegister(view: DataView, word: number): void {
+  const name = word & 0xffffffe0;
+  const mask = name === (0xd51b4400 | 0) ? 0x07c80000 : name === (0xd51b4420 | 0) ? 0x0800009f : undefined;
+  const at = (word & 31) * 8;
+  if (mask !== undefined) view.setUint32(at, view.getUint32(at, true) & mask, true);
+}
+
 /** Fills a state for the instruction. `touchesMemory`: its base register must point into the memory page. */
 function fillState(view: DataView, word: number, seed: number, touchesMemory: boolean): void {
   const r = new Random(seed);
@@ -196,6 +204,7 @@ function fillState(view: DataView, word: number, seed: number, touchesMemory: bo
   view.setBigUint64(FPCR_AT, BigInt(fpcr >>> 0), true);
   const fpsr = r.below(2) ? 0 : r.below(2) ? 0x10 : r.u32() & 0x0800009f;
   view.setBigUint64(FPSR_AT, BigInt(fpsr >>> 0), true);
+  fillStatusRegister(view, word);
   if (!touchesMemory) return;
   const m = (word >>> 16) & 31;
   if (m < 31 && hasRegisterOffset(word)) {

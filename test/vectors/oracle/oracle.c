@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 #define CODE 0x10000000ul
-#define MEMORY 0x20000000ul
+#define MEMORY 0x20001000ul
 #define STATE 0x30000000ul
 #define PAGE 4096
 #define CHANGES 160

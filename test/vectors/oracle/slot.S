@@ -86,6 +86,8 @@ slot:
     str  x1, [x0, #768]
     mrs  x1, fpsr
     str  x1, [x0, #784]
+    mrs  x1, fpcr
+    str  x1, [x0, #776]
     add  x1, x0, #256
     st1  {v0.16b-v3.16b}, [x1], #64
     st1  {v4.16b-v7.16b}, [x1], #64
