@@ -102,16 +102,22 @@ export class Machine implements RunnableMachine {
     while (this.#ended === undefined) {
       this.#clock.runDue();
       this.#processors.updateTimers();
-      const turn = this.#processors.turn(TURN_INSTRUCTIONS);
+      const busy = this.#processors.turn(TURN_INSTRUCTIONS);
       if (this.#ended !== undefined) break;
-      const now = this.#clock.now();
-      if (turn === "all-waiting") {
-        const next = Math.min(this.#clock.next(), this.#processors.nextEvent());
-        if (next > now) return { kind: "idle", nanoseconds: next - now };
+      if (!busy) {
+        const sleep = this.#sleepTime();
+        if (sleep > 0) return { kind: "idle", nanoseconds: sleep };
       }
-      if (now >= deadline) return RUNNING;
+      if (this.#clock.now() >= deadline) return RUNNING;
     }
     return this.#ended;
+  }
+
+  /** Nanoseconds until something happens that all PEs wait for; not above 0: it has happened. */
+  #sleepTime(): number {
+    const next = Math.min(this.#clock.next(), this.#processors.nextEvent());
+    this.#processors.updateTimers();
+    return this.#processors.woken ? 0 : next - this.#clock.now();
   }
 
   reset(): void {

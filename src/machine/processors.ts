@@ -46,9 +46,6 @@ interface Processor {
   readonly pmu: Pmu;
 }
 
-/** How a turn of all PEs ended. */
-export type Turn = "busy" | "all-waiting";
-
 /** The processing elements of a machine and the engine that runs their code, one after the other in one thread. */
 export class Processors {
   readonly #states: readonly PeState[];
@@ -141,16 +138,19 @@ export class Processors {
     return (["on", "off", "on-pending"] as const)[this.#states[index]?.word(POWER) ?? 1] ?? "off";
   }
 
-  /** Every PE runs up to about so many instructions. */
-  turn(instructions: number): Turn {
+  /** Every PE runs up to about so many instructions. False: all of them wait. */
+  turn(instructions: number): boolean {
     let busy = false;
     for (const { pe } of this.#all) {
       const end = pe.runSlice(instructions);
       if (end === "budget" || end === "yielding") busy = true;
     }
-    // A PE that waits may have been woken by one whose turn came later.
-    busy ||= this.#states.some((state) => state.word(POWER) === 0 && pendingInterrupts(state) !== 0);
-    return busy ? "busy" : "all-waiting";
+    return busy;
+  }
+
+  /** Whether a PE that waits would go on: woken in this turn by one that came later, or by a timer. */
+  get woken(): boolean {
+    return this.#states.some((state) => state.word(POWER) === 0 && pendingInterrupts(state) !== 0);
   }
 
   /** Brings the timers' and counters' interrupts up to date with the time. */
@@ -161,7 +161,10 @@ export class Processors {
     }
   }
 
-  /** When a timer or a counter next interrupts, in nanoseconds of the clock; Infinity: never. */
+  /**
+   * When a timer or a counter next makes an interrupt, in nanoseconds of the clock; Infinity: never. Those whose time has come by now are
+   * left out: `updateTimers`, called afterwards, makes their interrupts.
+   */
   nextEvent(): number {
     let next = Number.POSITIVE_INFINITY;
     for (const { timers, pmu } of this.#all) next = Math.min(next, timers.nextEvent(), pmu.nextEvent());
