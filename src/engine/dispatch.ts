@@ -36,7 +36,7 @@ import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
 // The functions through which handlers and regions reach each other, and leave.
 
 /** Taken branches to a place before it is translated. */
-export const HOT = 64;
+export const HOT = 30000;
 
 const op = (code: Code, name: keyof typeof PURE_OPS): void => code.op(PURE_OPS[name][0]);
 const CPU = 0;

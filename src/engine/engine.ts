@@ -32,6 +32,8 @@ export interface EngineOptions {
   /** Start of Engine.areaBytes() bytes of linear memory for decoded pages, a multiple of 16. */
   readonly area: number;
   readonly tier?: Tier;
+  /** Nanoseconds of a clock, for statistics. */
+  readonly now?: () => number;
   /** Decoded pages are gone: no instruction TLB may point to them. */
   readonly flushFetch: () => void;
 }
@@ -116,13 +118,14 @@ export class Engine implements CodeEngine {
         decoder: this.#decoder,
         pages: this.#pages,
         stats: this.stats,
+        now: options.now ?? (() => 0),
       });
     }
   }
 
   run(cpu: number, budget: number): void {
     this.#enter(cpu, budget);
-    if (this.#translator?.wanted) this.#translator.translate();
+    if (this.#translator?.isDue) this.#translator.translate();
   }
 
   /**

@@ -69,7 +69,7 @@ export function generateInterpreter(rows: readonly Row[], decoder: Decoder): Int
       try {
         const b = new Builder();
         executeRow(b, row, openOperands(b, row), shape);
-        if (lowering.lower(b) === "next") lowering.next();
+        if (lowering.lower(b.take()) === "next") lowering.next();
         else code.unreachable();
       } catch (error) {
         throw new TypeError(`${row.id} ${JSON.stringify(shape)}: ${(error as Error).message}`, { cause: error });

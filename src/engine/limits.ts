@@ -21,6 +21,8 @@ export const MAX_REGION_BLOCKS = 64;
 
 /** Regions that are compiled together: one module for many costs less per region than one each. */
 export const MAX_BATCH = 64;
+/** Slices of a PE after which even a few are compiled: 10 ms or less. */
+export const MAX_WAIT = 32;
 
 /** WebAssembly of all regions, in bytes; the machine code that V8 makes of it takes two to four times as much. */
 export const MAX_TRANSLATED_BYTES = 16 << 20;

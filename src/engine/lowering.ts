@@ -1,4 +1,4 @@
-import type { Builder, Inst, Reg, Value } from "../ir/builder.ts";
+import type { Inst, Reg, Value } from "../ir/builder.ts";
 import { type Effects, GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
@@ -24,8 +24,10 @@ export abstract class Lowering {
 
   readonly code: Code;
   readonly functions: Functions;
-  #locals = new Map<number, number>();
-  #deferred = new Set<number>();
+  /** The local of a value, by its id. */
+  #locals: (number | undefined)[] = [];
+  /** By id: is the value computed where it is used? */
+  #deferred: readonly boolean[] = [];
   /** Locals for values, by type: free ones, and those that this instruction has taken. */
   readonly #free: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   #taken: [ValueType, number][] = [];
@@ -35,18 +37,17 @@ export abstract class Lowering {
     this.functions = functions;
   }
 
-  /** Lowers what `builder` holds. The result says whether control goes on to the next instruction. */
-  lower(builder: Builder): Way {
-    const { insts } = builder;
+  /** Lowers the IR of one instruction. The result says whether control goes on to the next instruction. */
+  lower(insts: readonly Inst[]): Way {
     const kept = this.#taken.filter(([, local]) => this.retains(local));
     for (const [type, local] of this.#taken) if (!this.retains(local)) this.#free[type].push(local);
     this.#taken = kept;
-    this.#locals = new Map();
+    this.#locals = [];
     this.#deferred = deferrable(insts);
     let way: Way = "next";
     for (const inst of insts) {
       if (inst.value) {
-        if (this.#deferred.has(inst.value.id) || isConstant(inst)) continue;
+        if (this.#deferred[inst.value.id] || isConstant(inst)) continue;
         if (this.#emitValue(inst)) this.#keep(inst.value);
         continue;
       }
@@ -69,20 +70,20 @@ export abstract class Lowering {
 
   /** Puts a value on the stack. */
   push(v: Value): void {
-    const local = this.#locals.get(v.id);
+    const local = this.#locals[v.id];
     if (local !== undefined) this.code.get(local);
     else this.#emitValue(v.inst);
   }
 
   /** The value in a local: its own, or a new one. */
   localOf(v: Value): number {
-    let local = this.#locals.get(v.id);
+    let local = this.#locals[v.id];
     if (local === undefined) {
       this.#emitValue(v.inst);
       local = this.temp(v.type);
       this.code.set(local);
       // A constant may be asked for again where this local has not been set.
-      if (!isConstant(v.inst)) this.#locals.set(v.id, local);
+      if (!isConstant(v.inst)) this.#locals[v.id] = local;
     }
     return local;
   }
@@ -117,7 +118,7 @@ export abstract class Lowering {
   #keep(v: Value): void {
     const local = this.temp(v.type);
     this.code.set(local);
-    this.#locals.set(v.id, local);
+    this.#locals[v.id] = local;
   }
 
   /** Emits an instruction that gives a value, and leaves it on the stack. False: it has none (a call of no result). */
@@ -299,53 +300,57 @@ function isConstant(inst: Inst): boolean {
   return inst.op === "const";
 }
 
-function effectsOf(inst: Inst): Effects {
-  if (inst.op === "call") {
-    const helper = HELPERS[inst.attrs.name as string];
-    // A native helper may change FPSR; a faulting one leaves. Neither may move, so it counts as a write.
-    return helper?.mayFault ? { writes: true, mayFault: true } : { writes: true };
-  }
-  if (inst.op in GUEST_OPS) return GUEST_OPS[inst.op as keyof typeof GUEST_OPS][2];
-  return {};
+// Effects as bits, by operation and by helper.
+const READS = 1;
+/** Nothing that reads state may move over it. */
+const BARRIER = 2;
+
+function bitsOf(effects: Effects): number {
+  const barrier = effects.writes || effects.memory || effects.mayFault;
+  return (effects.reads ? READS : 0) | (barrier ? BARRIER : 0);
 }
+const OP_EFFECTS: ReadonlyMap<string, number> = new Map(
+  Object.entries(GUEST_OPS).map(([name, [, , effects]]) => [
+    name,
+    // A native helper may change FPSR, and may fault.
+    name === "call" ? BARRIER : bitsOf(effects),
+  ]),
+);
 
 /**
- * The values that can be computed where they are used: used once, without effects, and, if they read state, with no write between.
+ * The values that can be computed where they are used, by id: used once, without effects, and, if they read state, with no write between.
  * Unused ones without effects count too: they are never emitted.
  */
-function deferrable(insts: readonly Inst[]): Set<number> {
-  const uses = new Map<number, number>();
+function deferrable(insts: readonly Inst[]): boolean[] {
+  const uses: number[] = [];
   for (const inst of insts) {
     // A flag producer's operands are looked at again by later conditions, and so go to locals.
     const weight = inst.op.startsWith("flags") ? 2 : 1;
-    for (const a of inst.args) uses.set(a.id, (uses.get(a.id) ?? 0) + weight);
+    for (const a of inst.args) uses[a.id] = (uses[a.id] ?? 0) + weight;
   }
-  const writesBefore: number[] = [];
-  let writes = 0;
-  insts.forEach((inst, i) => {
-    writesBefore[i] = writes;
-    const effects = effectsOf(inst);
-    if (effects.writes || effects.memory || effects.mayFault) writes++;
-  });
-  const deferred = new Set<number>();
-  const emittedAt = new Map<number, number>();
+  const effects: number[] = [];
+  const barriersBefore: number[] = [];
+  let barriers = 0;
+  for (let i = 0; i < insts.length; i++) {
+    const bits = OP_EFFECTS.get((insts[i] as Inst).op) ?? 0;
+    effects.push(bits);
+    barriersBefore.push(barriers);
+    if (bits & BARRIER) barriers++;
+  }
+  const deferred: boolean[] = [];
+  const emittedAt: number[] = [];
   for (let i = insts.length - 1; i >= 0; i--) {
-    const inst = insts[i] as Inst;
-    const { value } = inst;
+    const { value, args } = insts[i] as Inst;
     let at = i;
     if (value) {
-      const effects = effectsOf(inst);
-      const movable = !effects.writes && !effects.memory && !effects.mayFault;
-      const count = uses.get(value.id) ?? 0;
-      if (movable && count <= 1) {
-        const to = emittedAt.get(value.id) ?? i;
-        if (count === 0 || !effects.reads || writesBefore[to] === writesBefore[i]) {
-          deferred.add(value.id);
-          at = to;
-        }
-      }
+      const bits = effects[i] as number;
+      const count = uses[value.id] ?? 0;
+      const to = emittedAt[value.id] ?? i;
+      const still = count === 0 || !(bits & READS) || barriersBefore[to] === barriersBefore[i];
+      deferred[value.id] = !(bits & BARRIER) && count <= 1 && still;
+      if (deferred[value.id]) at = to;
     }
-    for (const a of inst.args) emittedAt.set(a.id, at);
+    for (const a of args) emittedAt[a.id] = at;
   }
   return deferred;
 }

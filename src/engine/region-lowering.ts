@@ -435,7 +435,7 @@ function usage(region: Region): Usage {
   const writtenV = new Set<number>();
   let flags = false;
   let flagsWritten = false;
-  for (const { op, attrs } of region.blocks.flatMap((b) => b.insns.flatMap((i) => i.ir.insts))) {
+  for (const { op, attrs } of region.blocks.flatMap((b) => b.insns.flatMap((i) => i.ir))) {
     const slot = attrs.reg?.slot as number;
     if (op === "getX" && slot !== SLOT_ZR) x.add(slot);
     if (op === "setX" && slot !== SLOT_ZR && slot !== SLOT_DISCARD) {
@@ -463,7 +463,7 @@ function flagLiveness(region: Region, { position, cut }: Structure): boolean[] {
   const local = blocks.map((block): boolean | undefined => {
     for (const { ir } of block.insns) {
       let conditional = 0;
-      for (const inst of ir.insts) {
+      for (const inst of ir) {
         if (readsFlags(inst.op) || mayLeave(inst)) return true;
         if (inst.op === "if") conditional++;
         if (inst.op === "end") conditional--;

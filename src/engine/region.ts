@@ -17,7 +17,7 @@ export type Ending =
 export interface RegionInsn {
   /** Number in the page, 0..1023. */
   readonly index: number;
-  readonly ir: Builder;
+  readonly ir: readonly Inst[];
   /** An instruction of the FP and SIMD register file: traps when FP_TRAP is set. */
   readonly fp: boolean;
   readonly ending: Ending | undefined;
@@ -92,9 +92,11 @@ function formBlocks(entry: number, insns: ReadonlyMap<number, RegionInsn>, leade
   });
 }
 
+const BUILDER = new Builder();
+
 /** Builds the IR of an instruction with its operands known. */
 function readInsn(index: number, decoded: DecodedInsn): RegionInsn {
-  const ir = new Builder();
+  const ir = BUILDER;
   const operands: Record<string, unknown> = {};
   decoded.layout.forEach(({ name, kind }, i) => {
     const v = decoded.operands[i] as number | Imm64;
@@ -104,7 +106,8 @@ function readInsn(index: number, decoded: DecodedInsn): RegionInsn {
     else operands[name] = ir.const32(v as number);
   });
   decoded.row.execute(ir, operands as Record<string, Reg & I32 & I64>, decoded.shape);
-  return { index, ir, fp: decoded.row.fp, ending: endingOf(index, ir.insts) };
+  const insts = ir.take();
+  return { index, ir: insts, fp: decoded.row.fp, ending: endingOf(index, insts) };
 }
 
 function endingOf(index: number, insts: readonly Inst[]): Ending | undefined {

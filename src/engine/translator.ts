@@ -5,7 +5,7 @@ import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
-import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES } from "./limits.ts";
+import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT } from "./limits.ts";
 import { findRegion, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
 
@@ -21,6 +21,8 @@ export interface TranslatorOptions {
   readonly decoder: Decoder;
   readonly pages: DecodedPages;
   readonly stats: EngineStats;
+  /** Nanoseconds of a clock, for statistics. */
+  readonly now: () => number;
 }
 
 interface Installed {
@@ -40,6 +42,8 @@ export class Translator {
   /** Regions by index of their decoded page, the oldest page first. */
   readonly #installed = new Map<number, Installed[]>();
   #bytes = 0;
+  /** Slices since the oldest request. */
+  #slices = 0;
 
   constructor(options: TranslatorOptions) {
     this.#options = options;
@@ -47,9 +51,12 @@ export class Translator {
     for (let i = options.table.length - 1; i >= options.firstRegion; i--) this.#free.push(i);
   }
 
-  /** Are there places to translate? */
-  get wanted(): boolean {
-    return this.#queue.size > 0;
+  /** Is it time to translate what was asked for? Called after every slice. */
+  get isDue(): boolean {
+    if (this.#queue.size === 0) return false;
+    if (this.#queue.size < MAX_BATCH / 2 && ++this.#slices < MAX_WAIT) return false;
+    this.#slices = 0;
+    return true;
   }
 
   /** Asks for a region that starts at a record. */
@@ -59,9 +66,12 @@ export class Translator {
 
   /** Translates what was asked for, and puts it in the place of the records' handlers. */
   translate(): void {
+    const { stats, now } = this.#options;
+    const started = now();
     const records = [...this.#queue];
     this.#queue.clear();
     for (let i = 0; i < records.length; i += MAX_BATCH) this.#translateBatch(records.slice(i, i + MAX_BATCH));
+    stats.translationMilliseconds += (now() - started) / 1e6;
   }
 
   /** Drops the regions of a decoded page. */
@@ -141,7 +151,7 @@ function helpersOf(regions: readonly Region[]): Set<string> {
   for (const region of regions) {
     for (const block of region.blocks) {
       for (const { ir } of block.insns) {
-        for (const { op, attrs } of ir.insts) if (op === "call" || op === "host") names.add(attrs.name as string);
+        for (const { op, attrs } of ir) if (op === "call" || op === "host") names.add(attrs.name as string);
       }
     }
   }

@@ -4,7 +4,7 @@ import { checkType, namespaceOf } from "./pure-namespaces.ts";
 import { LANE_OPS, type PURE_OPS } from "./pure-ops.ts";
 import type { Type } from "./types.ts";
 
-/** A value of the IR: defined once, by one instruction of the list. */
+/** A value of the IR: defined once, by one instruction of the list. Ids are dense from 0 in every list. */
 export interface Value<T extends Type = Type> {
   readonly id: number;
   readonly type: T;
@@ -124,8 +124,20 @@ export interface Access {
  * as it was before the instruction.
  */
 export class Builder {
-  readonly insts: Inst[] = [];
+  #insts: Inst[] = [];
   #next = 0;
+
+  /** What has been built so far. */
+  get insts(): readonly Inst[] {
+    return this.#insts;
+  }
+  /** Gives what has been built, and starts anew: making a builder costs more than most instructions take. */
+  take(): readonly Inst[] {
+    const insts = this.#insts;
+    this.#insts = [];
+    this.#next = 0;
+    return insts;
+  }
 
   readonly i32 = namespaceOf<Namespace<"i32">>("i32", this);
   readonly i64 = namespaceOf<Namespace<"i64">>("i64", this);
@@ -150,7 +162,7 @@ export class Builder {
   emit<T extends Type>(op: OpName, type: T | "", args: readonly Value[], attrs: Attrs = {}): Value<T> {
     const inst: { -readonly [K in keyof Inst]: Inst[K] } = { op, args, attrs, value: undefined };
     if (type !== "") inst.value = { id: this.#next++, type, inst };
-    this.insts.push(inst);
+    this.#insts.push(inst);
     return inst.value as Value<T>;
   }
 

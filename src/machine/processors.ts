@@ -188,6 +188,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     features: modelFeatures(CPU_MODELS[parts.cpu], model),
     area: plan.area,
     tier: parts.tier,
+    now: parts.monotonic,
     flushFetch,
   });
 }
