@@ -6,7 +6,16 @@ import { CPU_MODELS } from "../../src/arch/cpu-models.ts";
 import { EXIT_EXCEPTION } from "../../src/cpu/state-layout.ts";
 import { Bench } from "./bench.ts";
 import { UNITS, unitName, type Vector } from "./format.ts";
-import { fillMemory, inputOf, MEMORY_BYTES, NEXT_WORD, SLOT_ADDRESS, STATE_BYTES } from "./inputs.ts";
+import {
+  fillMemory,
+  inputOf,
+  LITERALS_AT,
+  literals,
+  MEMORY_BYTES,
+  NEXT_WORD,
+  SLOT_ADDRESS,
+  STATE_BYTES,
+} from "./inputs.ts";
 
 /** A slot: the instruction, and the one that ends it. */
 const SLOT_BYTES = 8;
@@ -45,7 +54,9 @@ export function check(vectors: readonly Vector[], tier: "interpreter" | "transla
   for (const batch of batches(vectors)) {
     const placed = [...batch.values()][0]?.[0]?.kind === "placed";
     const slots = new Map([...batch.keys()].map((word, i) => [placed ? PLACE : i * SLOT_BYTES, word]));
-    bench.load(new Map([...slots].map(([at, word]) => [at, placed ? [word, NEXT_WORD] : [word]])));
+    const code = new Map([...slots].map(([at, word]) => [at, placed ? [word, NEXT_WORD] : [word]]));
+    if (placed) for (const at of LITERALS_AT) code.set(at, [...literals()]);
+    bench.load(code);
     if (tier === "translator") bench.translate(slots.keys());
     for (const [offset, word] of slots) {
       for (const vector of batch.get(word) as Vector[]) {

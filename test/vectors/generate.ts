@@ -15,7 +15,7 @@ import type { Row } from "../../src/a64/row.ts";
 import { CPU_MODELS } from "../../src/arch/cpu-models.ts";
 import { deviationOf } from "./deviations.ts";
 import { difference, type Kind, pack, type Vector } from "./format.ts";
-import { inputOf, NEXT_WORD, NOP, Random, STATE_BYTES } from "./inputs.ts";
+import { inputOf, LITERAL_BYTES, LITERALS_AT, NEXT_WORD, NOP, Random, SLOT_ADDRESS, STATE_BYTES } from "./inputs.ts";
 import { effectsOf, excluded } from "./selection.ts";
 
 const REQUEST = 16 + STATE_BYTES;
@@ -117,7 +117,10 @@ function put(word: number, at: number, width: number, value: number): number {
 /** Immediates that reach the memory page, offsets that reach the slot. */
 function tame(row: Row, word: number): number {
   const { branches, memory, literal } = effectsOf(row);
-  if (literal) return put(word, 5, 19, 0);
+  if (literal) {
+    const place = random.pick(LITERALS_AT) + 4 * random.below(LITERAL_BYTES / 4 - 3);
+    return put(word, 5, 19, (place - (SLOT_ADDRESS % 4096)) / 4);
+  }
   if (branches === "imm26") return put(word, 0, 26, 2);
   if (branches === "imm19") return put(word, 5, 19, 2);
   if (branches === "imm14") return put(word, 5, 14, 2);

@@ -17,6 +17,10 @@ export const FPSR_AT = 784;
 export const NEXT_WORD = 0xd280b4bb;
 export const NOP = 0xd503201f;
 
+/** Where in the slot's page the literals are that LDR (literal) loads: the same at both places. */
+export const LITERALS_AT = [0x400, 0xe00] as const;
+export const LITERAL_BYTES = 512;
+
 /** A small generator of pseudo-random numbers (xorshift32). */
 export class Random {
   #s: number;
@@ -40,9 +44,16 @@ export class Random {
   }
 }
 
+/** The literals. */
+export function literals(): Uint32Array {
+  const words = new Uint32Array(LITERAL_BYTES / 4);
+  fillMemory(words, 7);
+  return words;
+}
+
 export function fillMemory(words: Uint32Array | Int32Array, seed: number): void {
   let s = seed | 1;
-  for (let i = 0; i < MEMORY_BYTES / 4; i++) {
+  for (let i = 0; i < words.length; i++) {
     s ^= s << 13;
     s ^= s >>> 17;
     s ^= s << 5;

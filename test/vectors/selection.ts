@@ -62,12 +62,11 @@ function openOperands(b: Builder, row: Row): Record<string, Reg & I32 & I64> {
 
 /** Why the vectors leave an instruction out, or undefined. */
 export function excluded(row: Row): string | undefined {
-  const { insts, literal } = effectsOf(row);
+  const { insts } = effectsOf(row);
   if (insts.some((i) => i.op === "host")) return "needs an exception level above EL0, or an operating system";
   if (insts.some((i) => i.op === "exception")) return "takes an exception";
   if (insts.some((i) => /PAC|pac/.test(i.attrs.name ?? "")))
     return "the oracle's keys are random: see the pointer authentication tests";
-  if (literal && row.fp) return "reads the words after the instruction, which are the harness's own";
   if (/^(RETA|BRA|BLRA|LDRA)/.test(row.id)) return "pointer authentication";
   if (row.id === "MRS_CurrentEL") return "undefined at EL0, where the oracle runs";
   return undefined;

@@ -33,9 +33,9 @@ struct answer {
 };
 
 // The same generator as in ../inputs.ts (fillMemory).
-static void fill(uint32_t *words, uint32_t seed) {
+static void fill(uint32_t *words, uint32_t seed, int count) {
   uint32_t s = seed | 1;
-  for (int i = 0; i < PAGE / 4; i++) {
+  for (int i = 0; i < count; i++) {
     s ^= s << 13;
     s ^= s >> 17;
     s ^= s << 5;
@@ -72,6 +72,9 @@ int main(void) {
   uint8_t *memory = map(MEMORY, 4096, PROT_READ | PROT_WRITE);
   struct state *state = map(STATE, 4096, PROT_READ | PROT_WRITE);
   memcpy(code, slot_begin, slot_end - slot_begin);
+  // Literals, below and above the slot (../inputs.ts, LITERALS_AT).
+  fill((uint32_t *)(code + 0x400), 7, 128);
+  fill((uint32_t *)(code + 0xe00), 7, 128);
   uint32_t *slot = (uint32_t *)(code + 0x800);
   uint64_t tls;
   __asm__ volatile("mrs %0, tpidr_el0" : "=r"(tls));
@@ -81,7 +84,7 @@ int main(void) {
   static uint8_t before[PAGE];
   while (fread(&request, sizeof request, 1, stdin) == 1) {
     memcpy(state, request.state, sizeof request.state);
-    fill((uint32_t *)memory, request.seed);
+    fill((uint32_t *)memory, request.seed, PAGE / 4);
     memcpy(before, memory, PAGE);
     slot[0] = request.word;
     slot[1] = request.next;
