@@ -35,6 +35,7 @@ import {
   EL3_ALONE,
   HCR_DC,
   HCR_VM,
+  SCTLR_A,
   SCTLR_WXN,
   asidOf,
   currentEL,
@@ -248,6 +249,8 @@ function contextWord(cpu: usize, regime: i32, isPrivileged: bool, pan: bool): u6
   let word = <u64>isPrivileged | (<u64>(pan && isPrivileged) << 1) | (<u64>regime << 2);
   word |= (<u64>load<u32>(cpu, SECURE) << 5) | (<u64>isOn << 6);
   if ((sctlr(cpu, regime) & SCTLR_WXN) != 0) word |= 1 << 7;
+  // Generated code looks at no alignment: while it matters, the data TLB has to be without this context's pages.
+  if ((sctlr(cpu, regime) & SCTLR_A) != 0) word |= (<u64>1) << 44;
   if (hasTwoRanges(regime)) {
     const control = tcr(cpu, regime);
     word |= ((control >> 7) & 1) << 8;

@@ -8,7 +8,7 @@ import { virtualMemory } from "./traps.ts";
 
 /** The bits of an SPSR_ELx for exceptions from AArch64 state. */
 export const SPSR_BITS = {
-  bits: "3:0 9:6 21:20 31:28",
+  bits: "4:0 9:6 21:20 31:28",
   bitsWith: { BTI: "11:10", SSBS: "12", PAN: "22", UAO: "23", DIT: "24" },
 } as const;
 

@@ -386,10 +386,11 @@ tests:
 
     // Alignment: checked for exclusives always, for others when SCTLR_EL1.A is set or the memory is Device.
     attempt 1f
-    ldr x2, =TEST + 40 * PAGE + 1
+    // Across 16 bytes, so that FEAT_LSE2 does not allow it.
+    ldr x2, =TEST + 40 * PAGE + 9
     ldxr x3, [x2]
 1:  saw "LDXR unaligned", 0x200, 0x96000021
-    saw_far "LDXR unaligned", TEST + 40 * PAGE + 1
+    saw_far "LDXR unaligned", TEST + 40 * PAGE + 9
     attempt 1f
     ldr x2, =TEST + 40 * PAGE + 3
     ldr x3, [x2]
