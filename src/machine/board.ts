@@ -2,6 +2,7 @@ import { linear, physical } from "../base/addresses.ts";
 import { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
+import { Flash } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
@@ -15,9 +16,10 @@ import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
+import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
 import type { LinearPlan } from "./linear-plan.ts";
-import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
+import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
 import { utf8 } from "./text.ts";
 
@@ -26,6 +28,10 @@ export interface BoardOptions {
   readonly memory: WebAssembly.Memory;
   readonly plan: LinearPlan;
   readonly clock: Clock;
+  /** What the first bank of flash holds from its start. */
+  readonly firmware: Uint8Array;
+  /** A device has changed memory which a guest may execute: `bytes` from linear address `start`. */
+  readonly codeChanged: (start: number, bytes: number) => void;
   /** Levels of a PE's IRQ and FIQ inputs. */
   readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
   /** Index of the PE that makes the access which a device sees. */
@@ -53,6 +59,8 @@ export class Board {
     const { buffer } = options.memory;
     this.memory = new GuestMemory(buffer);
     this.memory.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
+    this.#addFlash(options, MAP.flash0, plan.flash0, options.firmware);
+    this.#addFlash(options, MAP.flash1, plan.flash1, new Uint8Array(0));
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
     this.interrupts = gic;
@@ -65,6 +73,24 @@ export class Board {
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
     this.#addVirtio(virtioDevices(parts, this.memory, consoles));
+  }
+
+  /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
+  #addFlash(
+    { memory, codeChanged }: BoardOptions,
+    { name, base, size }: Window,
+    at: number,
+    contents: Uint8Array,
+  ): void {
+    const array = new Uint8Array(memory.buffer, at, size);
+    array.set(contents);
+    this.memory.addRegion(physical(base), size, linear(at), PHYS_REGION_READ_ONLY, name);
+    const flash = new Flash(array, {
+      onArrayVisible: (visible) =>
+        this.memory.setFlags(physical(base), PHYS_REGION_READ_ONLY | (visible ? 0 : PHYS_REGION_NO_READ)),
+      onChange: (start, length) => codeChanged(at + start, length),
+    });
+    this.bus.add(name, base, flash);
   }
 
   #addGicV2({ parts, memory, setLines, currentCpu }: BoardOptions): GicV2 {

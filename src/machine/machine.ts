@@ -53,6 +53,8 @@ export class Machine implements RunnableMachine {
     const states = peStates(memory, parts.cpus);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
+      firmware: this.#plan.flash,
+      codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
       currentCpu: () => native.currentCpu,
     });
@@ -141,9 +143,13 @@ export class Machine implements RunnableMachine {
 
   memoryMap(): string {
     const { bus, memory } = this.#board;
+    const regions = memory.regions();
     return memoryMapOf([
-      ...memory.regions().map(({ name, pa, bytes }) => ({ name, base: pa, size: bytes })),
-      ...bus.windows().map(({ name, base, device }) => ({ name, base, size: device.size })),
+      ...regions.map(({ name, pa, bytes }) => ({ name, base: pa, size: bytes })),
+      ...bus
+        .windows()
+        .filter(({ base }) => !regions.some(({ pa }) => pa === base))
+        .map(({ name, base, device }) => ({ name, base, size: device.size })),
     ]);
   }
 

@@ -126,6 +126,11 @@ export class Processors {
     this.#board.interrupts.resetCpu(index);
   }
 
+  /** Memory changed that is not RAM which guests look after themselves: its decoded and translated code is out of date. */
+  codeChanged(start: number, bytes: number): void {
+    this.#engine.invalidateCode(start, bytes);
+  }
+
   powerOff(index: number): void {
     this.#all[index]?.pe.powerOff();
   }

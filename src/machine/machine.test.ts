@@ -1,0 +1,132 @@
+// Runs small programs of A64 instructions on whole machines; test/baremetal and the embedded guest do the rest.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { inflate } from "../hosts/node/inflate.ts";
+import { Machine } from "./machine.ts";
+import { BadInput, type MachineParts, type RunState } from "./runnable.ts";
+
+const build = (name: string): Uint8Array => readFileSync(join(import.meta.dirname, "../../build", name));
+const MiB = 0x10_0000;
+
+const words = (...code: number[]): Uint8Array => new Uint8Array(Uint32Array.from(code).buffer);
+// movz w0, #8; movk w0, #0x8400, lsl #16; hvc #0
+const SYSTEM_OFF = [0x52800100, 0x72b08000, 0xd4000002];
+// movz w0, #9; movk w0, #0x8400, lsl #16; hvc #0
+const SYSTEM_RESET = [0x52800120, 0x72b08000, 0xd4000002];
+// movz x1, #0x900, lsl #16
+const X1_IS_UART = 0xd2a12001;
+// str w2, [x1]
+const PRINT_W2 = 0xb9000022;
+// wfi; b .-4
+const IDLE = [0xd503207f, 0x17ffffff];
+
+/** A machine that starts with `code` at 0x40080000, and what it printed. Time is 1 us more whenever somebody looks. */
+async function machine(code: readonly number[], changes: Partial<MachineParts> = {}) {
+  const printed: number[] = [];
+  let time = 0;
+  const parts: MachineParts = {
+    memory: 64 * MiB,
+    cpus: 1,
+    cpu: "max",
+    gicVersion: 3,
+    tier: "interpreter",
+    kernel: { name: "code", bytes: words(...code) },
+    append: "",
+    loads: [],
+    disks: [],
+    serial: { write: (bytes) => void printed.push(...bytes), read: () => new Uint8Array(0), onReadable: () => {} },
+    terminalSize: { get: () => undefined, onChange: () => {} },
+    entropy: { fill: (into) => into.fill(0x55) },
+    wallClock: { now: () => 0 },
+    monotonic: () => (time += 1000),
+    artifacts: {
+      native: build("native.wasm"),
+      interpreter: build("interpreter.wasm"),
+      handlers: new TextDecoder().decode(build("interpreter.json")),
+    },
+    inflate,
+    ...changes,
+  };
+  const made = await Machine.create(parts);
+  const run = (turns = 100): RunState => {
+    let state: RunState = { kind: "running" };
+    for (let i = 0; i < turns && state.kind === "running"; i++) state = made.run(1);
+    return state;
+  };
+  return { machine: made, printed, run };
+}
+
+test("raw code starts with the device tree in X0 and may power the machine off", async () => {
+  // ldrb w2, [x0]
+  const { run, printed, machine: made } = await machine([X1_IS_UART, 0x39400002, PRINT_W2, ...SYSTEM_OFF]);
+  assert.deepEqual(run(), { kind: "off" });
+  assert.deepEqual(printed, [0xd0], "the first byte of a device tree's magic number");
+  assert.deepEqual(run(), { kind: "off" }, "and stays off");
+  assert.equal(made.deviceTree()[0], 0xd0);
+  assert.match(made.registers(), /^CPU 0, off\nPC=000000004008001[0-9a-f] /);
+  assert.match(made.memoryMap(), /000040000000-000043ffffff ram/);
+  assert.match(made.statistics(), /^CPU 0 instructions +6$/m);
+});
+
+test("after a reset the guest's files are as they were", async () => {
+  // adr x4, .+0x40; ldrb w2, [x4]; ...; add w2, w2, #1; strb w2, [x4]
+  const code = [X1_IS_UART, 0x10000204, 0x39400082, PRINT_W2, 0x11000442, 0x39000082, ...SYSTEM_RESET];
+  const data = Array(20).fill(0);
+  data[(4 + 0x40) / 4 - code.length] = 7;
+  const { machine: made, run, printed } = await machine([...code, ...data]);
+  assert.deepEqual(run(), { kind: "reset" });
+  made.reset();
+  assert.deepEqual(run(), { kind: "reset" });
+  assert.deepEqual(printed, [7, 7]);
+});
+
+test("a machine that waits says for how long", async () => {
+  const { run } = await machine(IDLE);
+  assert.deepEqual(run(), { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY });
+  // mov w2, #62500; msr cntv_tval_el0, x2; mov w2, #1; msr cntv_ctl_el0, x2
+  const timer = await machine([0x529e8482, 0xd51be302, 0x52800022, 0xd51be322, ...IDLE]);
+  const state = timer.run();
+  assert.equal(state.kind, "idle");
+  assert.ok(state.kind === "idle" && state.nanoseconds > 0.9e6 && state.nanoseconds < 1e6, JSON.stringify(state));
+});
+
+test("a guest that does not wait gets its time and no more", async () => {
+  const { machine: made } = await machine([0x14000000]);
+  assert.deepEqual(made.run(1), { kind: "running" });
+});
+
+for (const gicVersion of [2, 3] as const) {
+  test(`CPU_ON starts another PE with its context, with a GICv${gicVersion}`, async () => {
+    // mov x0, #0xc4000003; mov x1, #1; adr x2, second; mov x3, #0x42; hvc #0; wfe; b .-4; second: str w0, [x1 = UART]
+    const first = [0xd2800060, 0xf2b88000, 0xd2800021, 0x100000a2, 0xd2800843, 0xd4000002, 0xd503205f, 0x17ffffff];
+    const second = [X1_IS_UART, 0xb9000020, ...SYSTEM_OFF];
+    const { run, printed } = await machine([...first, ...second], { cpus: 2, gicVersion });
+    assert.deepEqual(run(), { kind: "off" });
+    assert.deepEqual(printed, [0x42]);
+  });
+}
+
+test("firmware runs from flash at address 0", async () => {
+  const bios = { name: "bios", bytes: words(X1_IS_UART, 0x52800822, PRINT_W2, ...SYSTEM_OFF) };
+  const { run, printed } = await machine([], { bios });
+  assert.deepEqual(run(), { kind: "off" });
+  assert.deepEqual(printed, [65]);
+});
+
+test("parts that do not fit together are refused", async () => {
+  const message = (changes: Partial<MachineParts>): Promise<string> =>
+    machine(SYSTEM_OFF, changes).then(
+      () => "",
+      (error) => {
+        assert.ok(error instanceof BadInput, String(error));
+        return error.message;
+      },
+    );
+  assert.match(await message({ cpus: 9, gicVersion: 2 }), /^a GICv2 serves at most 8 CPUs; .*gic-version=3$/);
+  assert.match(await message({ cpus: 100 }), /^a GICv3 serves at most 64 CPUs; /);
+  assert.match(await message({ memory: MiB }), /--memory/);
+  assert.match(await message({ memory: 8192 * MiB }), /--memory/);
+});
