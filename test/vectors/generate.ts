@@ -4,23 +4,20 @@
 //
 // Needs Debian's qemu-user-static and gcc-aarch64-linux-gnu. Writes data/*.br.
 
-import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createDecoder } from "../../src/a64/decoder.ts";
 import { ALL_ROWS } from "../../src/a64/index.ts";
 import type { Row } from "../../src/a64/row.ts";
 import { CPU_MODELS } from "../../src/arch/cpu-models.ts";
 import { deviationOf } from "./deviations.ts";
 import { difference, type Kind, pack, type Vector } from "./format.ts";
-import { inputOf, LITERAL_BYTES, LITERALS_AT, NEXT_WORD, NOP, Random, SLOT_ADDRESS, STATE_BYTES } from "./inputs.ts";
+import { inputOf, LITERAL_BYTES, LITERALS_AT, NEXT_WORD, NOP, Random, SLOT_ADDRESS } from "./inputs.ts";
+import { ask, type Question } from "./oracle/oracle.ts";
 import { effectsOf, excluded } from "./selection.ts";
 
-const REQUEST = 16 + STATE_BYTES;
-const CHANGES = 160;
-const ANSWER = 8 + STATE_BYTES + CHANGES * 4;
+const SIGILL = 4;
+const data = join(import.meta.dirname, "data");
 
 interface Case {
   readonly word: number;
@@ -28,48 +25,23 @@ interface Case {
   readonly kind: Kind;
 }
 
-const here = dirname(fileURLToPath(import.meta.url));
-const oracle = join(mkdtempSync(join(tmpdir(), "oracle-")), "oracle");
-const built = spawnSync(
-  "aarch64-linux-gnu-gcc",
-  ["-O1", "-static", "-o", oracle, join(here, "oracle", "oracle.c"), join(here, "oracle", "slot.S")],
-  { stdio: "inherit" },
-);
-if (built.status !== 0) throw new Error("the oracle did not build: install gcc-aarch64-linux-gnu and qemu-user-static");
-
-async function ask(cpu: string, cases: readonly Case[]): Promise<(Vector | undefined)[]> {
-  const child = spawn("qemu-aarch64-static", ["-cpu", cpu, oracle], { stdio: ["pipe", "pipe", "inherit"] });
-  const chunks: Uint8Array[] = [];
-  child.stdout.on("data", (d: Uint8Array) => chunks.push(d));
-  const closed = new Promise((resolve) => child.on("close", resolve));
-  const inputs = cases.map((c) => inputOf(c.word, c.seed, c.kind));
-  const requests = new Uint8Array(cases.length * REQUEST);
-  const view = new DataView(requests.buffer);
-  cases.forEach((c, i) => {
-    view.setUint32(i * REQUEST, c.word, true);
-    view.setUint32(i * REQUEST + 4, c.kind === "placed" ? NEXT_WORD : NOP, true);
-    view.setUint32(i * REQUEST + 8, c.seed, true);
-    requests.set(inputs[i] as Uint8Array, i * REQUEST + 16);
-  });
-  child.stdin.end(requests);
-  await closed;
-  const out = Buffer.concat(chunks);
-  if (out.length !== cases.length * ANSWER) {
-    throw new Error(`the oracle stopped at case ${Math.floor(out.length / ANSWER)} of ${cases.length}`);
-  }
+/** What the oracle says of cases: a vector each, or undefined for one that left the memory page. */
+async function vectorsOf(cpu: string, cases: readonly Case[]): Promise<(Vector | undefined)[]> {
+  const questions = cases.map(({ word, seed, kind }) => ({
+    word,
+    seed,
+    next: kind === "placed" ? NEXT_WORD : NOP,
+    state: inputOf(word, seed, kind),
+  }));
+  const answers = await ask(cpu, questions);
   return cases.map((c, i) => {
-    const at = i * ANSWER;
-    const status = out.readUInt32LE(at);
-    if (status === 4) return { ...c, undefined: true, state: [], memory: [] };
-    if (status !== 0) return undefined;
-    const changed = out.readUInt32LE(at + 4);
-    if (changed >= CHANGES) return undefined;
-    const after = out.subarray(at + 8, at + 8 + STATE_BYTES);
-    const changes = Array.from({ length: changed }, (_, k) => {
-      const p = at + 8 + STATE_BYTES + k * 4;
-      return [out.readUInt16LE(p), out.readUInt16LE(p + 2)] as const;
-    });
-    return { ...c, undefined: false, state: difference(inputs[i] as Uint8Array, after), memory: runsOf(changes) };
+    const answer = answers[i];
+    if (!answer) return undefined;
+    const { signal, own, state, changes } = answer;
+    if (signal === SIGILL && own) return { ...c, undefined: true, state: [], memory: [] };
+    if (signal !== 0 || !changes) return undefined;
+    const before = (questions[i] as Question).state;
+    return { ...c, undefined: false, state: difference(before, state), memory: runsOf(changes) };
   });
 }
 
@@ -168,7 +140,7 @@ for (const row of ALL_ROWS) {
   });
   const group = `${row.fp ? "simd" : "integer"}${memory && !literal ? "-memory" : ""}`;
   // DC ZVA: this machine's block is that of the Cortex-A72, 64 bytes.
-  const answers = cases.length > 0 ? await ask(row.id === "DC_ZVA" ? "cortex-a72" : "max", cases) : [];
+  const answers = cases.length > 0 ? await vectorsOf(row.id === "DC_ZVA" ? "cortex-a72" : "max", cases) : [];
   const good = answers.filter((v) => v !== undefined);
   dropped += answers.length - good.length;
   files.set(group, [...(files.get(group) ?? []), ...good]);
@@ -180,11 +152,11 @@ for (const row of ALL_ROWS) {
   }
 }
 
-mkdirSync(join(here, "data"), { recursive: true });
+mkdirSync(data, { recursive: true });
 let total = 0;
 for (const [name, vectors] of files) {
   const bytes = pack(vectors);
-  writeFileSync(join(here, "data", `${name}.br`), bytes);
+  writeFileSync(join(data, `${name}.br`), bytes);
   console.log(`${name}: ${vectors.length} vectors, ${bytes.length} bytes`);
   total += vectors.length;
 }

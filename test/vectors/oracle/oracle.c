@@ -47,9 +47,10 @@ extern char slot_begin[], slot_end[];
 static sigjmp_buf escape;
 
 static void on_signal(int number, siginfo_t *info, void *context) {
+  const ucontext_t *where = context;
   (void)info;
-  (void)context;
-  siglongjmp(escape, number);
+  // Signals from elsewhere: it branched away first.
+  siglongjmp(escape, where->uc_mcontext.pc == CODE + 0x800 ? number : number | 0x100);
 }
 
 static void *map(unsigned long at, size_t bytes, int protection) {
@@ -104,6 +105,7 @@ int main(void) {
       answer.change[answer.changed++].value = memory[i];
     }
     fwrite(&answer, sizeof answer, 1, stdout);
+    fflush(stdout);
   }
   return 0;
 }
