@@ -85,7 +85,7 @@ test("a guest that resets starts again", { timeout: 200_000 }, async () => {
   const guest = new Atoll(["run", "--timeout", "120"]);
   await guest.waitFor(PROMPT, 100);
   guest.type("reboot\n");
-  await guest.waitFor(/atoll:~# [\s\S]*atoll:~# [\s\S]*Atoll: Linux[\s\S]*atoll:~# /, 100);
+  await guest.waitFor(/Restarting system[\s\S]*Atoll: Linux[\s\S]*atoll:~# /, 100);
   guest.type("poweroff\n");
   assert.equal((await guest.finished).status, 0);
 });
