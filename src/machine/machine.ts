@@ -11,7 +11,7 @@ import { boardTree } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAX_CPUS } from "./memory-map.ts";
+import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
@@ -20,6 +20,8 @@ import type { MachineParts, RunnableMachine, RunState } from "./runnable.ts";
 /** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
 const TURN_INSTRUCTIONS = 0x8000;
 const NANOSECONDS = 1e6;
+/** Longer than guests take for bouncing. */
+const POWER_KEY_NANOSECONDS = 100e6;
 const RUNNING: RunState = { kind: "running" };
 
 /** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
@@ -36,7 +38,8 @@ export class Machine implements RunnableMachine {
   readonly #states: readonly PeState[];
   readonly #board: Board;
   readonly #processors: Processors;
-  readonly #plan: BootPlan;
+  readonly #parts: MachineParts;
+  #deviceTree: Uint8Array;
   #ended: RunState | undefined;
 
   /** @throws BadInput when the parts do not fit together. */
@@ -46,14 +49,14 @@ export class Machine implements RunnableMachine {
 
   private constructor(parts: MachineParts) {
     checkParts(parts);
-    this.#plan = bootPlanOf(parts);
+    const boot = bootPlanOf(parts);
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
     const memory = allocate(plan);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
-      firmware: this.#plan.flash,
+      firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
       currentCpu: () => native.currentCpu,
@@ -62,11 +65,12 @@ export class Machine implements RunnableMachine {
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
     const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
     const firmware = this.#firmware(parts);
+    this.#parts = parts;
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
     this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware });
-    this.reset();
+    this.#deviceTree = this.#powerOn(boot);
   }
 
   #firmware(parts: MachineParts): SystemFirmware {
@@ -122,19 +126,33 @@ export class Machine implements RunnableMachine {
     return this.#processors.woken ? 0 : next - this.#clock.now();
   }
 
+  /** The device tree has new random seeds after each reset, as it has after power-on. */
   reset(): void {
+    this.#deviceTree = this.#powerOn(bootPlanOf(this.#parts));
+  }
+
+  /** Everything but RAM to the state after power-on, and what is to be booted to RAM. Returns the device tree. */
+  #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#board.bus.reset();
     const { memory } = this.#board;
-    for (const { address, bytes, zeroes } of this.#plan.writes) {
+    for (const { address, bytes, zeroes } of writes) {
       memory.write(physical(address), bytes);
       if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
     }
-    this.#processors.reset(this.#plan.entry, this.#plan.x);
+    this.#processors.reset(entry, x);
+    return deviceTree;
+  }
+
+  /** Presses and releases the power key: guests then shut down in order. */
+  pressPowerKey(): void {
+    const { gpio } = this.#board;
+    gpio.setInput(POWER_KEY_PIN, true);
+    this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
   }
 
   deviceTree(): Uint8Array {
-    return this.#plan.deviceTree;
+    return this.#deviceTree;
   }
 
   registers(): string {
