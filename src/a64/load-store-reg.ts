@@ -73,7 +73,8 @@ const PREFETCH_TYPES = ["pld", "pli", "pst"];
 function prefetch(t: number): string {
   const type = PREFETCH_TYPES[t >> 3];
   const level = (t >> 1) & 3;
-  return type === undefined || level === 3 ? `#${hex(t)}` : `${type}l${level + 1}${t & 1 ? "strm" : "keep"}`;
+  const number = `#0x${t.toString(16).padStart(2, "0")}`;
+  return type === undefined || level === 3 ? number : `${type}l${level + 1}${t & 1 ? "strm" : "keep"}`;
 }
 
 export const LOAD_STORE_REG_ROWS: readonly Row[] = [

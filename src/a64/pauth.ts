@@ -1,6 +1,6 @@
 import { SLOT_SP } from "../cpu/state-layout.ts";
 import type { Builder, I64, Reg } from "../ir/builder.ts";
-import { baseAddress, baseVariant, offsetText, preIndexText } from "./address.ts";
+import { baseAddress, baseVariant, offsetText } from "./address.ts";
 import { signed } from "./bits.ts";
 import { gpr, gprSp, insn } from "./format.ts";
 import { type Row, row } from "./row.ts";
@@ -100,7 +100,7 @@ export const PAUTH_ROWS: readonly Row[] = [
     },
     text(f) {
       const offset = signed((f.h << 9) | f.i, 10) * 8;
-      return insn(f.K ? "ldrab" : "ldraa", gpr(1, f.t), f.W ? preIndexText(f.n, offset) : offsetText(f.n, offset));
+      return insn(f.K ? "ldrab" : "ldraa", gpr(1, f.t), `${offsetText(f.n, offset)}${f.W ? "!" : ""}`);
     },
   }),
 ];

@@ -75,7 +75,7 @@ const isPrivileged = matcher(
 );
 
 /** Are the bits that the row ignores as the Arm ARM prints them, (1) for registers and (0) for others? If not: CONSTRAINED UNPREDICTABLE. */
-function isAsPrinted(row: Row, word: number): boolean {
+export function isAsPrinted(row: Row, word: number): boolean {
   let ones = 0;
   let ignored = 0;
   [...row.bits].forEach((c, i) => {
