@@ -6,7 +6,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { farState, MODELS, packBits, wordsOf } from "./allocation.ts";
 import { ENCODING_CLASSES } from "./encoding-classes.ts";
-import { NOP } from "./inputs.ts";
 import { ask } from "./oracle/oracle.ts";
 
 const SIGILL = 4;
@@ -19,7 +18,7 @@ for (const model of MODELS) {
   for (const encodingClass of ENCODING_CLASSES) {
     const answers = await ask(
       model,
-      wordsOf(encodingClass).map((word) => ({ word, next: NOP, seed: 1, state })),
+      wordsOf(encodingClass).map((word) => ({ words: [word], seed: 1, state })),
     );
     undefinedWords.push(...answers.map((a) => a?.signal === SIGILL && a.own));
     unanswered.push(...answers.map((a) => !a));

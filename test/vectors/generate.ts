@@ -12,7 +12,7 @@ import type { Row } from "../../src/a64/row.ts";
 import { CPU_MODELS } from "../../src/arch/cpu-models.ts";
 import { deviationOf } from "./deviations.ts";
 import { difference, type Kind, pack, type Vector } from "./format.ts";
-import { inputOf, LITERAL_BYTES, LITERALS_AT, NEXT_WORD, NOP, Random, SLOT_ADDRESS } from "./inputs.ts";
+import { inputOf, LITERAL_BYTES, LITERALS_AT, NEXT_WORD, Random, SLOT_ADDRESS } from "./inputs.ts";
 import { ask, type Question } from "./oracle/oracle.ts";
 import { effectsOf, excluded } from "./selection.ts";
 
@@ -28,9 +28,8 @@ interface Case {
 /** What the oracle says of cases: a vector each, or undefined for one that left the memory page. */
 async function vectorsOf(cpu: string, cases: readonly Case[]): Promise<(Vector | undefined)[]> {
   const questions = cases.map(({ word, seed, kind }) => ({
-    word,
+    words: kind === "placed" ? [word, NEXT_WORD] : [word],
     seed,
-    next: kind === "placed" ? NEXT_WORD : NOP,
     state: inputOf(word, seed, kind),
   }));
   const answers = await ask(cpu, questions);

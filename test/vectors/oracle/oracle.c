@@ -1,4 +1,4 @@
-// Runs single A64 instructions under qemu-aarch64 (user mode) and reports what they did: the oracle of the instruction vectors.
+// Runs A64 instructions, one or a few, under qemu-aarch64 (user mode) and reports what they did: the oracle of the instruction vectors.
 // Standard input: records of struct request; standard output: a struct answer for each. See ../generate.ts, which drives it.
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 #define STATE 0x30000000ul
 #define PAGE 4096
 #define CHANGES 160
+#define SLOT_WORDS 32
 
 struct state {
   uint64_t x[31], sp;
@@ -21,7 +22,7 @@ struct state {
   uint64_t nzcv, fpcr, fpsr, host[22];
 };
 struct request {
-  uint32_t word, next, seed, pad;
+  uint32_t words[SLOT_WORDS], seed, pad;
   uint8_t state[792];
 };
 struct answer {
@@ -87,9 +88,8 @@ int main(void) {
     memcpy(state, request.state, sizeof request.state);
     fill((uint32_t *)memory, request.seed, PAGE / 4);
     memcpy(before, memory, PAGE);
-    slot[0] = request.word;
-    slot[1] = request.next;
-    __builtin___clear_cache((char *)slot, (char *)(slot + 2));
+    memcpy(slot, request.words, sizeof request.words);
+    __builtin___clear_cache((char *)slot, (char *)(slot + SLOT_WORDS));
     int caught = sigsetjmp(escape, 1);
     if (caught == 0) {
       ((void (*)(void))code)();

@@ -4,16 +4,17 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { STATE_BYTES } from "../inputs.ts";
+import { NOP, STATE_BYTES } from "../inputs.ts";
 
-const REQUEST = 16 + STATE_BYTES;
+/** Instructions that can be run at a time. */
+export const SLOT_WORDS = 32;
+const REQUEST = SLOT_WORDS * 4 + 8 + STATE_BYTES;
 const CHANGES = 160;
 const ANSWER = 8 + STATE_BYTES + CHANGES * 4;
 
-/** What to run: the instruction, the word after it, the seed of the memory page, the state before. */
+/** What to run: instructions, the seed of the memory page, the state before. */
 export interface Question {
-  readonly word: number;
-  readonly next: number;
+  readonly words: readonly number[];
   readonly seed: number;
   readonly state: Uint8Array;
 }
@@ -21,7 +22,7 @@ export interface Question {
 export interface Answer {
   /** 0, or the number of the signal that it died of. */
   readonly signal: number;
-  /** The signal came from the instruction itself, not from where it branched to. */
+  /** The signal came from the first instruction itself, not from where it branched to. */
   readonly own: boolean;
   readonly state: Uint8Array;
   /** Changed bytes of the memory page: [offset, value]. Undefined when there are too many. */
@@ -63,11 +64,11 @@ async function run(cpu: string, questions: readonly Question[]): Promise<Buffer>
   const closed = new Promise((resolve) => child.on("close", resolve));
   const requests = new Uint8Array(questions.length * REQUEST);
   const view = new DataView(requests.buffer);
-  questions.forEach(({ word, next, seed, state }, i) => {
-    view.setUint32(i * REQUEST, word, true);
-    view.setUint32(i * REQUEST + 4, next, true);
-    view.setUint32(i * REQUEST + 8, seed, true);
-    requests.set(state, i * REQUEST + 16);
+  questions.forEach(({ words, seed, state }, i) => {
+    const at = i * REQUEST;
+    for (let k = 0; k < SLOT_WORDS; k++) view.setUint32(at + 4 * k, words[k] ?? NOP, true);
+    view.setUint32(at + 4 * SLOT_WORDS, seed, true);
+    requests.set(state, at + REQUEST - STATE_BYTES);
   });
   child.stdin.end(requests);
   await closed;

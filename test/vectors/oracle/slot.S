@@ -1,5 +1,5 @@
-// The code that runs one instruction with a given register state and records what it left.
-// Copied to 0x10000000; the state (struct state in oracle.c) is at 0x30000000; the instruction goes to offset 0x800.
+// The code that runs instructions with a given register state and records what it left.
+// Copied to 0x10000000; the state (struct state in oracle.c) is at 0x30000000; the instructions, up to 32, go to offset 0x800.
 // State: x0-x30 at 0, sp 248, v0-v31 256, nzcv 768, fpcr 776, fpsr 784, host sp 792, host tpidr 800, callee-saved 808.
 
     .arch armv8-a
@@ -58,8 +58,9 @@ slot_begin:
     b    slot
     .org 0x800
 slot:
+    .rept 32
     nop
-    nop
+    .endr
     msr  tpidr_el0, x0
     movz x0, #0x3000, lsl #16
     stp  x2, x3, [x0, #16]
