@@ -1,7 +1,9 @@
 import type { Feature } from "../arch/features.ts";
+import { sysregId } from "../arch/sysreg-names.ts";
 import { PLAIN_SYSREGS } from "../arch/sysreg-plain.ts";
-import { EL, FPCR, FPSR } from "../cpu/state-layout.ts";
-import type { Builder } from "../ir/builder.ts";
+import { DAIF, EL, FPCR, FPSR, LINES, SPSEL } from "../cpu/state-layout.ts";
+import * as slots from "../cpu/sysreg-layout.ts";
+import type { Builder, I32 } from "../ir/builder.ts";
 import { gpr, insn } from "./format.ts";
 import { type Row, row } from "./row.ts";
 import { pstateName, sysInsnText, sysregName } from "./system-names.ts";
@@ -21,17 +23,66 @@ const FPCR_MASK = 0x07c80000;
 /** FPSR: QC and the cumulative exception flags. */
 const FPSR_MASK = 0x0800009f;
 
-/** Variant 0: the processing element does it; 1 + EL: a plain slot, UNDEFINED below that exception level. */
-function plainVariant(id: number, write: boolean): { i: number; variant: number } {
+/** MRS and MSR: the processing element does it; a plain slot that may be accessed from EL0 (1) or EL1 (2) on; a guarded one. */
+const BY_HOST = 0;
+const GUARDED = 3;
+
+function plainVariant(id: number, write: boolean): { i: number; h: number; variant: number } {
   const plain = PLAIN_SYSREGS.get(id);
-  if (!plain || (write && !plain.writable)) return { i: id, variant: 0 };
-  return { i: plain.offset, variant: 1 + plain.minEL };
+  if (!plain || (write && !plain.writable)) return { i: id, h: id & 0x7fff, variant: BY_HOST };
+  return { i: plain.offset, h: id & 0x7fff, variant: plain.guarded ? GUARDED : 1 + plain.minEL };
 }
 
-function requireEL(b: Builder, variant: number): void {
-  const minEL = variant - 1;
-  if (minEL > 0) b.trapIf(b.i32.lt_u(b.getWord(EL), b.const32(minEL)));
+/** The access rule of a slot. `h` is the register's number without the upper bit of op0, for the processing element. */
+function checkAccess(b: Builder, variant: number, how: "sysregRead" | "sysregWrite", h: I32, r: I32): void {
+  if (variant === GUARDED) {
+    b.hostIf(b.i32.or(isEL0(b), hasHigherLevels(b)), how, b.i32.or(h, b.const32(OP0_HIGH)), r);
+  } else if (variant > 1) b.trapIf(b.i32.lt_u(b.getWord(EL), b.const32(variant - 1)));
 }
+
+function isEL0(b: Builder): I32 {
+  return b.i32.eqz(b.getWord(EL));
+}
+
+/** Not zero where EL2 or EL3 is implemented, whose controls may trap what EL1 does. */
+function hasHigherLevels(b: Builder): I32 {
+  return b.i32.and(b.getWord(PE_FEATURES), b.const32(FEATURE_EL2 | FEATURE_EL3));
+}
+
+/** HCR_EL2.{VF,VI,VSE} and MDSCR_EL1.{SS,MDE}: with them, or a line that is up, unmasking may mean an exception at once. */
+const { CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, HCR_EL2, MDSCR_EL1, PE_FEATURES, SCTLR_EL1, SP_EL0 } = slots;
+const HCR_VIRTUAL = 0x1c0;
+const MDSCR_DEBUG = 0x8001;
+
+/** Not zero when the processing element has to see an unmasking: something may be waiting for it, or EL0 may not do it. */
+function unmaskMatters(b: Builder): I32 {
+  const { i32 } = b;
+  const virtual = i32.and(b.getWord(HCR_EL2), b.const32(HCR_VIRTUAL));
+  const debug = i32.and(b.getWord(MDSCR_EL1), b.const32(MDSCR_DEBUG));
+  return i32.or(i32.or(isEL0(b), b.getWord(LINES)), i32.or(virtual, debug));
+}
+
+/** MSR of half a pointer authentication key, which Linux does at each change between user and kernel. */
+function keyWrite(name: (typeof KEYS)[number], slot: number): Row {
+  const id = sysregId(name);
+  const bits = (id & 0x7fff).toString(2).padStart(15, "0");
+  return row({
+    id: `MSR_${name}`,
+    asm: `MSR ${name}`,
+    bits: `1101010100 0 1 ${bits} ttttt`,
+    feat: "PAuth",
+    ops: { t: "xr", r: "u8:t" },
+    execute(b, { t, r }) {
+      b.hostIf(b.i32.or(isEL0(b), hasHigherLevels(b)), "sysregWrite", b.const32(id), r);
+      b.setSlot(b.const32(slot), b.getX(t));
+    },
+    text: (f) => insn("msr", name.toLowerCase(), gpr(1, (f as { t: number }).t)),
+  });
+}
+
+/** Where DAIF begins in its word and in the register. */
+const DAIF_SHIFT = 6;
+const DAIF_MASK = 0x3c0;
 
 function sysreg(f: { readonly i: number }): string {
   return sysregName(OP0_HIGH | f.i);
@@ -51,7 +102,14 @@ function hint(id: string, number: number, wait?: number, feat: Feature = "base")
   });
 }
 
-function pstate(id: string, op1: number, op2: number, feat: Feature = "base"): Row {
+/** `execute`: for one that generated code can do itself; `number` is what tells it from others to the processing element. */
+function pstate(
+  id: string,
+  op1: number,
+  op2: number,
+  feat: Feature = "base",
+  execute = (b: Builder, m: I32, number: I32): void => b.host("pstateWrite", number, m),
+): Row {
   const bits = (v: number): string => v.toString(2).padStart(3, "0");
   return row({
     id: `MSR_imm_${id}`,
@@ -59,11 +117,29 @@ function pstate(id: string, op1: number, op2: number, feat: Feature = "base"): R
     bits: `1101010100000${bits(op1)}0100mmmm${bits(op2)}11111`,
     feat,
     ops: { m: "u8" },
-    execute: (b, { m }) => b.host("pstateWrite", b.const32(op1 * 8 + op2), m),
+    execute: (b, { m }) => execute(b, m, b.const32(op1 * 8 + op2)),
     text: (f: Readonly<Record<string, number>>) =>
       insn("msr", pstateName(op1, op2), `#0x${(f.m as number).toString(16)}`),
   });
 }
+
+const DAIF_ID = sysregId("DAIF");
+const DCZID_ID = sysregId("DCZID_EL0");
+const CNTVCT_ID = sysregId("CNTVCT_EL0");
+const KEYS = [
+  "APIAKEYLO_EL1",
+  "APIAKEYHI_EL1",
+  "APIBKEYLO_EL1",
+  "APIBKEYHI_EL1",
+  "APDAKEYLO_EL1",
+  "APDAKEYHI_EL1",
+  "APDBKEYLO_EL1",
+  "APDBKEYHI_EL1",
+  "APGAKEYLO_EL1",
+  "APGAKEYHI_EL1",
+] as const;
+const SCTLR_DZE = 1 << 14;
+const CNTKCTL_EL0VCTEN = 2;
 
 const BARRIERS = "#0x00 oshld oshst osh #0x04 nshld nshst nsh #0x08 ishld ishst ish #0x0c ld st sy".split(" ");
 
@@ -119,7 +195,7 @@ export const SYSTEM_ROWS: readonly Row[] = [
     asm: "ISB",
     bits: "11010101000000110011 mmmm 110 11111",
     ops: { m: "u8" },
-    execute: (b, { m }) => b.host("isb", m),
+    execute: (b, { m }) => b.hostIf(b.getWord(LINES), "isb", m),
     text: (f) => (f.m === 15 ? insn("isb") : insn("isb", `#0x${f.m.toString(16)}`)),
   }),
   row({
@@ -135,8 +211,15 @@ export const SYSTEM_ROWS: readonly Row[] = [
   pstate("SPSel", 0, 5),
   pstate("SSBS", 3, 1, "SSBS"),
   pstate("DIT", 3, 2, "DIT"),
-  pstate("DAIFSet", 3, 6),
-  pstate("DAIFClr", 3, 7),
+  pstate("DAIFSet", 3, 6, "base", (b, m, number) => {
+    b.hostIf(isEL0(b), "pstateWrite", number, m);
+    b.setWord(DAIF, b.i32.or(b.getWord(DAIF), b.i32.shl(m, b.const32(DAIF_SHIFT))));
+  }),
+  pstate("DAIFClr", 3, 7, "base", (b, m, number) => {
+    b.hostIf(unmaskMatters(b), "pstateWrite", number, m);
+    const kept = b.i32.xor(b.i32.shl(m, b.const32(DAIF_SHIFT)), b.const32(-1));
+    b.setWord(DAIF, b.i32.and(b.getWord(DAIF), kept));
+  }),
   row({
     id: "SYS",
     asm: "SYS",
@@ -172,15 +255,15 @@ export const SYSTEM_ROWS: readonly Row[] = [
     id: "MRS",
     asm: "MRS",
     bits: "1101010100 1 1 iiiiiiiiiiiiiii ttttt",
-    ops: { i: "i32", t: "xw", r: "u8:t" },
-    variants: 5,
+    ops: { i: "i32", h: "i32", t: "xw", r: "u8:t" },
+    variants: 4,
     decode: (f) => plainVariant(OP0_HIGH | f.i, false),
-    execute(b, { i, t, r }, s) {
-      if (s.variant === 0) {
+    execute(b, { i, h, t, r }, s) {
+      if (s.variant === BY_HOST) {
         b.host("sysregRead", i, r);
         return;
       }
-      requireEL(b, s.variant);
+      checkAccess(b, s.variant, "sysregRead", h, r);
       b.setX(t, b.getSlot(i));
     },
     text: (f) => insn("mrs", gpr(1, f.t), sysreg(f)),
@@ -189,18 +272,92 @@ export const SYSTEM_ROWS: readonly Row[] = [
     id: "MSR_reg",
     asm: "MSR (register)",
     bits: "1101010100 0 1 iiiiiiiiiiiiiii ttttt",
-    ops: { i: "i32", t: "xr", r: "u8:t" },
-    variants: 5,
+    ops: { i: "i32", h: "i32", t: "xr", r: "u8:t" },
+    variants: 4,
     decode: (f) => plainVariant(OP0_HIGH | f.i, true),
-    execute(b, { i, t, r }, s) {
-      if (s.variant === 0) {
+    execute(b, { i, h, t, r }, s) {
+      if (s.variant === BY_HOST) {
         b.host("sysregWrite", i, r);
         return;
       }
-      requireEL(b, s.variant);
+      checkAccess(b, s.variant, "sysregWrite", h, r);
       b.setSlot(i, b.getX(t));
     },
     text: (f) => insn("msr", sysreg(f), gpr(1, f.t)),
+  }),
+  // The stack pointer in use is no register to MRS and MSR (Arm ARM C5.2.18). Linux keeps its current task in SP_EL0.
+  row({
+    id: "MRS_SP_EL0",
+    asm: "MRS SP_EL0",
+    bits: "1101010100 1 11 000 0100 0001 000 ttttt",
+    ops: { t: "xw" },
+    execute(b, { t }) {
+      b.trapIf(b.i32.or(isEL0(b), b.i32.eqz(b.getWord(SPSEL))));
+      b.setX(t, b.getSlot(b.const32(SP_EL0)));
+    },
+    text: (f) => insn("mrs", gpr(1, f.t), "sp_el0"),
+  }),
+  row({
+    id: "MSR_SP_EL0",
+    asm: "MSR SP_EL0",
+    bits: "1101010100 0 11 000 0100 0001 000 ttttt",
+    ops: { t: "xr" },
+    execute(b, { t }) {
+      b.trapIf(b.i32.or(isEL0(b), b.i32.eqz(b.getWord(SPSEL))));
+      b.setSlot(b.const32(SP_EL0), b.getX(t));
+    },
+    text: (f) => insn("msr", "sp_el0", gpr(1, f.t)),
+  }),
+  row({
+    id: "MRS_DAIF",
+    asm: "MRS DAIF",
+    bits: "1101010100 1 11 011 0100 0010 001 ttttt",
+    ops: { t: "xw", r: "u8:t" },
+    execute(b, { t, r }) {
+      b.hostIf(isEL0(b), "sysregRead", b.const32(DAIF_ID), r);
+      b.w.set(t, b.getWord(DAIF));
+    },
+    text: (f) => insn("mrs", gpr(1, f.t), "daif"),
+  }),
+  row({
+    id: "MSR_DAIF",
+    asm: "MSR DAIF",
+    bits: "1101010100 0 11 011 0100 0010 001 ttttt",
+    ops: { t: "xr", r: "u8:t" },
+    execute(b, { t, r }) {
+      b.hostIf(unmaskMatters(b), "sysregWrite", b.const32(DAIF_ID), r);
+      b.setWord(DAIF, b.i32.and(b.w.get(t), b.const32(DAIF_MASK)));
+    },
+    text: (f) => insn("msr", "daif", gpr(1, f.t)),
+  }),
+  ...KEYS.map((name) => keyWrite(name, slots[name])),
+  // DCZID_EL0.DZP: DC ZVA is prohibited to EL0 while SCTLR_EL1.DZE is 0.
+  row({
+    id: "MRS_DCZID",
+    asm: "MRS DCZID_EL0",
+    bits: "1101010100 1 11 011 0000 0000 111 ttttt",
+    ops: { t: "xw", r: "u8:t" },
+    execute(b, { t, r }) {
+      b.hostIf(hasHigherLevels(b), "sysregRead", b.const32(DCZID_ID), r);
+      const enabled = b.i32.and(b.getWord(SCTLR_EL1), b.const32(SCTLR_DZE));
+      const prohibited = b.i32.and(isEL0(b), b.i32.eqz(enabled));
+      b.w.set(t, b.i32.or(b.getWord(DCZID_EL0), b.i32.shl(prohibited, b.const32(4))));
+    },
+    text: (f) => insn("mrs", gpr(1, f.t), "dczid_el0"),
+  }),
+  // CNTKCTL_EL1.EL0VCTEN lets EL0 read the virtual counter.
+  row({
+    id: "MRS_CNTVCT",
+    asm: "MRS CNTVCT_EL0",
+    bits: "1101010100 1 11 011 1110 0000 010 ttttt",
+    ops: { t: "xw", r: "u8:t" },
+    execute(b, { t, r }) {
+      const enabled = b.i32.and(b.getWord(CNTKCTL_EL1), b.const32(CNTKCTL_EL0VCTEN));
+      const refused = b.i32.and(isEL0(b), b.i32.eqz(enabled));
+      b.hostIf(b.i32.or(refused, hasHigherLevels(b)), "sysregRead", b.const32(CNTVCT_ID), r);
+      b.setX(t, b.call<"i64">("counter", b.const32(1)));
+    },
+    text: (f) => insn("mrs", gpr(1, f.t), "cntvct_el0"),
   }),
   row({
     id: "MRS_NZCV",

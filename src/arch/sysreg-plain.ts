@@ -1,4 +1,4 @@
-import { ELR_EL1, PAR_EL1, SPSR_EL1, TPIDR_EL0, TPIDR_EL1, TPIDRRO_EL0 } from "../cpu/sysreg-layout.ts";
+import * as slots from "../cpu/sysreg-layout.ts";
 import { sysregId } from "./sysreg-names.ts";
 
 /** A system register that is a 64-bit slot and nothing else: no trap control reads or writes of it, no side effect. */
@@ -9,18 +9,29 @@ export interface PlainSysreg {
   readonly minEL: 0 | 1 | 2 | 3;
   /** MSR stores all 64 bits. When false, only MRS is plain. */
   readonly writable: boolean;
+  /** Only where neither EL2 nor EL3 is implemented, since their controls can trap it; at EL1. */
+  readonly guarded: boolean;
+}
+
+type SlotName = keyof typeof slots & string;
+
+function plain(name: SlotName, minEL: 0 | 1, writable: boolean, guarded = false): [number, PlainSysreg] {
+  return [sysregId(name), { offset: slots[name], minEL, writable, guarded }];
 }
 
 /**
  * By register id: op0:op1:CRn:CRm:op2 as 16 bits. MRS and MSR of these are decoded to direct accesses; of all others, to calls of
- * the processing element. It holds for every machine of the process, so it has no register that a trap of EL2 concerns
- * (HCR_EL2.TVM, TRVM: ESR_EL1 and FAR_EL1 among others). RES0 bits of these keep what was written, as a RES0 bit may.
+ * the processing element. It holds for every machine of the process. RES0 bits of these keep what was written, as a RES0 bit may.
  */
 export const PLAIN_SYSREGS: ReadonlyMap<number, PlainSysreg> = new Map<number, PlainSysreg>([
-  [sysregId("TPIDR_EL0"), { offset: TPIDR_EL0, minEL: 0, writable: true }],
-  [sysregId("TPIDRRO_EL0"), { offset: TPIDRRO_EL0, minEL: 0, writable: false }],
-  [sysregId("TPIDR_EL1"), { offset: TPIDR_EL1, minEL: 1, writable: true }],
-  [sysregId("ELR_EL1"), { offset: ELR_EL1, minEL: 1, writable: true }],
-  [sysregId("SPSR_EL1"), { offset: SPSR_EL1, minEL: 1, writable: true }],
-  [sysregId("PAR_EL1"), { offset: PAR_EL1, minEL: 1, writable: true }],
+  plain("TPIDR_EL0", 0, true),
+  plain("TPIDRRO_EL0", 0, false),
+  plain("TPIDR_EL1", 1, true),
+  plain("ELR_EL1", 1, true),
+  plain("SPSR_EL1", 1, true),
+  plain("PAR_EL1", 1, true),
+  ...(["ESR_EL1", "SCTLR_EL1", "TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", "CONTEXTIDR_EL1"] as const).map((name) =>
+    plain(name, 1, false, true),
+  ),
+  plain("FAR_EL1", 1, true, true),
 ]);

@@ -4,6 +4,7 @@ import { HELPERS } from "../ir/helpers.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueType } from "../wasm/types.ts";
+import { lowerFloat } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
 
@@ -26,6 +27,8 @@ export abstract class Lowering {
   readonly functions: Functions;
   /** The local of a value, by its id. */
   #locals: (number | undefined)[] = [];
+  /** By id: does that local hold, as a float, the value whose bits an integer value is? */
+  #floats: (true | undefined)[] = [];
   /** By id: is the value computed where it is used? */
   #deferred: readonly boolean[] = [];
   /** Locals for values, by type: free ones, and those that this instruction has taken. */
@@ -43,11 +46,13 @@ export abstract class Lowering {
     for (const [type, local] of this.#taken) if (!this.retains(local)) this.#free[type].push(local);
     this.#taken = kept;
     this.#locals = [];
+    this.#floats = [];
     this.#deferred = deferrable(insts);
     let way: Way = "next";
     for (const inst of insts) {
       if (inst.value) {
         if (this.#deferred[inst.value.id] || isConstant(inst)) continue;
+        if (inst.op === "call" && this.#callInLine(inst, inst.value)) continue;
         if (this.#emitValue(inst)) this.#keep(inst.value);
         continue;
       }
@@ -71,19 +76,60 @@ export abstract class Lowering {
   /** Puts a value on the stack. */
   push(v: Value): void {
     const local = this.#locals[v.id];
-    if (local !== undefined) this.code.get(local);
-    else this.#emitValue(v.inst);
+    if (local === undefined) {
+      this.#emitValue(v.inst);
+      return;
+    }
+    this.code.get(local);
+    if (this.#floats[v.id]) this.code.op(PURE_OPS[v.type === "i64" ? "i64.reinterpret_f64" : "i32.reinterpret_f32"][0]);
+  }
+
+  /** Puts the float on the stack whose bits an i32 or i64 is. */
+  pushFloat(v: Value): void {
+    const { code } = this;
+    const local = this.#locals[v.id];
+    const wide = v.type === "i64";
+    if (local !== undefined && this.#floats[v.id]) code.get(local);
+    else if (local === undefined && isElement(v)) {
+      this.push(v.inst.args[0] as Value);
+      code.lane(LANE_OPS[wide ? "f64x2.extract_lane" : "f32x4.extract_lane"][0], v.inst.attrs.lane as number);
+    } else if (local === undefined && signOperation(v)) {
+      this.pushFloat(v.inst.args[0] as Value);
+      code.op(PURE_OPS[`${wide ? "f64" : "f32"}.${signOperation(v) as "neg" | "abs"}`][0]);
+    } else {
+      this.push(v);
+      code.op(PURE_OPS[wide ? "f64.reinterpret_i64" : "f32.reinterpret_i32"][0]);
+    }
+  }
+
+  /** Puts a vector on the stack whose lowest element is the float; the others are any. */
+  pushInVector(v: Value): void {
+    if (this.#locals[v.id] === undefined && isElement(v) && v.inst.attrs.lane === 0) this.push(v.inst.args[0] as Value);
+    else if (this.#locals[v.id] === undefined && signOperation(v)) {
+      this.pushInVector(v.inst.args[0] as Value);
+      this.code.op(PURE_OPS[`${v.type === "i64" ? "f64x2" : "f32x4"}.${signOperation(v) as "neg" | "abs"}`][0]);
+    } else {
+      this.pushFloat(v);
+      this.code.op(PURE_OPS[v.type === "i64" ? "f64x2.splat" : "f32x4.splat"][0]);
+    }
+  }
+
+  /** Is the float at least as near as its bits? */
+  #isFloat(v: Value): boolean {
+    if (this.#locals[v.id] !== undefined) return this.#floats[v.id] === true;
+    return isElement(v) || (signOperation(v) !== undefined && this.#isFloat(v.inst.args[0] as Value));
   }
 
   /** The value in a local: its own, or a new one. */
   localOf(v: Value): number {
     let local = this.#locals[v.id];
-    if (local === undefined) {
-      this.#emitValue(v.inst);
+    if (local === undefined || this.#floats[v.id]) {
+      this.push(v);
+      const isNew = local === undefined;
       local = this.temp(v.type);
       this.code.set(local);
       // A constant may be asked for again where this local has not been set.
-      if (!isConstant(v.inst)) this.#locals[v.id] = local;
+      if (isNew && !isConstant(v.inst)) this.#locals[v.id] = local;
     }
     return local;
   }
@@ -114,6 +160,8 @@ export abstract class Lowering {
   abstract branchIf(condition: Value, offset: Value): void;
   abstract branchTo(target: Value, btype: number): void;
   abstract host(name: string, args: readonly Value[]): Way;
+  /** On to the instruction after this one, from code that ends here. */
+  abstract next(): void;
 
   #keep(v: Value): void {
     const local = this.temp(v.type);
@@ -174,8 +222,7 @@ export abstract class Lowering {
         code.shuffle(attrs.lanes as readonly number[]);
         return true;
       case "lane":
-        for (const a of args) this.push(a);
-        code.lane(LANE_OPS[attrs.name as keyof typeof LANE_OPS][0], attrs.lane as number);
+        this.#lane(inst);
         return true;
       case "load":
         lowerLoad(this, args[0] as Value, inst);
@@ -213,6 +260,7 @@ export abstract class Lowering {
       case "flagsSub":
       case "flagsLogic":
       case "flagsAdc":
+      case "flagsFloat":
         this.flags(inst);
         return "next";
       case "setNZCV":
@@ -260,6 +308,12 @@ export abstract class Lowering {
         return "ended";
       case "host":
         return this.host(attrs.name as string, args);
+      case "hostIf":
+        this.push(args[0] as Value);
+        code.if();
+        if (this.host(attrs.name as string, args.slice(1)) === "next") this.next();
+        code.end();
+        return "next";
       default:
         throw new TypeError(`no lowering of ${op}`);
     }
@@ -269,6 +323,29 @@ export abstract class Lowering {
     if (value?.type === "v128") this.code.v128(attrs.lanes as readonly number[]);
     else if (value?.type === "i64") this.code.i64(attrs.lo as number, attrs.hi as number);
     else this.code.i32(attrs.lo as number);
+  }
+
+  #lane({ args, attrs }: Inst): void {
+    const { code } = this;
+    const [v, element] = args as [Value, Value?];
+    const float = attrs.name === "i64x2.replace_lane" ? "f64x2" : attrs.name === "i32x4.replace_lane" ? "f32x4" : "";
+    this.push(v);
+    if (element && float !== "" && this.#isFloat(element)) {
+      this.pushFloat(element);
+      code.lane(LANE_OPS[`${float}.replace_lane`][0], attrs.lane as number);
+      return;
+    }
+    if (element) this.push(element);
+    code.lane(LANE_OPS[attrs.name as keyof typeof LANE_OPS][0], attrs.lane as number);
+  }
+
+  /** A call whose work is done in line. False: nothing was emitted. */
+  #callInLine(inst: Inst, value: Value): boolean {
+    const result = lowerFloat(this, inst);
+    if (!result) return false;
+    this.#locals[value.id] = result.local;
+    if (result.type !== value.type) this.#floats[value.id] = true;
+    return true;
   }
 
   #call({ args, attrs }: Inst): boolean {
@@ -300,6 +377,22 @@ function isConstant(inst: Inst): boolean {
   return inst.op === "const";
 }
 
+/** Is the value a word or doubleword taken from a vector? */
+function isElement({ inst }: Value): boolean {
+  return inst.op === "lane" && (inst.attrs.name === "i64x2.extract_lane" || inst.attrs.name === "i32x4.extract_lane");
+}
+
+/** FPNeg() or FPAbs() of a bit pattern. */
+function signOperation({ inst, type }: Value): "neg" | "abs" | undefined {
+  const { lo, hi } = inst.args[1]?.inst.op === "const" ? inst.args[1].inst.attrs : {};
+  const isSign = type === "i64" ? lo === 0 && hi === MIN : lo === MIN;
+  const isRest = type === "i64" ? lo === -1 && hi === MAX : lo === MAX;
+  if (inst.op === `${type}.xor` && isSign) return "neg";
+  return inst.op === `${type}.and` && isRest ? "abs" : undefined;
+}
+const MIN = -0x80000000;
+const MAX = 0x7fffffff;
+
 // Effects as bits, by operation and by helper.
 const READS = 1;
 /** Nothing that reads state may move over it. */
@@ -324,8 +417,8 @@ const OP_EFFECTS: ReadonlyMap<string, number> = new Map(
 function deferrable(insts: readonly Inst[]): boolean[] {
   const uses: number[] = [];
   for (const inst of insts) {
-    // A flag producer's operands are looked at again by later conditions, and so go to locals.
-    const weight = inst.op.startsWith("flags") ? 2 : 1;
+    // An integer flag producer's operands are looked at again by later conditions, and so go to locals.
+    const weight = inst.op.startsWith("flags") && inst.op !== "flagsFloat" ? 2 : 1;
     for (const a of inst.args) uses[a.id] = (uses[a.id] ?? 0) + weight;
   }
   const effects: number[] = [];

@@ -30,6 +30,7 @@ import {
   type FlagProducer,
 } from "./flags.ts";
 import type { Functions } from "./functions.ts";
+import { lowerCompare } from "./float-fast.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import { type Block, mayLeave, type Region, type RegionInsn } from "./region.ts";
@@ -320,6 +321,11 @@ export class RegionLowering extends Lowering {
     code.get(Lowering.CPU);
     code.i32(this.#recordOf(index));
     code.get(Lowering.BUDGET);
+    if (this.#uncharged > 1) {
+      code.i32(this.#uncharged - 1);
+      code.op(I32.add);
+      code.tee(Lowering.BUDGET);
+    }
     code.call(this.functions.runtime("leave"));
     code.get(Lowering.CPU);
     for (const local of locals) code.get(local);
@@ -327,11 +333,15 @@ export class RegionLowering extends Lowering {
     code.if();
     code.return();
     code.end();
+    this.next();
+    return "ended";
+  }
+  next(): void {
+    const { code } = this;
     code.get(Lowering.CPU);
-    code.i32(this.#recordOf(index + 1));
+    code.i32(this.#recordOf((this.#insn as RegionInsn).index + 1));
     code.get(Lowering.BUDGET);
     code.returnCall(this.functions.runtime("near"));
-    return "ended";
   }
 
   // State.
@@ -373,6 +383,10 @@ export class RegionLowering extends Lowering {
   flags(inst: Inst): void {
     const { code } = this;
     const bits = inst.attrs.bits as 32 | 64;
+    if (inst.op === "flagsFloat") {
+      this.#producer = { kind: "float", bits, ...lowerCompare(this, inst), carry: -1, result: -1 };
+      return;
+    }
     const [a, b, carry] = inst.args.map((v) => this.localOf(v));
     const kind = inst.op.slice(5).toLowerCase() as FlagProducer["kind"];
     const result = kind === "logic" ? (a as number) : this.temp(bits === 64 ? "i64" : "i32");

@@ -87,6 +87,7 @@ export class Translator {
       this.#free.push(tableIndex);
       this.#bytes -= bytes;
       stats.regionsDropped++;
+      stats.droppedBytes += bytes;
     }
     // What was hot may become so again.
     const heat = (pages.address(index) + HEAT) >> 2;
@@ -151,7 +152,8 @@ function helpersOf(regions: readonly Region[]): Set<string> {
   for (const region of regions) {
     for (const block of region.blocks) {
       for (const { ir } of block.insns) {
-        for (const { op, attrs } of ir) if (op === "call" || op === "host") names.add(attrs.name as string);
+        for (const { op, attrs } of ir)
+          if (op === "call" || op === "host" || op === "hostIf") names.add(attrs.name as string);
       }
     }
   }

@@ -272,6 +272,10 @@ export class Builder {
   flagsAdc(ops: IntOps, a: Value, b: Value, carry: I32): void {
     this.emit("flagsAdc", "", [a, b, carry], { bits: ops.bits });
   }
+  /** NZCV of FPCompare(), of single or double precision. Sets FPSR. */
+  flagsFloat(bits: 32 | 64, a: Value, b: Value, signalAllNaNs: I32): void {
+    this.emit("flagsFloat", "", [a, b, signalAllNaNs], { bits });
+  }
   /** NZCV in bits 31:28 of the result, other bits 0. */
   getNZCV(): I32 {
     return this.emit("getNZCV", "i32", []);
@@ -366,6 +370,12 @@ export class Builder {
   host(name: string, ...args: I32[]): void {
     if (HELPERS[name]?.from !== "host") throw new TypeError(`host: no host helper ${name}`);
     this.emit("host", "", args, { name });
+  }
+
+  /** The host executes the instruction, as `host` has it, if c is not zero; otherwise what follows does. Comes before any write. */
+  hostIf(c: I32, name: string, ...args: I32[]): void {
+    if (HELPERS[name]?.from !== "host") throw new TypeError(`hostIf: no host helper ${name}`);
+    this.emit("hostIf", "", [c, ...args], { name });
   }
 
   #check(what: string, v: Value, type: Type): void {

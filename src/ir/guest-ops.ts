@@ -39,6 +39,8 @@ export const GUEST_OPS = {
   flagsSub: ["", "any any", { writes: true }],
   flagsLogic: ["", "any", { writes: true }],
   flagsAdc: ["", "any any i32", { writes: true }],
+  // NZCV of FPCompare(). attrs: {bits}. Operands as bit patterns, then signalAllNaNs. Sets FPSR, too: needed even if no flag is.
+  flagsFloat: ["", "any any i32", { writes: true }],
   // NZCV as an i32 in bits 31:28.
   getNZCV: ["i32", "", { reads: true }],
   setNZCV: ["", "i32", { writes: true }],
@@ -73,6 +75,8 @@ export const GUEST_OPS = {
   // The host executes this instruction: saves PC, calls the named host helper with up to four i32 arguments, returns to the dispatcher.
   // The helper advances PC itself (or takes an exception). attrs: {name}
   host: ["", "*", { ends: true }],
+  // The host executes this instruction in place of what follows if arg0 is not zero. Comes before any write. attrs: {name}
+  hostIf: ["", "i32 *", { mayFault: true }],
 } as const satisfies Record<string, readonly [string, string, Effects]>;
 
 /** Access as EL0 would (LDTR, STTR). */

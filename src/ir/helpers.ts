@@ -44,6 +44,9 @@ const FLOAT: Record<string, Helper> = {
   ...perSize("fpMulAdd", (t) => fp(t, t, t, t)),
   // (a, b, signalAllNaNs) -> NZCV in bits 3:0
   ...perSize("fpCompare", (t) => fp("i32", t, t, "i32")),
+  // (a, b, signalAllNaNs) -> -1, 0, 1 or a NaN: what compares with 0 as a does with b. For flagsFloat.
+  fpOrder32: fp("f32", "i32", "i32", "i32"),
+  fpOrder64: fp("f64", "i64", "i64", "i32"),
   ...Object.assign({}, ...["fpCmpEQ", "fpCmpGE", "fpCmpGT"].map((n) => perSize(n, (t) => fp("i32", t, t)))),
   // (a, rounding, exact); rounding: 0 RN, 1 RP, 2 RM, 3 RZ, 4 ties away, 5 to odd, -1 FPCR's
   ...perSize("fpRoundInt", (t) => fp(t, t, "i32", "i32")),
@@ -80,6 +83,41 @@ const FLOAT: Record<string, Helper> = {
   rsqrtEstimateU32: pure("i32", "i32"),
   // recompute FP_FAST after FPCR or FPSR were written
   fpUpdateFast: { from: "native", result: "", args: [] },
+};
+
+const vectors = (name: string, of: Helper, shapes = ["32x2", "32x4", "64x2"]): Record<string, Helper> =>
+  Object.fromEntries(shapes.map((shape) => [`${name}${shape}`, of]));
+const VECTOR_OPS_2 = [
+  "fpAdd",
+  "fpSub",
+  "fpMul",
+  "fpDiv",
+  "fpMulX",
+  "fpMax",
+  "fpMin",
+  "fpMaxNum",
+  "fpMinNum",
+  "fpRecipStep",
+  "fpRSqrtStep",
+  "fpCmpEQ",
+  "fpCmpGE",
+  "fpCmpGT",
+];
+
+/**
+ * The same of all elements of a vector: of the low two words (32x2; what is above is ignored, and zero in the result), of four, of
+ * two doublewords. Comparisons give masks.
+ */
+const VECTOR_FLOAT: Record<string, Helper> = {
+  ...Object.assign({}, ...VECTOR_OPS_2.map((n) => vectors(n, fp("v128", "v128", "v128")))),
+  ...vectors("fpMulAdd", fp("v128", "v128", "v128", "v128")),
+  ...vectors("fpSqrt", fp("v128", "v128")),
+  ...vectors("fpRoundInt", fp("v128", "v128", "i32", "i32")),
+  ...vectors("fpToFixed", fp("v128", "v128", "i32", "i32", "i32"), ["32x2", "32x4"]),
+  ...vectors("fixedToFp", fp("v128", "v128", "i32", "i32"), ["32x2", "32x4"]),
+  // of the low two elements
+  fpConvert32to64x2: fp("v128", "v128"),
+  fpConvert64to32x2: fp("v128", "v128"),
 };
 
 /** Cryptography, checksums, pointer authentication (src/cpu/crypto). */
@@ -159,4 +197,4 @@ const HOST: Record<string, Helper> = Object.fromEntries(
   ]),
 );
 
-export const HELPERS: Readonly<Record<string, Helper>> = { ...FLOAT, ...CRYPTO, ...MEMORY, ...HOST };
+export const HELPERS: Readonly<Record<string, Helper>> = { ...FLOAT, ...VECTOR_FLOAT, ...CRYPTO, ...MEMORY, ...HOST };

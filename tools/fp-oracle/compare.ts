@@ -36,10 +36,8 @@ interface Operation {
 }
 
 const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
-const { instance } = (await WebAssembly.instantiate(readFileSync(module), { env: { memory } })) as unknown as {
-  instance: WebAssembly.Instance;
-};
-const native = instance.exports as Record<string, Native>;
+const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(module)), { env: { memory } });
+const native = instance.exports as unknown as Record<string, Native>;
 const view = new DataView(memory.buffer);
 
 /** An operation from its line of `oracle --names`. Whether an argument is 32 or 64 bits wide shows in the function's name. */

@@ -162,6 +162,10 @@ const THREE_SOURCE: readonly Row[] = [
 
 /** FPCompare() into the flags. */
 function setCompareFlags(b: Builder, e: Fsize, x: Value, y: Value, signalAllNaNs: number): void {
+  if (e !== 16) {
+    b.flagsFloat(e, x, y, b.const32(signalAllNaNs));
+    return;
+  }
   const nzcv = fp(b, "fpCompare", e, x, y, b.const32(signalAllNaNs)) as I32;
   b.setNZCV(b.i32.shl(nzcv, b.const32(28)));
 }
