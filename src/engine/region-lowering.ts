@@ -113,6 +113,8 @@ export class RegionLowering extends Lowering {
     this.#tree(0);
     code.unreachable();
     this.#close();
+    // Whatever faulted has put the flags into their locals.
+    this.#producer = undefined;
     this.#writeBack();
     code.get(Lowering.CPU);
     code.get(this.#faultRecord);
