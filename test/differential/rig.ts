@@ -70,7 +70,10 @@ export async function makeRig(changes: Partial<MachineParts> = {}): Promise<Rig>
     terminalSize: { get: () => undefined, onChange: () => {} },
     entropy: {
       fill(into) {
-        for (let i = 0; i < into.length; i++) into[i] = (noise = Math.imul(noise, 1103515245) + 12345) >>> 16;
+        for (let i = 0; i < into.length; i++) {
+          noise = (Math.imul(noise, 1103515245) + 12345) | 0;
+          into[i] = noise >>> 16;
+        }
       },
     },
     wallClock: { now: () => 0 },
@@ -120,9 +123,9 @@ export function peek(rig: Rig, address: number, length: number): Uint8Array {
   return rig.bytes.slice(at, at + length);
 }
 
-/** One of the engine's counters, by its name in `statistics`. */
+/** One of the machine's counters. */
 export function statistic(rig: Rig, name: string): number {
-  const found = new RegExp(`^${name} +([0-9]+)$`, "m").exec(rig.machine.statistics());
+  const found = rig.machine.statistics().find((s) => s.name === name);
   if (!found) throw new Error(`no ${name} in the statistics`);
-  return Number(found[1]);
+  return found.value;
 }

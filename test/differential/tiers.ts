@@ -30,9 +30,10 @@ export function run(rig: Rig, program: Program, turns: number): Outcome {
   poke(rig, program.start, program.words);
   fillMemory(data, program.dataSeed);
   poke(rig, DATA, data);
+  const state = rig.states[0] as Rig["states"][number];
+  const before = state.number(INSTRUCTIONS);
   let ended = false;
   for (let i = 0; i < turns && !ended; i++) ended = rig.machine.run(1).kind === "idle";
-  const state = rig.states[0] as Rig["states"][number];
   const slot = (offset: number): string => hex(state.high(offset)) + hex(state.word(offset));
   const registers: Record<string, string> = {};
   for (let i = 0; i < 31; i++) registers[`x${i}`] = slot(X + 8 * i);
@@ -49,7 +50,7 @@ export function run(rig: Rig, program: Program, turns: number): Outcome {
   const log = peek(rig, LOGGED, LOG_BYTES);
   return {
     ...{ ended, registers, log },
-    instructions: state.number(INSTRUCTIONS),
+    instructions: state.number(INSTRUCTIONS) - before,
     exceptions: new DataView(log.buffer).getUint32(0, true),
     data: peek(rig, DATA, data.byteLength),
   };
