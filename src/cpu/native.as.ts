@@ -30,6 +30,6 @@ export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.
 export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { contextChanged } from "../vmsa/context.as";
-export { enterPage, fillFetch, translateFetch } from "../vmsa/fetch.as";
+export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { flushFetch, tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb.as";
 export { addressTranslate, maintain } from "../vmsa/translate.as";

@@ -1,3 +1,4 @@
+import { CODE_MAP } from "../memory/linear-layout.ts";
 import {
   DECODED_PAGE_BYTES,
   HANDLER_DECODE,
@@ -11,6 +12,8 @@ import {
 import { EVICTED_PART } from "./limits.ts";
 
 const PAGE_SHIFT = 12;
+/** For the most that a 32-bit memory can have. */
+const MAP_BYTES = 2 ** (32 - PAGE_SHIFT) * 4;
 
 /**
  * The pool of decoded pages. Each belongs to one page of guest memory, known by its address in linear memory ("page"); pages that no
@@ -20,8 +23,8 @@ export class DecodedPages {
   readonly #words: Int32Array;
   readonly #base: number;
   readonly #count: number;
-  /** For each 4 KiB page of linear memory: index of its decoded page + 1, or 0. */
-  readonly #indexOf: Int32Array;
+  /** CODE_MAP: for each 4 KiB page of linear memory, the address of its decoded page, or 0. */
+  readonly #map: Int32Array;
   /** For each decoded page: the page it belongs to, or 0. */
   readonly #pageOf: Uint32Array;
   /** The next index to hand out; a ring, so it is also the oldest. */
@@ -29,9 +32,9 @@ export class DecodedPages {
   readonly #onDrop: (index: number) => void;
   readonly #onEvict: () => void;
 
-  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps. */
+  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps and CODE_MAP. */
   static bytes(count: number): number {
-    return (count + 1) * DECODED_PAGE_BYTES;
+    return (count + 1) * DECODED_PAGE_BYTES + MAP_BYTES;
   }
 
   /**
@@ -48,7 +51,9 @@ export class DecodedPages {
     this.#words = new Int32Array(buffer);
     this.#base = base;
     this.#count = count;
-    this.#indexOf = new Int32Array(Math.ceil(buffer.byteLength / 2 ** PAGE_SHIFT));
+    const map = base + (count + 1) * DECODED_PAGE_BYTES;
+    this.#map = new Int32Array(buffer, map, MAP_BYTES / 4);
+    this.#words[CODE_MAP >> 2] = map;
     this.#pageOf = new Uint32Array(count);
     this.#onDrop = onDrop;
     this.#onEvict = onEvict;
@@ -62,13 +67,13 @@ export class DecodedPages {
 
   /** The decoded page of a page, made if it is not there. */
   get(page: number): number {
-    const index = (this.#indexOf[page >>> PAGE_SHIFT] as number) - 1;
-    return this.#base + (index >= 0 ? index : this.#add(page)) * DECODED_PAGE_BYTES;
+    return (this.#map[page >>> PAGE_SHIFT] as number) || this.address(this.#add(page));
   }
 
   /** Index of the decoded page of a page, -1 if there is none. */
   find(page: number): number {
-    return (this.#indexOf[page >>> PAGE_SHIFT] as number) - 1;
+    const address = this.#map[page >>> PAGE_SHIFT] as number;
+    return address === 0 ? -1 : this.indexOfRecord(address);
   }
 
   /** The index of the decoded page that a record is in. */
@@ -105,8 +110,8 @@ export class DecodedPages {
     const index = this.#next;
     this.#next = (this.#next + 1) % this.#count;
     this.#pageOf[index] = page;
-    this.#indexOf[page >>> PAGE_SHIFT] = index + 1;
     const address = this.address(index);
+    this.#map[page >>> PAGE_SHIFT] = address;
     this.reset(index, 0, RECORDS);
     this.#words[(address + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
     this.#words.fill(0, (address + HEAT) >> 2, (address + DECODED_PAGE_BYTES) >> 2);
@@ -118,6 +123,6 @@ export class DecodedPages {
     if (page === 0) return;
     this.#onDrop(index);
     this.#pageOf[index] = 0;
-    this.#indexOf[page >>> PAGE_SHIFT] = 0;
+    this.#map[page >>> PAGE_SHIFT] = 0;
   }
 }

@@ -52,7 +52,10 @@ export interface EngineImports {
   readonly decode: number;
   /** (cpu, record): the place has become hot. */
   readonly hot: number;
+  /** native.wasm's fetchMiss (cpu, va): the decoded page, or 0. */
+  readonly fetchMiss: number;
 }
+export const FETCH_MISS_TYPE: FunctionType = { params: ["i32", "i64"], results: ["i32"] };
 export const ENGINE_IMPORT_TYPE: FunctionType = { params: ["i32", "i32"], results: [] };
 
 /** The runtime and the special handlers, declared and defined in a module. */
@@ -200,6 +203,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   define("jump", (code) => {
     const [, VA, LEFT] = [0, 1, 2];
     const entry = code.local("i32");
+    const base = code.local("i32");
     const target = (): void => code.get(VA);
     leaveIfSpent(code, LEFT, target);
     code.get(VA);
@@ -221,17 +225,25 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     itlbHit(code, VA, entry);
     op(code, "i32.eqz");
     code.if();
+    code.get(CPU);
+    code.get(VA);
+    code.call(engine.fetchMiss);
+    code.tee(base);
+    op(code, "i32.eqz");
+    code.if();
     leaveAt(code, LEFT, target, EXIT_FETCH);
+    code.end();
+    code.else();
+    code.get(entry);
+    code.memory("i32.load", ITLB + ITLB_BASE);
+    code.set(base);
     code.end();
     code.get(CPU);
     code.get(VA);
     code.i64(~0xfff, -1);
     op(code, "i64.and");
     code.memory("i64.store", FETCH_VA);
-    setWord(code, FETCH_BASE, () => {
-      code.get(entry);
-      code.memory("i32.load", ITLB + ITLB_BASE);
-    });
+    setWord(code, FETCH_BASE, () => code.get(base));
     code.end();
     code.get(CPU);
     pushRecord(code, () => {

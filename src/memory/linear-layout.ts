@@ -4,6 +4,8 @@
 /** Table of guest physical regions backed by linear memory (RAM, ROM, flash): see the offsets below. */
 export const PHYS_REGIONS = 0x80000;
 /** i32 at PHYS_REGIONS: how many entries are used; the entries follow from PHYS_REGIONS + PHYS_REGION_SIZE. */
+/** i32: address of the engine's map from pages of linear memory to decoded pages: an i32 for each 4 KiB page, 0 for none. */
+export const CODE_MAP = 0x80008;
 export const PHYS_REGION_MAX = 30;
 export const PHYS_REGION_SIZE = 32;
 /** u64: first guest physical address, page aligned. */

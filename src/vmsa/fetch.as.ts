@@ -1,6 +1,8 @@
 // Instruction fetch: from PC to the decoded page of its page of memory.
 
-import { CTX, FETCH_BASE, FETCH_VA, ITLB_BASE, ITLB_TAG, PC, RESULT } from "../cpu/state-layout";
+import { COUNT_FETCH_MISSES, CTX, FETCH_BASE, FETCH_VA, ITLB_BASE, ITLB_TAG, PC, RESULT } from "../cpu/state-layout";
+import { MDSCR_EL1 } from "../cpu/sysreg-layout";
+import { CODE_MAP } from "../memory/linear-layout";
 import { instructionAbort, pcAlignmentFault } from "./fault.as";
 import { isReadable, linearOf } from "./physical.as";
 import { currentEL, regimeOf } from "./regime.as";
@@ -8,6 +10,8 @@ import { fetchSlot, fillInstruction, translate, translatedAttributes, translated
 import { EXECUTE, FAULT_EXTERNAL, GUARDED, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./walk.as";
 
 const PAGE_MASK: u64 = 0xfff;
+/** MDSCR_EL1.{MDE,SS}. */
+const MDSCR_DEBUG: u32 = 0x8001;
 
 /** Log2 of the block that the last translateFetch() came from. */
 let span: u32 = 12;
@@ -45,7 +49,26 @@ export function translateFetch(cpu: usize): usize {
   return at & ~(<usize>PAGE_MASK);
 }
 
+/**
+ * What a jump to `va` in another page does when the instruction TLB has not got it: the decoded page, which is now there, or 0 when
+ * the processing element has to look (a fault, a page that is not decoded, self-hosted debug).
+ */
+export function fetchMiss(cpu: usize, va: u64): u32 {
+  if ((load<u32>(cpu, MDSCR_EL1) & MDSCR_DEBUG) != 0) return 0;
+  const el = currentEL(cpu);
+  if (translate(cpu, va, regimeOf(cpu, el), el != 0, false, EXECUTE) != NO_FAULT) return 0;
+  const at = linearOf(translatedPA());
+  if (!at || !isReadable()) return 0;
+  const decodedPage = load<u32>(load<u32>(CODE_MAP) + ((at >> 12) << 2));
+  if (decodedPage == 0) return 0;
+  const attributes = translatedAttributes();
+  store<u64>(cpu, load<u64>(cpu, COUNT_FETCH_MISSES) + 1, COUNT_FETCH_MISSES);
+  fillInstruction(cpu, va, decodedPage, <u32>((attributes & GUARDED) != 0), (attributes >> SPAN_SHIFT) & SHIFT_MASK);
+  return decodedPage;
+}
+
 export function fillFetch(cpu: usize, decodedPage: u32, guarded: u32): void {
+  store<u64>(cpu, load<u64>(cpu, COUNT_FETCH_MISSES) + 1, COUNT_FETCH_MISSES);
   const pc = load<u64>(cpu, PC);
   fillInstruction(cpu, pc, decodedPage, guarded, span);
   store<u64>(cpu, pc & ~PAGE_MASK, FETCH_VA);

@@ -8,6 +8,7 @@ import {
   ARG0,
   ARG1,
   ARG2,
+  COUNT_WALKS,
   CTX,
   CTX_UNPRIV,
   DTLB,
@@ -103,7 +104,12 @@ const SPANS_64K: usize = SPANS_HUGE + 4;
 const LAST_CONTEXT: usize = SPANS_64K + 4;
 /** What watch.as.ts remembers. */
 export const WATCHED: usize = LAST_CONTEXT + 8;
-const STATE_END: usize = WATCHED + 16;
+/**
+ * i32: do privileged contexts belong to an ASID? Not at first: a kernel's own pages are global, PAN keeps it from the others, and so its
+ * translations outlive a context switch. Since a page that is not global was met (a kernel that is unmapped for EL0 has only such): yes.
+ */
+const ASID_MATTERS: usize = WATCHED + 16;
+const STATE_END: usize = ASID_MATTERS + 8;
 
 const CONTEXT_MAX: i32 = 4095;
 
@@ -225,6 +231,7 @@ export function translate(cpu: usize, va: u64, regime: i32, isPrivileged: bool, 
     }
   }
   isWriteFault = access == WRITE;
+  store<u64>(cpu, load<u64>(cpu, COUNT_WALKS) + 1, COUNT_WALKS);
   const fault = walk(cpu, regime, va, isPrivileged, fetch);
   if (fault != NO_FAULT) return fault;
   attributes = walkAttributes();
@@ -255,7 +262,7 @@ function contextWord(cpu: usize, regime: i32, isPrivileged: bool, pan: bool): u6
     const control = tcr(cpu, regime);
     word |= ((control >> 7) & 1) << 8;
     word |= ((control >> 23) & 1) << 9;
-    word |= <u64>asidOf(cpu, regime) << 10;
+    if (!(isPrivileged && pan) || load<i32>(cpu, ASID_MATTERS) != 0) word |= <u64>asidOf(cpu, regime) << 10;
   }
   if (regime == EL10) {
     if ((hcr & HCR_DC) != 0) word |= (<u64>1) << 26;
@@ -322,12 +329,28 @@ export function retireContexts(cpu: usize): void {
 // ---- Fills ----
 
 /**
+ * Is the page just translated one that the context that the PE runs in must not remember, as it stands for every ASID? If so, contexts
+ * belong to an ASID from now on.
+ */
+function outlivesItsASID(cpu: usize, context: u64): bool {
+  if ((attributes & GLOBAL) != 0 || load<i32>(cpu, ASID_MATTERS) != 0) return false;
+  const el = currentEL(cpu);
+  const regime = regimeOf(cpu, el);
+  if (el == 0 || load<u32>(cpu, PAN) == 0 || context != load<u64>(cpu, CTX)) return false;
+  if (!hasTwoRanges(regime) || !isTranslating(cpu, regime)) return false;
+  store<i32>(cpu, 1, ASID_MATTERS);
+  renewContexts(cpu);
+  return true;
+}
+
+/**
  * Fills the data TLB for the page of `va` in `context`; `page` is its linear address. `span`: log2 of the block it
  * comes from.
  */
 export function fillData(
   cpu: usize, va: u64, context: u64, page: usize, canRead: bool, canWrite: bool, span: u32,
 ): void {
+  if (outlivesItsASID(cpu, context)) return;
   const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
   const tag = (va & ~PAGE_MASK) | context;
   store<u64>(slot, canRead ? tag : 0, DTLB_READ);
@@ -342,6 +365,7 @@ export function fetchSlot(cpu: usize, va: u64): usize {
 }
 
 export function fillInstruction(cpu: usize, va: u64, decodedPage: u32, guarded: u32, span: u32): void {
+  outlivesItsASID(cpu, load<u64>(cpu, CTX));
   const slot = fetchSlot(cpu, va);
   store<u64>(slot, (va & ~PAGE_MASK) | load<u64>(cpu, CTX), ITLB_TAG);
   store<u32>(slot, decodedPage, ITLB_BASE);
@@ -452,6 +476,7 @@ export function tlbInvalidateAll(cpu: usize): void {
   newEpoch(cpu);
   memory.fill(cpu + PAGES, 0, CONTEXTS - PAGES);
   memory.fill(cpu + SPANS_2M, 0, LAST_CONTEXT - SPANS_2M);
+  store<i32>(cpu, 0, ASID_MATTERS);
   retireContexts(cpu);
 }
 
