@@ -36,8 +36,12 @@ export const SECURE = 0x15c;
 
 export const FPCR = 0x160;
 export const FPSR = 0x164;
-/** 1 iff FPCR.RMode is RN, FPCR.FZ is 0 and FPSR.IXC is already set: native arithmetic may then skip the inexact flag. */
+/** What the host's own floating point may do in the place of Arm's: FP_FAST_* bits, functions of FPCR and FPSR. */
 export const FP_FAST = 0x168;
+/** FPCR.RMode is RN, FPCR.FZ is 0 and FPSR.IXC is already set: arithmetic may skip the inexact flag. */
+export const FP_FAST_ARITHMETIC = 1;
+/** FPCR.FZ is 0: denormal numbers count as what they are, and comparisons raise nothing but what NaNs do. */
+export const FP_FAST_NO_FLUSH = 2;
 /** Nonzero when FP and SIMD instructions trap at the current exception level (CPACR_EL1.FPEN and friends). */
 export const FP_TRAP = 0x16c;
 
@@ -108,8 +112,22 @@ export const ARG3 = 0x418;
 export const RESULT = 0x420;
 export const RESULT_HI = 0x428;
 
-/** Counters of the engine, i64 each (see engine/stats). */
+// Counters for people, i64 each. They survive a reset, and no guest sees them. Hot paths count nothing.
 export const COUNTERS = 0x480;
+/** Accesses that the data TLB did not have, or that were unaligned across a page or to a device. */
+export const COUNT_DATA_MISSES = 0x480;
+/** Fetches that the instruction TLB did not have. */
+export const COUNT_FETCH_MISSES = 0x488;
+/** Walks of the translation tables for accesses and fetches that the second-level TLB did not have. */
+export const COUNT_WALKS = 0x490;
+/** Interrupts taken, by the physical line: IRQ, FIQ, SError; virtual ones count like them. */
+export const COUNT_IRQ = 0x498;
+export const COUNT_FIQ = 0x4a0;
+export const COUNT_SERROR = 0x4a8;
+/** Instructions that translated code has executed, where the engine was told to count them. */
+export const COUNT_TRANSLATED = 0x4b0;
+/** Synchronous exceptions taken: 64 counters, by ESR_ELx.EC. */
+export const COUNT_EXCEPTIONS = 0x500;
 
 /** System registers: 64-bit slots, named in sysreg-layout.ts. */
 export const SYSREGS = 0x1000;
