@@ -1,0 +1,229 @@
+// Hostile drivers: random accesses to every window of a board, and virtqueues whose contents make little sense.
+
+import type { BlockStore, SerialPort } from "../../src/bus/device.ts";
+import { PeState } from "../../src/cpu/pe-state.ts";
+import { CPU_STRIDE } from "../../src/cpu/state-layout.ts";
+import * as M from "../../src/devices/virtio/mmio.ts";
+import { inflate } from "../../src/hosts/node/inflate.ts";
+import { Board } from "../../src/machine/board.ts";
+import { MachineClock } from "../../src/machine/clock.ts";
+import { allocate, planMemory } from "../../src/machine/linear-plan.ts";
+import { MAP, VIRTIO_STRIDE } from "../../src/machine/memory-map.ts";
+import type { MachineParts } from "../../src/machine/runnable.ts";
+import { CPU_BASE, GIC_STATE_END } from "../../src/memory/linear-layout.ts";
+import type { Random } from "../vectors/inputs.ts";
+
+const MiB = 0x10_0000;
+const CPUS = 3;
+/** Not whole pages of WebAssembly: what is after it must stay as it is. */
+const RAM_BYTES = 2 * MiB + 0x1000;
+/** Flash is larger than any access needs; this much at its end is compared. */
+const AREA_BYTES = 0x1_0000;
+
+export interface BoardFuzzer {
+  readonly board: Board;
+  /** One burst of accesses. @throws what a device throws. */
+  burst(random: Random): void;
+  /** What is not as it was in linear memory that guests have no way to. */
+  damage(): string | undefined;
+}
+
+export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
+  const plan = planMemory(RAM_BYTES, CPUS, AREA_BYTES);
+  const memory = allocate(plan);
+  const states = Array.from({ length: CPUS }, (_, i) => new PeState(memory.buffer, CPU_BASE + i * CPU_STRIDE));
+  let time = 0;
+  let current = 0;
+  const clock = new MachineClock(() => (time += 1000));
+  const board = new Board({
+    ...{ memory, plan, clock, parts: partsOf(gicVersion), firmware: new Uint8Array(4096).fill(0x11) },
+    codeChanged: () => {},
+    setLines: (index) => {
+      if (states[index] === undefined) throw new RangeError(`lines of PE ${index}`);
+    },
+    currentCpu: () => current,
+  });
+  const bytes = new Uint8Array(memory.buffer);
+  const ram = bytes.subarray(plan.ram, plan.ram + RAM_BYTES);
+  const ramWords = new Int32Array(memory.buffer, plan.ram, RAM_BYTES >> 2);
+  const forbidden: readonly (readonly [string, number, number])[] = [
+    ["the first page", 0, 0x400],
+    ["PE blocks and decoded pages", GIC_STATE_END, plan.flash0],
+    ["what comes after RAM", plan.ram + RAM_BYTES, plan.bytes],
+  ];
+  for (const [, start, end] of forbidden) bytes.fill(0xa5, start, end);
+  const data = new Uint32Array(4);
+  const windows = board.bus.windows();
+  const used = windows.filter(({ name }) => !/virtio-mmio\.([4-9]|\d\d)|flash/.test(name));
+  const write = (address: number, length: number, value: number): void => {
+    data.fill(value);
+    board.bus.write(address, length, data);
+  };
+  return {
+    board,
+    burst(random) {
+      current = random.below(CPUS);
+      time += random.pick([0, 1e3, 1e6, 1e9]);
+      if (random.below(200) === 0) board.bus.reset();
+      if (random.below(4) === 0) drive(random, write, ramWords);
+      if (random.below(16) === 0) firmwareDma(random, write, ramWords);
+      if (random.below(32) === 0) systemRegisters(random, board);
+      const window = random.below(8) === 0 ? random.pick(windows) : random.pick(used);
+      for (let i = 0; i < 12; i++) {
+        const length = random.pick([1, 2, 4, 4, 4, 8, 16]);
+        const offset = random.below(3) === 0 ? random.below(window.device.size) : random.below(0x120);
+        const at = window.base + (random.below(8) === 0 ? offset : offset - (offset % length));
+        if (random.below(2) === 0) write(at, length, value(random));
+        else board.bus.read(at, length, data);
+      }
+      // A while later, alarms.
+      time += random.pick([0, 1e6, 2e9]);
+      clock.runDue();
+      if (ram.length !== RAM_BYTES) throw new RangeError("RAM changed its size");
+    },
+    damage() {
+      for (const [name, start, end] of forbidden) {
+        const at = bytes.subarray(start, end).findIndex((byte) => byte !== 0xa5);
+        if (at >= 0) return `${name} at 0x${(start + at).toString(16)}`;
+      }
+      return undefined;
+    },
+  };
+}
+
+function value(random: Random): number {
+  switch (random.below(6)) {
+    case 0:
+      return random.u32();
+    case 1:
+      return random.below(64);
+    case 2:
+      return (1 << random.below(32)) >>> 0;
+    case 3:
+      return ramAddress(random);
+    case 4:
+      // Commands of a flash, and what ends them.
+      return random.pick([0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xd0, 0xe8, 0xff, 0x01]);
+    default:
+      return 0xffff_ffff;
+  }
+}
+
+function ramAddress(random: Random): number {
+  const near = random.pick([0, RAM_BYTES - 16, RAM_BYTES, -16, 0x1000, 0x2000, 0x3000]);
+  return (MAP.ram.base + (random.below(2) === 0 ? near : random.below(RAM_BYTES))) >>> 0;
+}
+
+/** Sets up the queues of a virtio device as a driver does, with rings of little sense, and notifies. */
+function drive(random: Random, write: (at: number, bytes: number, value: number) => void, ram: Int32Array): void {
+  const base = MAP.virtio.base + random.below(4) * VIRTIO_STRIDE;
+  const set = (register: number, value: number): void => write(base + register, 4, value);
+  const size = random.pick([1, 2, 4, 8, 256]);
+  for (const status of [0, 1, 3]) set(M.STATUS, status);
+  for (const [select, features] of [
+    [0, random.pick([0, 0x3000_0000, 0xffff_ffff, random.u32()])],
+    [1, random.pick([1, 1, 1, 0xffff_ffff])],
+  ] as const) {
+    set(M.DRIVER_FEATURES_SEL, select);
+    set(M.DRIVER_FEATURES, features);
+  }
+  set(M.STATUS, 11);
+  const queues = 1 + random.below(3);
+  for (let queue = 0; queue < queues; queue++) {
+    const rings = [0x1000, 0x3000, 0x4000].map((at) => at + queue * 0x8000);
+    set(M.QUEUE_SEL, queue);
+    set(M.QUEUE_NUM, size);
+    rings.forEach((at, i) => {
+      const address = random.below(8) === 0 ? ramAddress(random) : MAP.ram.base + at;
+      set(M.QUEUE_DESC_LOW + 0x10 * i, address);
+      set(M.QUEUE_DESC_HIGH + 0x10 * i, random.below(30) === 0 ? random.u32() : 0);
+    });
+    fillRings(random, ram, rings, size);
+    set(M.QUEUE_READY, 1);
+  }
+  set(M.STATUS, 15);
+  for (let i = 0; i < 4; i++) set(M.QUEUE_NOTIFY, random.below(queues + 1));
+}
+
+const LENGTHS = [0, 1, 15, 16, 511, 512, 1024, 4096, 0x10000, 0x7fffffff, 0xffffffff];
+
+function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly number[], size: number): void {
+  for (let i = 0; i < size; i++) {
+    const at = ((desc as number) + 16 * i) >> 2;
+    ram[at] = ramAddress(random);
+    ram[at + 1] = random.below(20) === 0 ? random.u32() : 0;
+    ram[at + 2] = random.pick(LENGTHS);
+    // NEXT, WRITE and INDIRECT in any combination.
+    ram[at + 3] = random.below(8) | (random.below(size + 1) << 16);
+    // A block device's header.
+    if (random.below(2) === 0) {
+      const header = ((ram[at] as number) - MAP.ram.base) >> 2;
+      if (header >= 0 && header + 4 <= ram.length) {
+        ram.set([random.pick([0, 1, 4, 8, 11, 13]), 0, random.pick([0, 1, 2047, 2048, -1]), 0], header);
+        ram[at + 2] = 16;
+      }
+    }
+  }
+  const count = random.pick([0, 1, size, size + 1, 0xffff]);
+  ram[(avail as number) >> 2] = random.below(2) | (count << 16);
+  for (let i = 0; i < size; i++) {
+    ram[((avail as number) >> 2) + 1 + (i >> 1)] = random.below(size + 1) | (random.below(size) << 16);
+  }
+}
+
+/** fw_cfg's DMA: a control structure somewhere, big-endian. */
+function firmwareDma(random: Random, write: (at: number, bytes: number, value: number) => void, ram: Int32Array): void {
+  const at = random.below(RAM_BYTES - 16) & ~3;
+  const swap = (n: number): number => ((n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)) >>> 0;
+  const control = random.below(32) | (random.below(0x30) << 16);
+  ram.set([swap(control), swap(random.pick(LENGTHS)), random.below(20), swap(ramAddress(random))], at >> 2);
+  write(MAP.fwCfg.base + 16, 4, random.below(10) === 0 ? random.u32() : 0);
+  write(MAP.fwCfg.base + 20, 4, swap(random.below(4) === 0 ? random.u32() : MAP.ram.base + at));
+}
+
+/** CPU interface registers of a GICv3, by their encodings (op0 = 3). */
+function systemRegisters(random: Random, board: Board): void {
+  const registers = board.interruptSysregs;
+  if (registers === undefined) return;
+  for (let i = 0; i < 8; i++) {
+    const id = (3 << 14) | (random.pick([4, 12]) << 7) | random.below(0x4000);
+    if (random.below(2)) registers.write(random.below(CPUS), id, value(random), value(random));
+    else registers.read(random.below(CPUS), id);
+  }
+}
+
+function partsOf(gicVersion: 2 | 3): MachineParts {
+  let input = 0;
+  const serial: SerialPort = {
+    write: () => {},
+    read: (max) => new Uint8Array(Math.min(max, input++ % 40)),
+    onReadable: () => {},
+  };
+  const disk = (readOnly: boolean): BlockStore => {
+    const contents = new Uint8Array(MiB);
+    return {
+      bytes: contents.length,
+      readOnly,
+      read: (offset, into) => {
+        if (offset + into.length > contents.length) throw new RangeError("read beyond the disk");
+        if (offset === 512) throw new Error("a bad sector");
+        into.set(contents.subarray(offset, offset + into.length));
+      },
+      write: (offset, from) => {
+        if (readOnly || offset + from.length > contents.length) throw new RangeError("write beyond the disk");
+        contents.set(from, offset);
+      },
+      flush: () => {},
+    };
+  };
+  return {
+    ...{ memory: RAM_BYTES, cpus: CPUS, cpu: "max", gicVersion, tier: "interpreter", append: "console=hvc0" },
+    ...{ loads: [], disks: [disk(false), disk(true)], serial, inflate },
+    kernel: { name: "kernel", bytes: new Uint8Array(100) },
+    terminalSize: { get: () => ({ columns: 80, rows: 25 }), onChange: () => {} },
+    entropy: { fill: (into) => into.fill(0x77) },
+    wallClock: { now: () => 1e12 },
+    monotonic: () => 0,
+    artifacts: { native: new Uint8Array(0), interpreter: new Uint8Array(0), handlers: "" },
+  };
+}
