@@ -39,7 +39,7 @@ static void factor_and_solve(void) {
 }
 
 struct result bench_lu(void) {
-  long turns = work(20);
+  long turns = work(40);
   uint64_t random = 3, check = 0;
   double time = 0;
   for (long t = 0; t < turns; t++) {
@@ -61,8 +61,8 @@ struct result bench_lu(void) {
 }
 
 struct result bench_mandelbrot(void) {
-  enum { WIDTH = 320, MOST = 200 };
-  long lines = work(240);
+  enum { WIDTH = 640, MOST = 200 };
+  long lines = work(1200);
   uint64_t check = 0, steps = 0;
   double start = seconds();
   for (long y = 0; y < lines; y++) {

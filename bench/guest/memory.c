@@ -26,7 +26,7 @@ static struct result rate(long turns, int arrays, double time, const double *res
 }
 
 struct result bench_stream_copy(void) {
-  long turns = work(80);
+  long turns = work(40);
   set_up();
   double start = seconds();
   for (long t = 0; t < turns; t++) {
@@ -71,7 +71,7 @@ struct result bench_stream_triad(void) {
 
 struct result bench_gups(void) {
   const uint64_t places = 1 << 23;
-  long updates = work(20000000);
+  long updates = work(10000000);
   uint64_t *table = allocate(places * sizeof *table);
   uint64_t random = 1;
   double start = seconds();

@@ -36,7 +36,7 @@ static float dot(const float *a, const float *b) {
 }
 
 struct result bench_simd_dot(void) {
-  long turns = work(3000);
+  long turns = work(12000);
   float *a = allocate(FLOATS * sizeof *a), *b = allocate(FLOATS * sizeof *b);
   uint64_t random = 5;
   // Small whole numbers: every sum is exact, fused or not.
@@ -69,7 +69,7 @@ static void copy(uint8_t *to, const uint8_t *from) {
 }
 
 struct result bench_simd_memcpy(void) {
-  long turns = work(20000);
+  long turns = work(32000);
   uint8_t *from = allocate(BYTES), *to = allocate(BYTES);
   fill_text(from, BYTES);
   double start = seconds();
@@ -98,7 +98,7 @@ static void blend(uint8_t *to, const uint8_t *from, uint8_t alpha) {
 }
 
 struct result bench_simd_blend(void) {
-  long turns = work(600);
+  long turns = work(3000);
   uint8_t *from = allocate(BYTES), *to = allocate(BYTES);
   fill_text(from, BYTES);
   double start = seconds();

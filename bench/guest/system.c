@@ -16,7 +16,7 @@ static void wait_for(pid_t child) {
 }
 
 struct result bench_syscall(void) {
-  long calls = work(3000000);
+  long calls = work(1500000);
   pid_t parent = getppid();
   double start = seconds();
   for (long i = 0; i < calls; i++) {
@@ -28,7 +28,7 @@ struct result bench_syscall(void) {
 struct result bench_pipe(void) {
   int there[2], back[2];
   if (pipe(there) != 0 || pipe(back) != 0) fail("no pipe");
-  long turns = work(60000);
+  long turns = work(20000);
   pid_t child = fork();
   if (child < 0) fail("no process");
   uint32_t ball = 0;
@@ -52,7 +52,7 @@ struct result bench_pipe(void) {
 }
 
 struct result bench_exec(void) {
-  long turns = work(900);
+  long turns = work(600);
   double start = seconds();
   for (long i = 0; i < turns; i++) {
     pid_t child = fork();
@@ -115,7 +115,7 @@ struct result bench_shell(void) {
 }
 
 struct result bench_awk(void) {
-  long turns = work(400000);
+  long turns = work(160000);
   char script[160];
   snprintf(script, sizeof script, "BEGIN { for (i = 0; i < %ld; i++) { k = i %% 101; a[k] += i; s = s + a[k] / 3 } printf \"%%.6g\\n\", s }",
            turns);

@@ -1,0 +1,222 @@
+// npm run bench [-- --peers] [--rows a,b] [--runs N] [--quick] [--no-docs]
+//
+// Boots the same guest on Atoll and, where it is installed, on QEMU (TCG), run after run in turns, and compares medians. Writes
+// bench/results.json, bench/results.svg, and the tables of docs/performance.md.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import {
+  chart,
+  type Figure,
+  type Measure,
+  measuresTable,
+  median,
+  type Results,
+  rowsTable,
+  type SystemFigures,
+  withResults,
+} from "./report.ts";
+import { QUICK_SCALE, ROWS } from "./rows.ts";
+import { at, atoll, boot, type Guest, type Line, qemu, type System, v86 } from "./systems.ts";
+
+/** Seconds within which a row must be done, on any of the systems. */
+const ROW_LIMIT = 90;
+const BOOT_LIMIT = 180;
+
+const { values: options } = parseArgs({
+  options: {
+    peers: { type: "boolean", default: false },
+    rows: { type: "string" },
+    runs: { type: "string", default: "3" },
+    quick: { type: "boolean", default: false },
+    "no-docs": { type: "boolean", default: false },
+  },
+});
+const runs = Number(options.runs);
+const scale = options.quick ? QUICK_SCALE : 1;
+const rows = options.rows === undefined ? ROWS : ROWS.filter(({ name }) => options.rows?.split(",").includes(name));
+if (!(runs >= 1) || (options.rows !== undefined && rows.length !== options.rows.split(",").length)) {
+  console.error(`bench: --runs is a number, --rows are of: ${ROWS.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+
+const note = (text: string): void => console.error(`bench: ${text}`);
+const embedded = (initrd: string, append: string): Guest => ({
+  kernel: at("guests", "embedded", "Image.gz"),
+  initrd,
+  append: `console=ttyAMA0 quiet${append}`,
+});
+const benchArguments = ` atoll.bench=${rows.map(({ name }) => name).join(",")} atoll.scale=${scale}`;
+const benchGuest = embedded(at(".cache", "bench", "initramfs.cpio.gz"), benchArguments);
+const peerFolder = (name: string): string => at(".cache", "bench", "i386", name);
+
+/** Builds the guest; false where that cannot be done here. */
+function build(...parts: string[]): boolean {
+  const { status } = spawnSync(at("bench", "guest", "build.sh"), parts, { stdio: ["ignore", "inherit", "inherit"] });
+  return status === 0;
+}
+
+/** Seconds to init, and the rows' figures, of the console's lines. */
+function figuresOf(system: System, lines: readonly Line[]): { toInit: number; rows: Record<string, Figure> } {
+  const found: Record<string, Figure> = {};
+  let before = lines.find(({ text }) => text.includes("BENCH-INIT")) as Line;
+  const toInit = before.seconds;
+  for (const line of lines) {
+    const [, name, value, unit, check] = /^BENCH (\S+) ([\d.e+-]+) (\S+) ([0-9a-f]{16})$/.exec(line.text) ?? [];
+    if (name && value && unit && check) {
+      found[name] = { value: Number(value), unit, check, cpuSeconds: line.cpuSeconds - before.cpuSeconds };
+    } else if (line.text.startsWith("BENCH ")) note(`${system.name} says ${line.text}`);
+    if (line.text.startsWith("BENCH ")) before = line;
+  }
+  return { toInit, rows: found };
+}
+
+/** All runs of all systems, in turns. */
+async function compare(systems: readonly { system: System; guest: Guest }[]): Promise<SystemFigures[]> {
+  const all = systems.map(() => [] as ReturnType<typeof figuresOf>[]);
+  for (let run = 0; run < runs; run++) {
+    for (const [i, { system, guest }] of systems.entries()) {
+      note(`run ${run + 1} of ${runs}: ${system.name}`);
+      try {
+        const lines = await boot(system, guest, /BENCH-DONE/, BOOT_LIMIT + rows.length * ROW_LIMIT * scale);
+        all[i]?.push(figuresOf(system, lines));
+      } catch (error) {
+        note(String(error));
+      }
+    }
+  }
+  return systems.map(({ system }, i) => {
+    const ran = all[i] as ReturnType<typeof figuresOf>[];
+    const medians: Record<string, Figure> = {};
+    for (const { name } of rows) {
+      const figures = ran.flatMap((r) => r.rows[name] ?? []);
+      const first = figures[0];
+      if (first === undefined) continue;
+      medians[name] = {
+        ...first,
+        value: median(figures.map((f) => f.value)),
+        cpuSeconds: median(figures.map((f) => f.cpuSeconds)),
+      };
+    }
+    const { name, version } = system;
+    return { name, version, runs: ran.length, toInit: median(ran.map((r) => r.toInit)), rows: medians };
+  });
+}
+
+/** Two machines of one architecture must compute the same. */
+function verify([ours, theirs]: readonly SystemFigures[]): void {
+  for (const [name, { check }] of Object.entries(theirs?.rows ?? {})) {
+    if (ours?.rows[name] && ours.rows[name].check !== check) {
+      note(`${name}: Atoll's result differs from ${theirs?.name}'s: ${ours.rows[name].check}, not ${check}`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+async function secondsTo(system: System | undefined, guest: Guest, shown: RegExp): Promise<number | undefined> {
+  if (system === undefined) return undefined;
+  const times: number[] = [];
+  for (let run = 0; run < runs; run++) times.push((await boot(system, guest, shown, BOOT_LIMIT)).at(-1)?.seconds ?? 0);
+  return median(times);
+}
+
+function alone(...args: string[]): Record<string, number> {
+  const { stdout, status } = spawnSync(process.execPath, [at("bench", "alone.ts"), ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`bench/alone.ts ${args.join(" ")} failed`);
+  return JSON.parse(stdout);
+}
+
+/** What is asked of Atoll by itself. */
+async function measure(ours: System, theirs: System | undefined): Promise<Measure[]> {
+  const measures: Measure[] = [];
+  const boots: [string, Guest, RegExp, string][] = [
+    [
+      "embedded guest to its prompt",
+      embedded(at("guests", "embedded", "initramfs.cpio.gz"), ""),
+      /^atoll:~# /,
+      "< 3 s",
+    ],
+  ];
+  const kernel = at(".cache", "debian", "vmlinuz");
+  if (existsSync(kernel)) {
+    const initrd = at(".cache", "debian", "initramfs.cpio.gz");
+    const guest = { kernel, initrd, append: "console=ttyAMA0" };
+    boots.push(["Debian's cloud kernel to /init", guest, /ATOLL-INIT-REACHED/, "< 15 s"]);
+  } else note("no Debian kernel: guests/debian/fetch.sh fetches it");
+  for (const [what, guest, shown, limit] of boots) {
+    note(what);
+    const value = (await secondsTo(ours, guest, shown)) as number;
+    const qemuSeconds = await secondsTo(theirs, guest, shown);
+    measures.push({ what, value, unit: "s", limit, ...(qemuSeconds === undefined ? {} : { qemu: qemuSeconds }) });
+  }
+  note("interpreter alone");
+  const { boot: booting, integer } = alone("interpreter") as { boot: number; integer: number };
+  measures.push({ what: "interpreter alone, boot", value: booting, unit: "M instructions/s", limit: ">= 60" });
+  measures.push({ what: "interpreter alone, row integer", value: integer, unit: "M instructions/s", limit: ">= 60" });
+  if (process.platform !== "linux") return measures;
+  for (const mib of [64, 512, 2048]) {
+    note(`resident memory with ${mib} MiB of RAM`);
+    const { rss, ram } = alone("resident", `${mib}`) as { rss: number; ram: number };
+    const what = `resident at the prompt beyond touched RAM, --memory ${mib}M (RAM touched: ${ram.toFixed(0)} MiB)`;
+    measures.push({ what, value: rss - ram, unit: "MiB", limit: "< 200 MiB" });
+  }
+  return measures;
+}
+
+if (!existsSync(at("build", "native.wasm"))) {
+  console.error("bench: npm run build has to be run first");
+  process.exit(2);
+}
+if (!build()) {
+  console.error("bench: the guest cannot be built here");
+  process.exit(2);
+}
+
+const ours = atoll();
+const theirs = qemu();
+if (theirs === undefined) note("no qemu-system-aarch64: Atoll alone (apt-get install qemu-system-arm)");
+const systems = [{ system: ours, guest: benchGuest }];
+if (theirs) systems.push({ system: theirs, guest: benchGuest });
+if (options.peers) {
+  const peer = v86();
+  if (peer === undefined) note("no v86: npm install --prefix .cache/peers v86");
+  else if (!build("i386")) note("no i386 guest, so without v86");
+  else {
+    const guest = { kernel: peerFolder("vmlinuz"), initrd: peerFolder("initramfs.cpio.gz") };
+    systems.push({ system: peer, guest: { ...guest, append: `console=ttyS0 quiet${benchArguments}` } });
+  }
+}
+
+const figures = (await compare(systems)).filter(({ runs }) => runs > 0);
+if (figures[0]?.name !== ours.name) {
+  console.error("bench: Atoll did not get through any run");
+  process.exit(1);
+}
+verify(figures.filter(({ name }) => name !== "v86"));
+const processors = cpus();
+const results: Results = {
+  date: new Date().toISOString().slice(0, 10),
+  host: `${processors.length} x ${processors[0]?.model ?? "?"}, Node ${process.version}`,
+  scale,
+  measures: await measure(ours, theirs),
+  systems: figures,
+};
+console.log(`${measuresTable(results)}\n\n${rowsTable(results, rows)}`);
+writeFileSync(at("bench", "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
+if (figures.length > 1) writeFileSync(at("bench", "results.svg"), chart(results, rows));
+if (!options["no-docs"] && rows === ROWS && !options.quick) {
+  const document = at("docs", "performance.md");
+  const ran = figures.map(({ name, version, runs }) => `${name} ${version} (${runs} runs)`).join(", ");
+  const content = [
+    `${results.date}: ${results.host}; ${ran}.`,
+    measuresTable(results),
+    rowsTable(results, rows),
+    figures.length > 1 ? "![Ratios](../bench/results.svg)" : "",
+  ];
+  writeFileSync(document, withResults(readFileSync(document, "utf8"), content.join("\n\n").trimEnd()));
+}
