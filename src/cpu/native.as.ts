@@ -7,6 +7,7 @@ export * from "./fp/convert.as";
 export * from "./fp/fixed.as";
 export * from "./fp/round-int.as";
 export * from "./fp/estimate.as";
+export * from "./fp/vector.as";
 export * from "./crypto/aes.as";
 export * from "./crypto/sha.as";
 export * from "./crypto/polynomial.as";

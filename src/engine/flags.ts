@@ -3,14 +3,14 @@ import type { Code } from "../wasm/code.ts";
 // The condition flags as results of the instruction that sets them (Arm ARM, shared/functions/integer/AddWithCarry), unpacked as
 // cpu/state-layout.ts says: N and V as bit 31 of a word, Z as a word that is zero iff the flag is set, C as 0 or 1.
 
-/** An instruction that sets NZCV, with its operands in locals. `carry` (an i32) is for adc only. */
+/** An instruction that sets NZCV, with its operands in locals: of "float", two floats. `carry` (an i32) is for adc only. */
 export interface FlagProducer {
-  readonly kind: "add" | "sub" | "logic" | "adc";
+  readonly kind: "add" | "sub" | "logic" | "adc" | "float";
   readonly bits: 32 | 64;
   readonly a: number;
   readonly b: number;
   readonly carry: number;
-  /** a + b, a - b, a, or a + b + carry. */
+  /** a + b, a - b, a, or a + b + carry; nothing of "float". */
   readonly result: number;
 }
 
@@ -59,6 +59,7 @@ const WIDTH = {
 const WRAP = 0xa7;
 const EXTEND_U = 0xad;
 const EQZ = 0x45;
+const SHL = 0x74;
 
 function constant(code: Code, bits: 32 | 64, v: number): void {
   if (bits === 64) code.i64(v, v >> 31);
@@ -90,8 +91,72 @@ function highWord(code: Code, bits: 32 | 64): void {
   }
 }
 
+/** WebAssembly's comparisons of floats; all but ne are false for NaNs. */
+const FLOAT = {
+  32: { eq: 0x5b, ne: 0x5c, lt: 0x5d, gt: 0x5e, le: 0x5f, ge: 0x60 },
+  64: { eq: 0x61, ne: 0x62, lt: 0x63, gt: 0x64, le: 0x65, ge: 0x66 },
+} as const;
+
+/** FPCompare(): less is N, equal Z and C, greater C, unordered C and V. */
+function emitFloatFlag(code: Code, { a, b, bits }: FlagProducer, flag: Flag): void {
+  const w = FLOAT[bits];
+  const shiftToSign = (): void => {
+    code.i32(31);
+    code.op(SHL);
+  };
+  switch (flag) {
+    case "n":
+      binary(code, a, b, w.lt);
+      shiftToSign();
+      return;
+    case "z":
+      binary(code, a, b, w.ne);
+      return;
+    case "c":
+      binary(code, a, b, w.lt);
+      code.op(EQZ);
+      return;
+    case "v":
+      emitUnordered(code, a, b, w.ne);
+      shiftToSign();
+  }
+}
+
+function emitUnordered(code: Code, a: number, b: number, ne: number): void {
+  binary(code, a, a, ne);
+  binary(code, b, b, ne);
+  code.op(WIDTH[32].or);
+}
+
+function emitFloatCondition(code: Code, { a, b, bits }: FlagProducer, cond: number): void {
+  const w = FLOAT[bits];
+  /** The comparison that each pair of conditions is, and whether the first of them is its opposite. */
+  const pairs: readonly (readonly [op: number, opposite: boolean] | undefined)[] = [
+    [w.eq, false],
+    [w.lt, true],
+    [w.lt, false],
+    undefined,
+    [w.le, true],
+    [w.ge, false],
+    [w.gt, false],
+  ];
+  const inverted = (cond & 1) === 1;
+  if (cond >> 1 === 7) {
+    code.i32(1);
+    return;
+  }
+  const pair = pairs[cond >> 1];
+  if (pair) binary(code, a, b, pair[0]);
+  else emitUnordered(code, a, b, w.ne);
+  if (inverted !== (pair?.[1] ?? false)) code.op(EQZ);
+}
+
 /** Puts a flag's word on the stack. */
 export function emitFlag(code: Code, p: FlagProducer, flag: Flag): void {
+  if (p.kind === "float") {
+    emitFloatFlag(code, p, flag);
+    return;
+  }
   const w = WIDTH[p.bits];
   const { a, b, result } = p;
   switch (flag) {
@@ -145,6 +210,10 @@ function binary(code: Code, x: number, y: number, op: number): void {
 
 /** Puts ConditionHolds(cond) on the stack, straight from the operands. False: not possible for this producer, nothing was emitted. */
 export function emitCondition(code: Code, p: FlagProducer, cond: number): boolean {
+  if (p.kind === "float") {
+    emitFloatCondition(code, p, cond);
+    return true;
+  }
   const w = WIDTH[p.bits];
   const { a, b, result, kind } = p;
   const inverted = (cond & 1) === 1;
@@ -242,7 +311,6 @@ export function emitConditionFromWords(code: Code, push: (flag: Flag) => void, c
 /** NZCV in bits 31:28 from the four words. */
 export function emitNZCV(code: Code, push: (flag: Flag) => void): void {
   const i = WIDTH[32];
-  const SHL = 0x74;
   push("n");
   code.i32(0x80000000 | 0);
   code.op(i.and);
@@ -266,7 +334,6 @@ export function emitNZCV(code: Code, push: (flag: Flag) => void): void {
 /** The word of a flag from NZCV (bits 31:28) in a local. */
 export function emitWordOfNZCV(code: Code, nzcv: number, flag: Flag): void {
   const i = WIDTH[32];
-  const SHL = 0x74;
   code.get(nzcv);
   switch (flag) {
     case "n":

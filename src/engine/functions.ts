@@ -4,6 +4,8 @@ export interface Functions {
   readonly exitOffset: number;
   /** Index of the type (cpu, record, budget) -> () of handlers and regions. */
   readonly handlerType: number;
+  /** Does the host have fused multiply-add as relaxed SIMD operations (fused.ts)? */
+  readonly fused: boolean;
   /** A helper of ir/helpers.ts. */
   helper(name: string): number;
   /** A slow path of vmsa: "load8".."load128", "store8".."store128", "probeWrite". */

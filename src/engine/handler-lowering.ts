@@ -14,6 +14,7 @@ import {
   type Flag,
   type FlagProducer,
 } from "./flags.ts";
+import { lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { Lowering, type Way } from "./lowering.ts";
 
@@ -68,12 +69,19 @@ export class HandlerLowering extends Lowering {
   flags(inst: Inst): void {
     const { code } = this;
     const bits = inst.attrs.bits as 32 | 64;
+    if (inst.op === "flagsFloat") {
+      this.#flagsOf({ kind: "float", bits, ...lowerCompare(this, inst), carry: 0, result: 0 });
+      return;
+    }
     const [a, b, carry] = inst.args.map((v) => this.localOf(v));
     const kind = inst.op.slice(5).toLowerCase() as FlagProducer["kind"];
     const result = kind === "logic" ? (a as number) : this.temp(bits === 64 ? "i64" : "i32");
     const producer: FlagProducer = { kind, bits, a: a as number, b: b ?? 0, carry: carry ?? 0, result };
     if (kind !== "logic") emitResult(code, producer);
-    for (const flag of FLAGS) this.#store(flag, () => emitFlag(code, producer, flag));
+    this.#flagsOf(producer);
+  }
+  #flagsOf(producer: FlagProducer): void {
+    for (const flag of FLAGS) this.#store(flag, () => emitFlag(this.code, producer, flag));
     this.#producer = producer;
   }
   getNZCV(): void {

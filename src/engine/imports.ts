@@ -51,6 +51,7 @@ export function declareImports(
   module: ModuleWriter,
   helpers: Iterable<string>,
   runtime?: (name: RuntimeName) => number,
+  fused = false,
 ): Functions {
   module.importMemory("env", "memory", 1);
   module.importTable("env", "table");
@@ -74,6 +75,7 @@ export function declareImports(
   };
   return {
     exitOffset: EXIT,
+    fused,
     handlerType: module.type(HANDLER_TYPE),
     helper: (name) => find(imported, name),
     slow: (name) => find(slow, name),

@@ -1,5 +1,6 @@
 import {
   CF,
+  COUNT_TRANSLATED,
   EXC_EC,
   EXC_ISS,
   EXC_STAGE2,
@@ -29,8 +30,8 @@ import {
   type Flag,
   type FlagProducer,
 } from "./flags.ts";
-import type { Functions } from "./functions.ts";
 import { lowerCompare } from "./float-fast.ts";
+import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import { type Block, mayLeave, type Region, type RegionInsn } from "./region.ts";
@@ -69,9 +70,12 @@ export class RegionLowering extends Lowering {
   /** Instructions of the block that are charged already but come after the one being lowered, itself included. */
   #uncharged = 0;
   #fpChecked = false;
+  readonly #counting: boolean;
 
-  constructor(code: Code, functions: Functions, region: Region, page: number) {
+  /** `counting`: the code counts its instructions in COUNT_TRANSLATED. */
+  constructor(code: Code, functions: Functions, region: Region, page: number, counting = false) {
     super(code, functions);
+    this.#counting = counting;
     this.#region = region;
     this.#page = page;
     this.#structure = structureOf(region.blocks.map((b) => b.successors));
@@ -173,6 +177,7 @@ export class RegionLowering extends Lowering {
     code.op(I32.sub);
     code.set(Lowering.BUDGET);
     this.#uncharged = block.insns.length;
+    this.#count(block.insns.length);
     for (const insn of block.insns) {
       this.#insn = insn;
       if (insn.fp && !this.#fpChecked) {
@@ -254,6 +259,18 @@ export class RegionLowering extends Lowering {
     }
   }
 
+  /** So many instructions more, for people. */
+  #count(instructions: number): void {
+    if (!this.#counting) return;
+    const { code } = this;
+    code.get(Lowering.CPU);
+    code.get(Lowering.CPU);
+    code.memory("i64.load", COUNT_TRANSLATED);
+    code.i64(instructions, instructions >> 31);
+    code.op(I64_ADD);
+    code.memory("i64.store", COUNT_TRANSLATED);
+  }
+
   #recordOf(index: number): number {
     return this.#page + index * RECORD_BYTES;
   }
@@ -276,6 +293,7 @@ export class RegionLowering extends Lowering {
     code.i32(this.#uncharged);
     code.op(I32.add);
     code.set(Lowering.BUDGET);
+    this.#count(-this.#uncharged);
     const producer = this.#producer;
     this.#settleFlags();
     this.#producer = producer;
@@ -327,6 +345,7 @@ export class RegionLowering extends Lowering {
       code.i32(this.#uncharged - 1);
       code.op(I32.add);
       code.tee(Lowering.BUDGET);
+      this.#count(1 - this.#uncharged);
     }
     code.call(this.functions.runtime("leave"));
     code.get(Lowering.CPU);

@@ -4,6 +4,7 @@ import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
 import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
+import { hasFusedMultiplyAdd } from "./fused.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
 import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT } from "./limits.ts";
 import { findRegion, type Region } from "./region.ts";
@@ -21,6 +22,8 @@ export interface TranslatorOptions {
   readonly decoder: Decoder;
   readonly pages: DecodedPages;
   readonly stats: EngineStats;
+  /** Regions count their instructions in COUNT_TRANSLATED. */
+  readonly countInstructions: boolean;
   /** Nanoseconds of a clock, for statistics. */
   readonly now: () => number;
 }
@@ -100,11 +103,11 @@ export class Translator {
     this.#makeRoom(found.length);
     const { memory, table, native, host, runtime, stats } = this.#options;
     const module = new ModuleWriter();
-    const functions = declareImports(module, helpersOf(found.map((f) => f.region)));
+    const functions = declareImports(module, helpersOf(found.map((f) => f.region)), undefined, hasFusedMultiplyAdd());
     const defined = found.map(({ page, region }, i): DefinedFunction => {
       const f = module.function(HANDLER_TYPE);
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, page).emit();
+      new RegionLowering(code, functions, region, page, this.#options.countInstructions).emit();
       f.code = code;
       module.export(`r${i}`, f);
       return f;
@@ -154,6 +157,7 @@ function helpersOf(regions: readonly Region[]): Set<string> {
       for (const { ir } of block.insns) {
         for (const { op, attrs } of ir)
           if (op === "call" || op === "host" || op === "hostIf") names.add(attrs.name as string);
+          else if (op === "flagsFloat") names.add(`fpOrder${attrs.bits}`);
       }
     }
   }

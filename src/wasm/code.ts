@@ -34,6 +34,8 @@ export class Code {
   readonly #locals: ValueType[] = [];
   readonly #params: number;
   #depth = 0;
+  /** Places of `if` and `br_if` in the instructions, each with 1 for a condition that mostly holds, 0 for one that mostly does not. */
+  readonly #hints: (readonly [number, 0 | 1])[] = [];
 
   constructor(type: FunctionType) {
     this.#params = type.params.length;
@@ -139,6 +141,14 @@ export class Code {
     for (const d of depths) this.#out.u32(d);
     this.#out.u32(otherwise);
   }
+  /** The condition of the `if` or `br_if` that comes next mostly holds. */
+  likely(): void {
+    this.#hints.push([this.#out.length, 1]);
+  }
+  /** The condition of the `if` or `br_if` that comes next mostly does not hold. */
+  unlikely(): void {
+    this.#hints.push([this.#out.length, 0]);
+  }
   return(): void {
     this.#out.byte(0x0f);
   }
@@ -172,8 +182,30 @@ export class Code {
     this.#out.byte(0);
   }
 
-  /** Appends the entry of the code section: size, locals, instructions, end. */
+  /** The entry of the code section: size, locals, instructions, end. */
   encode(out: ByteWriter): void {
+    const head = this.#declarations();
+    out.u32(head.length + this.#out.length + 1);
+    out.append(head);
+    out.append(this.#out);
+    out.byte(0x0b);
+  }
+
+  /** The function's branch hints (WebAssembly branch hinting proposal): a vector of offset from the declarations, size, value. */
+  encodeHints(out: ByteWriter): void {
+    const { length } = this.#declarations();
+    out.u32(this.#hints.length);
+    for (const [at, value] of this.#hints) {
+      out.u32(length + at);
+      out.byte(1);
+      out.byte(value);
+    }
+  }
+  get hasHints(): boolean {
+    return this.#hints.length > 0;
+  }
+
+  #declarations(): ByteWriter {
     const head = new ByteWriter();
     const runs: [number, ValueType][] = [];
     for (const type of this.#locals) {
@@ -186,10 +218,7 @@ export class Code {
       head.u32(n);
       head.byte(TYPE_CODES[type]);
     }
-    out.u32(head.length + this.#out.length + 1);
-    out.append(head);
-    out.append(this.#out);
-    out.byte(0x0b);
+    return head;
   }
 
   #structured(opcode: number, type: BlockType): void {

@@ -2,7 +2,7 @@ import { ByteWriter } from "./bytes.ts";
 import type { Code } from "./code.ts";
 import { type FunctionType, TYPE_CODES } from "./types.ts";
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
 
 /** A function defined in a module: its index, for calls and exports, and its body. */
 export interface DefinedFunction {
@@ -112,8 +112,25 @@ export class ModuleWriter {
     section(out, SECTION.function, this.#functions.length, functions);
     section(out, SECTION.export, this.#exportCount, this.#exports);
     if (this.#elementCount > 0) section(out, SECTION.element, this.#elementCount, this.#elements);
+    this.#branchHints(out);
     section(out, SECTION.code, this.#functions.length, bodies);
     return out.view().slice();
+  }
+
+  /** Section metadata.code.branch_hint, which comes before the code. */
+  #branchHints(out: ByteWriter): void {
+    const hinted = this.#functions.filter((f) => f.code?.hasHints);
+    if (hinted.length === 0) return;
+    const content = new ByteWriter();
+    content.name("metadata.code.branch_hint");
+    content.u32(hinted.length);
+    for (const f of hinted) {
+      content.u32(f.index);
+      f.code?.encodeHints(content);
+    }
+    out.byte(SECTION.custom);
+    out.u32(content.length);
+    out.append(content);
   }
 
   #import(module: string, name: string, kind: number): void {

@@ -1,11 +1,11 @@
 import type { Feature } from "../../arch/features.ts";
-import type { Builder, I32, Reg, V128, Value } from "../../ir/builder.ts";
+import type { Builder, I32, Reg, V128 } from "../../ir/builder.ts";
 import { insn } from "../format.ts";
 import { type Row, row } from "../row.ts";
 import { complexMultiplyAdd, type FloatElements } from "./complex.ts";
 import { dotProduct } from "./dot-product.ts";
 import { arrangement, esizeOf, type Form, fill, inForm, scalar, undefinedShape, vector } from "./encoding.ts";
-import { type Fsize, fp, fpLanes, fpNeg } from "./float.ts";
+import { fpNegs, fpVector } from "./float.ts";
 import { type Arrangement, broadcast, type Esize, int, mul, mulWiden, wide, write } from "./lanes.ts";
 import { doublingHigh } from "./saturate.ts";
 import * as text from "./text.ts";
@@ -146,14 +146,12 @@ const highAccumulate =
     doublingHigh(b, a, x, y, true, { d: d(), subtract });
 
 /** Floating point: half precision with a pattern of its own, single and double with P. */
-type FloatOp = (b: Builder, e: Fsize, x: Value, y: Value, d: Value | undefined) => Value;
+type FloatOp = (b: Builder, a: Arrangement, x: V128, y: V128, d: V128 | undefined) => V128;
 
 function float(mnemonic: string, u: 0 | 1, opcode: string, accumulate: boolean, op: FloatOp): Row[] {
   const execute = (b: Builder, a: Arrangement, o: { d: Reg; n: Reg; m: Reg; at: I32 }) => {
     const y = broadcast(b, a.esize, b.getV(o.m), o.at);
-    const operands = [b.getV(o.n), y, ...(accumulate ? [b.getV(o.d)] : [])];
-    const r = fpLanes(b, a, operands, (x, v, d) => op(b, a.esize as Fsize, x as Value, v as Value, d));
-    write(b, o.d, r, a.datasize);
+    write(b, o.d, op(b, a, b.getV(o.n), y, accumulate ? b.getV(o.d) : undefined), a.datasize);
   };
   const shown = (f: IndexFields & { readonly d: number; readonly n: number }, a: Arrangement) =>
     insn(mnemonic.toLowerCase(), text.v(f.d, a), text.v(f.n, a), elementText(a.esize, f));
@@ -182,10 +180,12 @@ function float(mnemonic: string, u: 0 | 1, opcode: string, accumulate: boolean, 
 }
 
 const FLOAT: readonly Row[] = [
-  ...float("FMLA", 0, "0001", true, (b, e, x, y, d) => fp(b, "fpMulAdd", e, d as Value, x, y)),
-  ...float("FMLS", 0, "0101", true, (b, e, x, y, d) => fp(b, "fpMulAdd", e, d as Value, fpNeg(b, e, x), y)),
-  ...float("FMUL", 0, "1001", false, (b, e, x, y) => fp(b, "fpMul", e, x, y)),
-  ...float("FMULX", 1, "1001", false, (b, e, x, y) => fp(b, "fpMulX", e, x, y)),
+  ...float("FMLA", 0, "0001", true, (b, a, x, y, d) => fpVector(b, "fpMulAdd", a, [d as V128, x, y])),
+  ...float("FMLS", 0, "0101", true, (b, a, x, y, d) =>
+    fpVector(b, "fpMulAdd", a, [d as V128, fpNegs(b, a.esize, x), y]),
+  ),
+  ...float("FMUL", 0, "1001", false, (b, a, x, y) => fpVector(b, "fpMul", a, [x, y])),
+  ...float("FMULX", 1, "1001", false, (b, a, x, y) => fpVector(b, "fpMulX", a, [x, y])),
 ];
 
 /** SDOT, UDOT: the element is four bytes. */

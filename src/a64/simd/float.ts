@@ -1,7 +1,7 @@
 import type { Feature } from "../../arch/features.ts";
 import type { Builder, I32, I64, Reg, V128, Value } from "../../ir/builder.ts";
 import type { Row } from "../row.ts";
-import { type Arrangement, build, type Esize, elements, extract, range } from "./lanes.ts";
+import { type Arrangement, build, type Esize, elements, extract, range, signBits } from "./lanes.ts";
 
 // Floating-point elements as bit patterns: an i32 for half and single precision, an i64 for double.
 
@@ -44,6 +44,46 @@ export function fpZero(b: Builder, e: Esize): Value {
 export function maskOf(b: Builder, e: Esize, condition: Value): Value {
   const mask = b.i32.sub(b.const32(0), condition as I32);
   return e === 64 ? b.i64.extend_i32_s(mask) : mask;
+}
+
+/** Does ir/helpers.ts have helpers of whole vectors of this arrangement? Half precision and scalars go by elements. */
+function isWhole(a: Arrangement): boolean {
+  return a.esize >= 32 && elements(a) > 1;
+}
+
+/** Calls a helper for all elements: of the whole vectors where there is one. What is above datasize is any. */
+export function fpVector(b: Builder, name: string, a: Arrangement, vectors: readonly V128[], ...rest: Value[]): V128 {
+  if (isWhole(a)) return b.call<"v128">(`${name}${a.esize}x${elements(a)}`, ...vectors, ...rest);
+  return fpLanes(b, a, vectors, (...v) => fp(b, name, a.esize, ...v, ...rest));
+}
+
+/** The masks of a comparison. */
+export function fpMasks(b: Builder, name: string, a: Arrangement, x: V128, y: V128): V128 {
+  if (isWhole(a)) return fpVector(b, name, a, [x, y]);
+  return fpLanes(b, a, [x, y], (v, w) => maskOf(b, a.esize, fp(b, name, a.esize, v as Value, w as Value)));
+}
+
+/** FPToFixed() of all elements, to integers of the same size. */
+export function fpToFixed(b: Builder, a: Arrangement, x: V128, fbits: I32, unsigned: I32, rounding: I32): V128 {
+  if (isWhole(a) && a.esize === 32) return fpVector(b, "fpToFixed", a, [x], fbits, unsigned, rounding);
+  const name = `fpToFixed${a.esize}to${a.esize}`;
+  return fpLanes(b, a, [x], (v) => b.call(name, v as Value, fbits, unsigned, rounding));
+}
+
+/** FixedToFP() of all elements, from integers of the same size. */
+export function fixedToFp(b: Builder, a: Arrangement, x: V128, fbits: I32, unsigned: I32): V128 {
+  if (isWhole(a) && a.esize === 32) return fpVector(b, "fixedToFp", a, [x], fbits, unsigned);
+  return fpLanes(b, a, [x], (v) => b.call(`fixed${a.esize}toFp${a.esize}`, v as Value, fbits, unsigned));
+}
+
+/** FPNeg() of all elements. */
+export function fpNegs(b: Builder, e: Esize, v: V128): V128 {
+  return b.v128.xor(v, signBits(b, e));
+}
+
+/** FPAbs() of all elements. */
+export function fpAbsolutes(b: Builder, e: Esize, v: V128): V128 {
+  return b.v128.andnot(v, signBits(b, e));
 }
 
 /** Applies `f` to the elements with the same number of each operand; what is above datasize becomes zero. */

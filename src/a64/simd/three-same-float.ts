@@ -1,8 +1,8 @@
-import type { Builder, Value } from "../../ir/builder.ts";
+import type { Builder, V128 } from "../../ir/builder.ts";
 import { insn } from "../format.ts";
 import { type Row, row } from "../row.ts";
 import type { Form } from "./encoding.ts";
-import { fp, fpAbs, fpLanes, fpNeg, maskOf } from "./float.ts";
+import { fpAbsolutes, fpMasks, fpNegs, fpVector } from "./float.ts";
 import { BOTH_FORMS, type FloatArrangement, floatForms, VECTOR_ONLY } from "./float-forms.ts";
 import { pairs, write } from "./lanes.ts";
 import * as text from "./text.ts";
@@ -10,8 +10,8 @@ import * as text from "./text.ts";
 // Advanced SIMD three same, and scalar three same: floating-point elements; half precision is a class of its own ("three same
 // (FP16)", Arm ARM C4.1.96).
 
-/** `d` gives the destination's old element. */
-type Op = (b: Builder, e: 16 | 32 | 64, x: Value, y: Value, d: Value | undefined) => Value;
+/** `d`: the destination's old value, where it is accumulated. */
+type Op = (b: Builder, a: FloatArrangement, x: V128, y: V128, d: V128 | undefined) => V128;
 
 interface ThreeSame {
   readonly mnemonic: string;
@@ -26,8 +26,6 @@ interface ThreeSame {
 const CLASS = { singleDouble: "0Q-01110-P1mmmmm11---1nnnnnddddd", half: "0Q-01110-10mmmmm00---1nnnnnddddd" } as const;
 
 function threeSame({ mnemonic, select, op, forms = VECTOR_ONLY, pairwise, accumulate }: ThreeSame): Row[] {
-  const execute = (b: Builder, a: FloatArrangement, x: Value<"v128">, y: Value<"v128">, d: Value<"v128"> | undefined) =>
-    fpLanes(b, a, d ? [x, y, d] : [x, y], (v, w, acc) => op(b, a.esize, v as Value, w as Value, acc));
   return floatForms(CLASS, forms, (form) =>
     row({
       ...form.named(mnemonic),
@@ -39,7 +37,7 @@ function threeSame({ mnemonic, select, op, forms = VECTOR_ONLY, pairwise, accumu
         const a = form.arrangement(s);
         let [x, y] = [b.getV(o.n), b.getV(o.m)] as const;
         if (pairwise) [x, y] = pairs(b, a, x, y);
-        write(b, o.d, execute(b, a, x, y, accumulate && b.getV(o.d)), a.datasize);
+        write(b, o.d, op(b, a, x, y, accumulate && b.getV(o.d)), a.datasize);
       },
       text(f) {
         const a = form.arrangement(f);
@@ -51,26 +49,26 @@ function threeSame({ mnemonic, select, op, forms = VECTOR_ONLY, pairwise, accumu
 
 const call =
   (name: string): Op =>
-  (b, e, x, y) =>
-    fp(b, name, e, x, y);
+  (b, a, x, y) =>
+    fpVector(b, name, a, [x, y]);
 
 /** FMLA, and FMLS with the first factor negated. */
 const multiplyAdd =
   (negate: boolean): Op =>
-  (b, e, x, y, d) =>
-    fp(b, "fpMulAdd", e, d as Value, negate ? fpNeg(b, e, x) : x, y);
+  (b, a, x, y, d) =>
+    fpVector(b, "fpMulAdd", a, [d as V128, negate ? fpNegs(b, a.esize, x) : x, y]);
 
 const compare =
   (name: string): Op =>
-  (b, e, x, y) =>
-    maskOf(b, e, fp(b, name, e, x, y));
+  (b, a, x, y) =>
+    fpMasks(b, name, a, x, y);
 
 const compareAbsolute =
   (name: string): Op =>
-  (b, e, x, y) =>
-    maskOf(b, e, fp(b, name, e, fpAbs(b, e, x), fpAbs(b, e, y)));
+  (b, a, x, y) =>
+    fpMasks(b, name, a, fpAbsolutes(b, a.esize, x), fpAbsolutes(b, a.esize, y));
 
-const absDifference: Op = (b, e, x, y) => fpAbs(b, e, fp(b, "fpSub", e, x, y));
+const absDifference: Op = (b, a, x, y) => fpAbsolutes(b, a.esize, fpVector(b, "fpSub", a, [x, y]));
 
 const both = { forms: BOTH_FORMS } as const;
 const pairwise = { pairwise: true } as const;

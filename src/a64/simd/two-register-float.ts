@@ -2,15 +2,28 @@ import type { Builder, I32, I64, V128, Value } from "../../ir/builder.ts";
 import { insn } from "../format.ts";
 import { type Row, row } from "../row.ts";
 import { type Form, fill, vector } from "./encoding.ts";
-import { type Fsize, fp, fpAbs, fpLanes, fpNeg, fpZero, getFp, maskOf, ROUNDING, setFp } from "./float.ts";
-import { BOTH_FORMS, floatForms, SCALAR_ONLY, VECTOR_ONLY } from "./float-forms.ts";
-import { build, type Esize, elements, extract, replace, wide, write, writePart } from "./lanes.ts";
+import {
+  type Fsize,
+  fixedToFp,
+  fp,
+  fpAbsolutes,
+  fpLanes,
+  fpMasks,
+  fpNegs,
+  fpToFixed,
+  fpVector,
+  getFp,
+  ROUNDING,
+  setFp,
+} from "./float.ts";
+import { BOTH_FORMS, type FloatArrangement, floatForms, SCALAR_ONLY, VECTOR_ONLY } from "./float-forms.ts";
+import { build, type Esize, elements, extract, permute, replace, wide, write, writePart } from "./lanes.ts";
 import * as text from "./text.ts";
 
 // Advanced SIMD two-register miscellaneous, and scalar two-register miscellaneous: floating-point elements; half precision is a
 // class of its own (Arm ARM C4.1.96).
 
-type Op = (b: Builder, e: Fsize, x: Value) => Value;
+type Op = (b: Builder, a: FloatArrangement, x: V128) => V128;
 
 interface TwoRegister {
   readonly mnemonic: string;
@@ -34,12 +47,7 @@ function twoRegister({ mnemonic, select, op, forms = VECTOR_ONLY, zero }: TwoReg
       decode: form.decode,
       execute(b, o, s) {
         const a = form.arrangement(s);
-        write(
-          b,
-          o.d,
-          fpLanes(b, a, [b.getV(o.n)], (v) => op(b, a.esize, v as Value)),
-          a.datasize,
-        );
+        write(b, o.d, op(b, a, b.getV(o.n)), a.datasize);
       },
       text(f) {
         const a = form.arrangement(f);
@@ -51,33 +59,39 @@ function twoRegister({ mnemonic, select, op, forms = VECTOR_ONLY, zero }: TwoReg
 
 const call =
   (name: string): Op =>
-  (b, e, x) =>
-    fp(b, name, e, x);
+  (b, a, x) =>
+    fpVector(b, name, a, [x]);
+
+/** FRECPE and its kin, element by element. */
+const estimates =
+  (name: string): Op =>
+  (b, a, x) =>
+    fpLanes(b, a, [x], (v) => fp(b, name, a.esize, v as Value));
 
 const round =
   (rounding: number, exact = 0): Op =>
-  (b, e, x) =>
-    fp(b, "fpRoundInt", e, x, b.const32(rounding), b.const32(exact));
+  (b, a, x) =>
+    fpVector(b, "fpRoundInt", a, [x], b.const32(rounding), b.const32(exact));
 
 const toInteger =
   (rounding: number, unsigned: number): Op =>
-  (b, e, x) =>
-    b.call(`fpToFixed${e}to${e}`, x, b.const32(0), b.const32(unsigned), b.const32(rounding));
+  (b, a, x) =>
+    fpToFixed(b, a, x, b.const32(0), b.const32(unsigned), b.const32(rounding));
 
 const fromInteger =
   (unsigned: number): Op =>
-  (b, e, x) =>
-    b.call(`fixed${e}toFp${e}`, x, b.const32(0), b.const32(unsigned));
+  (b, a, x) =>
+    fixedToFp(b, a, x, b.const32(0), b.const32(unsigned));
 
 const compareZero =
   (name: string): Op =>
-  (b, e, x) =>
-    maskOf(b, e, fp(b, name, e, x, fpZero(b, e)));
+  (b, a, x) =>
+    fpMasks(b, name, a, x, b.zeroV());
 
 const compareWithZero =
   (name: string): Op =>
-  (b, e, x) =>
-    maskOf(b, e, fp(b, name, e, fpZero(b, e), x));
+  (b, a, x) =>
+    fpMasks(b, name, a, b.zeroV(), x);
 
 const both = { forms: BOTH_FORMS } as const;
 const zero = { forms: BOTH_FORMS, zero: true } as const;
@@ -97,8 +111,8 @@ const SPECS: readonly TwoRegister[] = [
   { mnemonic: "FCMEQ", select: ["0", "1", "01101"], op: compareZero("fpCmpEQ"), ...zero },
   { mnemonic: "FCMLE", select: ["1", "1", "01101"], op: compareWithZero("fpCmpGE"), ...zero },
   { mnemonic: "FCMLT", select: ["0", "1", "01110"], op: compareWithZero("fpCmpGT"), ...zero },
-  { mnemonic: "FABS", select: ["0", "1", "01111"], op: fpAbs },
-  { mnemonic: "FNEG", select: ["1", "1", "01111"], op: fpNeg },
+  { mnemonic: "FABS", select: ["0", "1", "01111"], op: (b, a, x) => fpAbsolutes(b, a.esize, x) },
+  { mnemonic: "FNEG", select: ["1", "1", "01111"], op: (b, a, x) => fpNegs(b, a.esize, x) },
   { mnemonic: "FRINTN", select: ["0", "0", "11000"], op: round(ROUNDING.N) },
   { mnemonic: "FRINTM", select: ["0", "0", "11001"], op: round(ROUNDING.M) },
   { mnemonic: "FRINTP", select: ["0", "1", "11000"], op: round(ROUNDING.P) },
@@ -113,9 +127,9 @@ const SPECS: readonly TwoRegister[] = [
   ...conversions("Z", "1", "11011"),
   { mnemonic: "SCVTF", select: ["0", "0", "11101"], op: fromInteger(0), ...both },
   { mnemonic: "UCVTF", select: ["1", "0", "11101"], op: fromInteger(1), ...both },
-  { mnemonic: "FRECPE", select: ["0", "1", "11101"], op: call("fpRecipEstimate"), ...both },
-  { mnemonic: "FRSQRTE", select: ["1", "1", "11101"], op: call("fpRSqrtEstimate"), ...both },
-  { mnemonic: "FRECPX", select: ["0", "1", "11111"], op: call("fpRecpX"), forms: SCALAR_ONLY },
+  { mnemonic: "FRECPE", select: ["0", "1", "11101"], op: estimates("fpRecipEstimate"), ...both },
+  { mnemonic: "FRSQRTE", select: ["1", "1", "11101"], op: estimates("fpRSqrtEstimate"), ...both },
+  { mnemonic: "FRECPX", select: ["0", "1", "11111"], op: estimates("fpRecpX"), forms: SCALAR_ONLY },
   { mnemonic: "FSQRT", select: ["1", "1", "11111"], op: call("fpSqrt") },
 ];
 
@@ -183,6 +197,10 @@ const FCVTL = row({
     const e = narrowOf(s);
     const a = vector(1, wide(e));
     const x = b.getV(o.n);
+    if (e === 32) {
+      b.setV(o.d, b.call<"v128">("fpConvert32to64x2", s.Q ? permute(b, 64, x, x, [1, 1]) : x));
+      return;
+    }
     const first = s.Q ? elements(a) : 0;
     b.setV(
       o.d,
@@ -209,6 +227,10 @@ const FCVTN = row({
   ops: { d: "v", n: "v" },
   execute(b, o, s) {
     const e = narrowOf(s);
+    if (e === 32) {
+      writePart(b, o.d, b.call<"v128">("fpConvert64to32x2", b.getV(o.n)), s.Q);
+      return;
+    }
     writePart(
       b,
       o.d,

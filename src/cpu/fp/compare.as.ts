@@ -84,6 +84,19 @@ export function fpCompare64(cpu: usize, a: u64, b: u64, signalNaNs: i32): i32 {
   return fpCompare<u64>(cpu, a, b, signalNaNs);
 }
 
+/** What compares with zero as a does with b: -1, 0, 1, or a NaN. */
+export function fpOrder32(cpu: usize, a: u32, b: u32, signalNaNs: i32): f32 {
+  return <f32>orderOf(fpCompare<u32>(cpu, a, b, signalNaNs));
+}
+
+export function fpOrder64(cpu: usize, a: u64, b: u64, signalNaNs: i32): f64 {
+  return orderOf(fpCompare<u64>(cpu, a, b, signalNaNs));
+}
+
+function orderOf(nzcv: i32): f64 {
+  return nzcv == 0b0011 ? NaN : nzcv == 0b0110 ? 0.0 : nzcv == 0b1000 ? -1.0 : 1.0;
+}
+
 export function fpCmpEQ16(cpu: usize, a: u32, b: u32): i32 {
   return fpCompareEQ<u16>(cpu, a, b);
 }

@@ -2,7 +2,7 @@
 // Arm ARM's shared floating-point pseudocode. Values are bit patterns, zero-extended to u64; sizeof<T>() is known when a generic
 // function is instantiated, so each format gets its own code.
 
-import { FPCR, FPSR, FP_FAST } from "../state-layout";
+import { FPCR, FPSR, FP_FAST, FP_FAST_ARITHMETIC, FP_FAST_NO_FLUSH } from "../state-layout";
 
 // FPCR fields (Arm ARM C5.2.8).
 export const FPCR_FZ16: u32 = 1 << 19;
@@ -51,12 +51,13 @@ export function fpRaise(cpu: usize, flags: u32): void {
 export function fpUpdateFast(cpu: usize): void {
   const plain = (fpcr(cpu) & ((3 << FPCR_RMODE_SHIFT) | FPCR_FZ)) == 0;
   const inexact = (load<u32>(cpu, FPSR) & IXC) != 0;
-  store<i32>(cpu, <i32>(plain && inexact), FP_FAST);
+  const noFlush = (fpcr(cpu) & FPCR_FZ) == 0;
+  store<i32>(cpu, (plain && inexact ? FP_FAST_ARITHMETIC : 0) | (noFlush ? FP_FAST_NO_FLUSH : 0), FP_FAST);
 }
 
 /** Nonzero when native round-to-nearest arithmetic may stand in, as long as its result raises nothing but Inexact. */
 export function fpFast(cpu: usize): i32 {
-  return load<i32>(cpu, FP_FAST);
+  return load<i32>(cpu, FP_FAST) & FP_FAST_ARITHMETIC;
 }
 
 /** F: bits of the fraction field. */
