@@ -1,7 +1,7 @@
 // Loads and stores that miss the data TLB: everything that can happen to a memory access happens here
 // (docs/architecture.md).
 
-import { ARG0, ARG1, ARG2, CTX, CTX_UNPRIV, PAN, RESULT, RESULT_HI } from "../cpu/state-layout";
+import { ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_UNPRIV, PAN, RESULT, RESULT_HI } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
 import { busRead, busWrite } from "./host.as";
@@ -95,6 +95,7 @@ function faultsUnaligned(cpu: usize, va: u64, bytes: i32, acc: i32, regime: i32)
  */
 export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, isStore: bool): usize {
   isThere = false;
+  store<u64>(cpu, load<u64>(cpu, COUNT_DATA_MISSES) + 1, COUNT_DATA_MISSES);
   const el = currentEL(cpu);
   const regime = regimeOf(cpu, el);
   const isUnprivileged = (acc & ACC_UNPRIV) != 0;
