@@ -95,11 +95,13 @@ function afterSlow(l: Lowering): void {
   const { code } = l;
   code.get(Lowering.CPU);
   code.memory("i32.load", EXIT);
+  code.unlikely();
   code.if();
   l.leave();
   code.end();
   code.get(Lowering.CPU);
   code.memory("i32.load", ATTENTION);
+  code.unlikely();
   code.if();
   code.get(Lowering.CPU);
   code.get(Lowering.BUDGET);
@@ -114,6 +116,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const type = bytes === 16 ? "v128" : "i64";
   const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
   const result = l.temp(type);
+  code.likely();
   code.if();
   pushHostAddress(l, check);
   code.memory(LOADS[bytes] as MemoryOp, 0);
@@ -135,6 +138,7 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const data = l.localOf(value);
   const check = pushHit(l, address, bytes, align, acc, true);
+  code.likely();
   code.if();
   pushHostAddress(l, check);
   code.get(data);
@@ -155,6 +159,7 @@ export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {
   const { bytes = 1, align = 1, acc = 0 } = inst.attrs;
   const check = pushHit(l, address, bytes, align, acc, true);
   code.op(I32.eqz);
+  code.unlikely();
   code.if();
   code.get(Lowering.CPU);
   code.get(check.va);

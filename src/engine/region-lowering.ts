@@ -183,6 +183,7 @@ export class RegionLowering extends Lowering {
       if (insn.fp && !this.#fpChecked) {
         code.get(Lowering.CPU);
         code.memory("i32.load", FP_TRAP);
+        code.unlikely();
         code.if();
         this.raise(EC_FP_ACCESS, () => code.i32(ISS_FP_ACCESS));
         code.end();
@@ -229,6 +230,7 @@ export class RegionLowering extends Lowering {
       code.get(Lowering.BUDGET);
       code.i32(0);
       code.op(I32.leS);
+      code.unlikely();
       code.if();
       this.#near(to);
       code.end();
