@@ -83,7 +83,14 @@ export class Machine implements RunnableMachine {
     this.#parts = parts;
     this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
     const onSample = this.recording && stackRecorder(this.recording, states, board.memory, native.exports);
-    const sampler = parts.measure && new Sampler({ states, now: parts.monotonic, onSample });
+    const sampler =
+      parts.measure &&
+      new Sampler({
+        states,
+        now: parts.monotonic,
+        translation: () => this.#processors.stats.translationMilliseconds * 1e6,
+        onSample,
+      });
     this.#native = native;
     this.#sampler = sampler;
     this.#clock = clock;

@@ -90,9 +90,7 @@ export function statisticsOf({ states, engine, windows, elapsed, running, tiers 
     count("exceptions", "FIQ", sum(COUNT_FIQ)),
     count("exceptions", "SError", sum(COUNT_SERROR)),
     ...exceptions.filter(({ value }) => value > 0),
-    ...windows
-      .filter(({ accesses }) => accesses > 0)
-      .map(({ name, accesses }) => count("device accesses", name, accesses)),
+    ...[...accessesByDevice(windows)].map(([name, accesses]) => count("device accesses", name, accesses)),
     count("code cache", "regions compiled", engine.regions),
     count("code cache", "regions dropped", engine.regionsDropped),
     count("code cache", "regions held", engine.regions - engine.regionsDropped),
@@ -100,6 +98,16 @@ export function statisticsOf({ states, engine, windows, elapsed, running, tiers 
     { section: "code cache", name: "size", value: engine.translatedBytes - engine.droppedBytes, unit: "bytes" },
     count("code cache", "evictions of decoded pages", engine.evictions),
   ];
+}
+
+/** Devices that guests have accessed, those of one kind (name.0, name.1) together. */
+function accessesByDevice(windows: StatisticsInput["windows"]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { name, accesses } of windows) {
+    const kind = name.replace(/\.\d+$/, "");
+    if (accesses > 0) sums.set(kind, (sums.get(kind) ?? 0) + accesses);
+  }
+  return sums;
 }
 
 const FORMATS: Readonly<Record<Statistic["unit"], (value: number) => string>> = {

@@ -21,6 +21,8 @@ export interface SamplerOptions {
   readonly states: readonly PeState[];
   /** Nanoseconds of a clock. */
   readonly now: () => number;
+  /** Nanoseconds spent on translation so far, which belong to no tier. */
+  readonly translation: () => number;
   /** Called between two slices of the PE. */
   readonly onSample?: ((cpuIndex: number, sample: SampleTime) => void) | undefined;
 }
@@ -58,14 +60,24 @@ export class Sampler {
   /** Runs a slice of up to so many instructions of a PE, by `runSlice`. */
   slice(cpuIndex: number, instructions: number, runSlice: (budget: number) => SliceEnd): SliceEnd {
     const pe = this.#pes[cpuIndex] as Sampled;
+    const before = pe.left - LAST_SLICE;
+    // Interrupts come between slices of the machine's: one that the sample cuts in two has to go on at once, or samples gather after them.
+    if (before > 0 && before < instructions) {
+      const end = this.#run(cpuIndex, pe, before, runSlice);
+      if (end !== "budget" || pe.left <= 0) return end;
+      return this.#run(cpuIndex, pe, Math.min(pe.left, instructions - before), runSlice);
+    }
+    return this.#run(cpuIndex, pe, Math.min(pe.left, instructions), runSlice);
+  }
+
+  #run(cpuIndex: number, pe: Sampled, budget: number, runSlice: (budget: number) => SliceEnd): SliceEnd {
     const { state } = pe;
+    const { now, translation } = this.#options;
     const executed = state.number(INSTRUCTIONS);
     const translated = state.number(COUNT_TRANSLATED);
-    const started = this.#options.now();
-    const end = runSlice(
-      Math.max(1, Math.min(instructions, pe.left > 2 * LAST_SLICE ? pe.left - LAST_SLICE : pe.left)),
-    );
-    pe.time += this.#options.now() - started;
+    const started = now() - translation();
+    const end = runSlice(Math.max(1, budget));
+    pe.time += now() - translation() - started;
     const count = state.number(INSTRUCTIONS) - executed;
     pe.instructions += count;
     pe.left -= count;
