@@ -20,6 +20,12 @@ const MARKED = 256;
 const FEWEST = 512;
 const MOST = 2_000_000;
 
+/** Guests may make memory look like many tables: so many places are tried, and so many names read. */
+const MOST_TRIES = 64;
+const MOST_NAMES_READ = 20_000_000;
+/** Characters of a token. */
+const LONGEST_TOKEN = 64;
+
 /** Code, by the type that nm(1) prints. */
 const CODE = /[tw]/i;
 
@@ -28,7 +34,8 @@ export function readKallsyms(memory: Uint8Array): GuestSymbol[] | undefined {
   // TextDecoder takes no shared memory, and nothing may change while it is read.
   const bytes = memory.slice();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = find(bytes, DIGITS, 0); at >= 0; at = find(bytes, DIGITS, at + 1)) {
+  let at = find(bytes, DIGITS, 0);
+  for (let tries = 0; at >= 0 && tries < MOST_TRIES; tries++, at = find(bytes, DIGITS, at + 1)) {
     const tokens = readTokens(bytes, view, at);
     const symbols = tokens && readSymbols(bytes, view, tokens);
     if (symbols) return symbols;
@@ -49,17 +56,17 @@ function readTokens(bytes: Uint8Array, view: DataView, digits: number): Tokens |
   // "0" is token 0x30: so many strings come before.
   for (let strings = "0".charCodeAt(0); strings > 0; strings--) {
     let length = 0;
-    for (start--; start > 0 && bytes[start - 1] !== 0; start--) if (++length > 64) return undefined;
+    for (start--; start > 0 && bytes[start - 1] !== 0; start--) if (++length > LONGEST_TOKEN) return undefined;
     if (start <= 0) return undefined;
   }
   const strings: string[] = [];
   const offsets: number[] = [];
   let at = start;
   for (let i = 0; i < TOKENS; i++) {
-    const end = bytes.indexOf(0, at);
+    const end = bytes.subarray(0, at + LONGEST_TOKEN + 1).indexOf(0, at);
     if (end < 0) return undefined;
     offsets.push(at - start);
-    strings.push(String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 64))));
+    strings.push(String.fromCharCode(...bytes.subarray(at, end)));
     at = end + 1;
   }
   // What is taken for strings may begin with padding: the index decides.
@@ -90,27 +97,33 @@ function readSymbols(bytes: Uint8Array, view: DataView, tokens: Tokens): GuestSy
 
 /** Finds num_syms and the names before `end`, by where their count, their lengths and the markers agree. */
 function findNames(bytes: Uint8Array, view: DataView, end: number): { count: number; start: number } | undefined {
-  for (let at = end - (end % 8) - 8; at >= 0; at -= 8) {
+  let left = MOST_NAMES_READ;
+  for (let at = end - (end % 8) - 8; at >= 0 && left > 0; at -= 8) {
     const count = view.getUint32(at, true);
     if (count < FEWEST || count > MOST || view.getUint32(at + 4, true) !== 0) continue;
-    if (namesAt(bytes, view, at + 8, count, end)) return { count, start: at + 8 };
+    const start = at + 8;
+    const { names, marked, next } = passNames(bytes, start, Math.min(count, left), end);
+    left -= names;
+    if (names < count) continue;
+    const markers = align8(next);
+    const marks = (m: number, i: number): boolean => view.getUint32(markers + 4 * i, true) === m;
+    if (markers + 4 * marked.length <= end && marked.every(marks)) return { count, start };
   }
   return undefined;
 }
 
-/** Whether `count` names start at `start`, and are followed by their markers, before `end`. */
-function namesAt(bytes: Uint8Array, view: DataView, start: number, count: number, end: number): boolean {
+/** Passes `count` names from `start` on, fewer where one is empty or goes beyond `end`: how many, where every 256th was, where they end. */
+function passNames(bytes: Uint8Array, start: number, count: number, end: number) {
   const marked: number[] = [];
-  let at = start;
-  for (let i = 0; i < count; i++) {
-    if (i % MARKED === 0) marked.push(at - start);
-    const { first, length } = nameAt(bytes, at);
-    if (length === 0) return false;
-    at = first + length;
-    if (at >= end) return false;
+  let next = start;
+  let names = 0;
+  for (; names < count; names++) {
+    const { first, length } = nameAt(bytes, next);
+    if (length === 0 || first + length >= end) break;
+    if (names % MARKED === 0) marked.push(next - start);
+    next = first + length;
   }
-  const markers = align8(at);
-  return markers + 4 * marked.length <= end && marked.every((m, i) => view.getUint32(markers + 4 * i, true) === m);
+  return { names, marked, next };
 }
 
 function nameAt(bytes: Uint8Array, at: number): { first: number; length: number } {
