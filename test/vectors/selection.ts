@@ -63,7 +63,8 @@ function openOperands(b: Builder, row: Row): Record<string, Reg & I32 & I64> {
 /** Why the vectors leave an instruction out, or undefined. */
 export function excluded(row: Row): string | undefined {
   const { insts } = effectsOf(row);
-  if (insts.some((i) => i.op === "host")) return "needs an exception level above EL0, or an operating system";
+  if (insts.some((i) => i.op === "host" || i.op === "hostIf"))
+    return "needs an exception level above EL0, or an operating system";
   if (insts.some((i) => i.op === "exception")) return "takes an exception";
   if (insts.some((i) => /PAC|pac/.test(i.attrs.name ?? "")))
     return "the oracle's keys are random: see the pointer authentication tests";
