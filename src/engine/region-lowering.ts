@@ -30,12 +30,13 @@ import {
   type Flag,
   type FlagProducer,
 } from "./flags.ts";
-import { lowerCompare } from "./float-fast.ts";
+import { asksFast, lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import { type Block, mayLeave, type Region, type RegionInsn } from "./region.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
+import { wordsOf } from "./vector-fast.ts";
 
 const FLAG_WORDS: Readonly<Record<Flag, number>> = { n: NF, z: ZF, c: CF, v: VF };
 const FLAGS: readonly Flag[] = ["n", "z", "c", "v"];
@@ -64,6 +65,10 @@ export class RegionLowering extends Lowering {
   readonly #flagsLive: readonly boolean[];
   #producer: FlagProducer | undefined;
   readonly #faultRecord: number;
+  /** Vectors of a word each that floating point compares with: what is made once stays in a register. */
+  /** FP_FAST. */
+  readonly #fast: number | undefined;
+  readonly #words = new Map<number, number>();
   /** The open blocks that stand for something, and how deep each is. */
   readonly #labels: { readonly label: Label; readonly depth: number }[] = [];
   #insn: RegionInsn | undefined;
@@ -91,6 +96,8 @@ export class RegionLowering extends Lowering {
     }
     this.#flagsLive = flagLiveness(region, this.#structure);
     this.#faultRecord = code.local("i32");
+    this.#fast = used.fast ? code.local("i32") : undefined;
+    for (const word of used.words) this.#words.set(word, code.local("v128"));
   }
 
   /** Emits the whole function. */
@@ -112,6 +119,11 @@ export class RegionLowering extends Lowering {
         code.memory("i32.load", FLAG_WORDS[flag]);
         code.set(this.#flagLocals[flag]);
       }
+    }
+    this.refreshFast();
+    for (const [word, local] of this.#words) {
+      super.pushWords(word);
+      code.set(local);
     }
     this.#open("fault", () => code.block());
     this.#tree(0);
@@ -367,6 +379,20 @@ export class RegionLowering extends Lowering {
     code.returnCall(this.functions.runtime("near"));
   }
 
+  override pushFast(): void {
+    this.code.get(this.#fast as number);
+  }
+  override refreshFast(): void {
+    if (this.#fast === undefined) return;
+    super.pushFast();
+    this.code.set(this.#fast);
+  }
+  override pushWords(word: number): void {
+    const local = this.#words.get(word);
+    if (local === undefined) super.pushWords(word);
+    else this.code.get(local);
+  }
+
   // State.
 
   operand(name: string): void {
@@ -463,6 +489,9 @@ interface Usage {
   readonly writtenV: Set<number>;
   readonly flags: boolean;
   readonly flagsWritten: boolean;
+  readonly words: Set<number>;
+  /** Is there floating point that may be done in line? */
+  readonly fast: boolean;
 }
 
 function usage(region: Region): Usage {
@@ -470,9 +499,13 @@ function usage(region: Region): Usage {
   const v = new Set<number>();
   const writtenX = new Set<number>();
   const writtenV = new Set<number>();
+  const words = new Set<number>();
+  let fast = false;
   let flags = false;
   let flagsWritten = false;
-  for (const { op, attrs } of region.blocks.flatMap((b) => b.insns.flatMap((i) => i.ir))) {
+  for (const inst of region.blocks.flatMap((b) => b.insns.flatMap((i) => i.ir))) {
+    const { op, attrs } = inst;
+    fast ||= asksFast(inst);
     const slot = attrs.reg?.slot as number;
     if (op === "getX" && slot !== SLOT_ZR) x.add(slot);
     if (op === "setX" && slot !== SLOT_ZR && slot !== SLOT_DISCARD) {
@@ -480,6 +513,7 @@ function usage(region: Region): Usage {
       writtenX.add(slot);
     }
     if (op === "getV") v.add(slot);
+    if (op === "call") for (const word of wordsOf(attrs.name as string)) words.add(word);
     if (op === "setV") {
       v.add(slot);
       writtenV.add(slot);
@@ -487,7 +521,7 @@ function usage(region: Region): Usage {
     if (setsFlags(op)) flagsWritten = true;
     if (setsFlags(op) || readsFlags(op)) flags = true;
   }
-  return { x, v, writtenX, writtenV, flags, flagsWritten };
+  return { x, v, writtenX, writtenV, flags, flagsWritten, words, fast };
 }
 
 const setsFlags = (op: string): boolean => op.startsWith("flags") || op === "setNZCV";
