@@ -184,8 +184,19 @@ const integers = (w: number): fc.Arbitrary<bigint> =>
 /** Sixteen bytes of elements, as they lie. Neighbours in value are likely. */
 function registers(c: Shape, count: number): fc.Arbitrary<bigint[][]> {
   const w = c.from;
-  const value = c.scalar.startsWith("fixed") ? integers(w) : fc.oneof(patterns(w === 64 ? DOUBLE : SINGLE), near(w));
+  const value = c.scalar.startsWith("fixed")
+    ? integers(w)
+    : fc.oneof(patterns(w === 64 ? DOUBLE : SINGLE), near(w), edges(w));
   return fc.array(fc.array(value, { minLength: 128 / w, maxLength: 128 / w }), { minLength: count, maxLength: count });
+}
+
+/** The smallest and the largest normal number, and factors next to one that bring a result just over an edge. */
+function edges(w: 32 | 64): fc.Arbitrary<bigint> {
+  const [one, smallest, infinity] =
+    w === 64
+      ? [0x3ff0000000000000n, 0x0010000000000000n, 0x7ff0000000000000n]
+      : [0x3f800000n, 0x00800000n, 0x7f800000n];
+  return fc.constantFrom(one - 1n, one - 2n, one, one + 1n, smallest - 1n, smallest, smallest + 1n, infinity - 1n);
 }
 
 /** Small integers and halves, whose sums, products and quotients are often exact. */
