@@ -129,6 +129,7 @@ function place(rig: Rig, random: Random, cpus: number): void {
     mmu: random.below(3) !== 0,
     alignmentCheck: random.below(4) === 0,
     patience: 30,
+    el0: random.below(3) === 0,
     devices: true,
   };
   prepare(rig, environment, context(random), start);
