@@ -170,6 +170,7 @@ function body(random: Random, { cpu, length, repeats }: Wishes, mmu: boolean): n
   const fixed = (words: readonly number[]): Step => ({ size: words.length, words: () => words });
   /** Steps of one instruction. */
   const plain: number[] = [];
+  const patches: number[] = [];
   let loopStart = -1;
   while (steps.length < length) {
     const ahead = steps.length + 1 + random.below(8);
@@ -177,15 +178,15 @@ function body(random: Random, { cpu, length, repeats }: Wishes, mmu: boolean): n
     if (kind < 12) steps.push(branch(random, Math.min(ahead, length), mmu));
     else if (kind < 15) steps.push(fixed(mov64(FIRST_BASE + random.below(6), dataAddress(random))));
     else if (kind < 16) steps.push(fixed([random.pick([BRK, 0, random.u32() & 0xffff])]));
-    else if (kind < 17 && plain.length > 0) {
+    else if (kind < 18 && (loopStart >= 0 || repeats > 1)) {
       const word = instruction(random, cpu);
-      const target = random.pick(plain);
-      steps.push({ size: patch(0, word).length, target, words: (distance) => patch(distance, word) });
-    } else if (kind < 18 && random.below(2) === 0) steps.push(fixed(remap(random)));
-    else if (kind < 20 && loopStart < 0) {
+      patches.push(steps.length);
+      steps.push({ size: patch(0, word).length, words: (distance) => patch(distance, word) });
+    } else if (kind < 19 && random.below(3) === 0) steps.push(fixed(remap(random)));
+    else if (kind < 23 && loopStart < 0) {
       steps.push(fixed(mov64(COUNTER, 2 + random.below(12))));
       loopStart = steps.length;
-    } else if (kind < 28 && loopStart >= 0 && steps.length > loopStart + 2) {
+    } else if (kind < 29 && loopStart >= 0 && steps.length > loopStart + 4) {
       steps.push({
         size: 3,
         target: loopStart,
@@ -201,6 +202,10 @@ function body(random: Random, { cpu, length, repeats }: Wishes, mmu: boolean): n
       plain.push(steps.length);
       steps.push(fixed([instruction(random, cpu)]));
     }
+  }
+  for (const i of patches) {
+    const near = plain.filter((at) => Math.abs(at - i) < 8);
+    steps[i] = { ...(steps[i] as Step), target: near.length > 0 ? random.pick(near) : i };
   }
   const end = { size: 2, words: () => [WFI, b(-1)] };
   if (repeats > 1) {
