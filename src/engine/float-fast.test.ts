@@ -46,8 +46,9 @@ function shapeOf(name: string): Shape {
 function immediates(name: string): readonly (readonly number[])[] {
   const roundings = [-1, 0, 1, 2, 3, 4];
   if (name.startsWith("fpRoundInt")) return roundings.flatMap((r) => [0, 1].map((exact) => [r, exact]));
-  if (name.startsWith("fpToFixed")) return roundings.flatMap((r) => [0, 1].map((unsigned) => [0, unsigned, r]));
-  if (name.startsWith("fixed")) return [0, 1].map((unsigned) => [0, unsigned]);
+  if (name.startsWith("fpToFixed"))
+    return [0, 5].flatMap((f) => roundings.flatMap((r) => [0, 1].map((unsigned) => [f, unsigned, r])));
+  if (name.startsWith("fixed")) return [0, 5, 32].flatMap((f) => [0, 1].map((unsigned) => [f, unsigned]));
   return [[]];
 }
 

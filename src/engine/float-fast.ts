@@ -62,6 +62,10 @@ export function lowerFloat(l: Lowering, inst: Inst): FloatResult | undefined {
     stands(l, local);
     code.likely();
     code.brIf(1);
+    if (form.otherwise) {
+      form.otherwise(l, local);
+      code.brIf(1);
+    }
   } else code.br(1);
   code.end();
   callHelper(l, name, inst.args);
@@ -170,8 +174,11 @@ const ordinary =
     emit(l, "i32.lt_u");
   };
 
-function binary(w: Width, op: string, stands: (l: Lowering, r: number) => void): InLineOf {
+type Rule = (l: Lowering, r: number) => void;
+
+function binary(w: Width, op: string, stands: Rule, zeros?: "a" | "ab"): InLineOf {
   return (_, [a, b]) => ({
+    ...(zeros && { otherwise: exactWithZero(w, zeros === "a" ? [a as Value] : [a as Value, b as Value]) }),
     needs: FP_FAST_ARITHMETIC,
     type: `f${w}`,
     compute(l) {
@@ -182,6 +189,20 @@ function binary(w: Width, op: string, stands: (l: Lowering, r: number) => void):
     stands,
   });
 }
+
+/** An operand of a product, or the dividend, is zero: the result is exact if it is finite. */
+const exactWithZero =
+  (w: Width, factors: readonly Value[]): Rule =>
+  (l, r) => {
+    factors.forEach((v, i) => {
+      l.pushFloat(v);
+      zero(l, w);
+      emit(l, `f${w}.eq`);
+      if (i > 0) emit(l, "i32.or");
+    });
+    finite(w)(l, r);
+    emit(l, "i32.and");
+  };
 
 function squareRoot(w: Width): InLineOf {
   return (_, [a]) => ({
@@ -248,6 +269,7 @@ function multiplyAdd(w: Width): InLineOf {
           l.code.lane(EXTRACT[w], 0);
         },
         stands: ordinary(w),
+        otherwise: exactWithZero(w, [a as Value, b as Value]),
       };
     }
     return w === 32 ? multiplyAddInDouble(l, c as Value, a as Value, b as Value) : undefined;
@@ -261,6 +283,7 @@ function multiplyAddInDouble(l: Lowering, c: Value, a: Value, b: Value): InLine 
   const sum = l.temp("f64");
   const isOrdinary = ordinary(32);
   return {
+    otherwise: exactWithZero(32, [a, b]),
     needs: FP_FAST_ARITHMETIC,
     type: "f32",
     compute() {
@@ -319,6 +342,11 @@ const NARROWED: InLineOf = (_, [a]) => ({
     emit(l, "f32.demote_f64");
   },
   stands: ordinary(32),
+  otherwise(l) {
+    l.pushFloat(a as Value);
+    zero(l, 64);
+    emit(l, "f64.eq");
+  },
 });
 
 const WIDENED: InLineOf = (_, [a]) => ({
@@ -335,9 +363,23 @@ const WIDENED: InLineOf = (_, [a]) => ({
 const ROUND = { 0: "nearest", 1: "ceil", 2: "floor", 3: "trunc" } as const;
 const TIES_AWAY = 4;
 
-/** Leaves a rounded to an integral value. */
-function pushRounded(l: Lowering, w: Width, a: Value, rounding: number): void {
+const TOWARD_ZERO = 3;
+
+/** Multiplies by a power of two. */
+function scale(l: Lowering, w: Width, exponent: number): void {
+  if (exponent === 0) return;
+  float(l, w, power(w, exponent));
+  emit(l, `f${w}.mul`);
+}
+
+function pushScaled(l: Lowering, w: Width, a: Value, exponent: number): void {
   l.pushFloat(a);
+  scale(l, w, exponent);
+}
+
+/** Leaves a * 2^exponent rounded to an integral value. */
+function pushRounded(l: Lowering, w: Width, a: Value, rounding: number, exponent = 0): void {
+  pushScaled(l, w, a, exponent);
   if (rounding === TIES_AWAY) {
     // The number before one half, with the sign: what is less than a half away from zero stays there, and a half reaches one.
     if (w === 64) float(l, 64, 0x3fdfffff, -1);
@@ -370,23 +412,24 @@ const power = (w: Width, exponent: number): number =>
 function toInteger(from: Width, to: Width): InLineOf {
   return (_, [a, f, u, r]) => {
     const [fbits, unsigned, rounding] = [constant(f), constant(u), constant(r)];
-    if (fbits !== 0 || unsigned === undefined || rounding === undefined || rounding < 0) return undefined;
+    if (fbits === undefined || unsigned === undefined || rounding === undefined || rounding < 0) return undefined;
     let rounded = 0;
     return {
       needs: FP_FAST_ARITHMETIC,
       type: `i${to}`,
       compute(l) {
         rounded = l.temp(`f${from}`);
-        pushRounded(l, from, a as Value, rounding);
+        // The conversion itself rounds toward zero. Scaling is exact, unless what comes is out of range.
+        if (rounding === TOWARD_ZERO) pushScaled(l, from, a as Value, fbits);
+        else pushRounded(l, from, a as Value, rounding, fbits);
         l.code.tee(rounded);
         emit(l, `i${to}.trunc_sat_f${from}_${unsigned ? "u" : "s"}`);
       },
       stands(l) {
         const { code } = l;
-        code.get(rounded);
-        if (!unsigned) emit(l, `f${from}.abs`);
-        float(l, from, power(from, unsigned ? to : to - 1));
-        emit(l, `f${from}.lt`);
+        pushMagnitude(l, from, rounded);
+        code.i32(power(from, unsigned ? to : to - 1));
+        emit(l, "i32.lt_u");
         if (!unsigned) return;
         code.get(rounded);
         zero(l, from);
@@ -400,13 +443,14 @@ function toInteger(from: Width, to: Width): InLineOf {
 function fromInteger(from: Width, to: Width): InLineOf {
   return (_, [a, f, u]) => {
     const [fbits, unsigned] = [constant(f), constant(u)];
-    if (fbits !== 0 || unsigned === undefined) return undefined;
+    if (fbits === undefined || unsigned === undefined) return undefined;
     return {
       needs: from === 32 && to === 64 ? 0 : FP_FAST_ARITHMETIC,
       type: `f${to}`,
       compute(l) {
         l.push(a as Value);
         emit(l, `f${to}.convert_i${from}_${unsigned ? "u" : "s"}`);
+        scale(l, to, -fbits);
       },
     };
   };
@@ -420,9 +464,9 @@ const both = (name: string, of: (w: Width) => InLineOf): Record<string, InLineOf
 const SCALAR: Readonly<Record<string, InLineOf>> = {
   ...both("fpAdd", (w) => binary(w, "add", finite(w))),
   ...both("fpSub", (w) => binary(w, "sub", finite(w))),
-  ...both("fpMul", (w) => binary(w, "mul", ordinary(w))),
-  ...both("fpMulX", (w) => binary(w, "mul", ordinary(w))),
-  ...both("fpDiv", (w) => binary(w, "div", ordinary(w))),
+  ...both("fpMul", (w) => binary(w, "mul", ordinary(w), "ab")),
+  ...both("fpMulX", (w) => binary(w, "mul", ordinary(w), "ab")),
+  ...both("fpDiv", (w) => binary(w, "div", ordinary(w), "a")),
   ...both("fpSqrt", squareRoot),
   ...both("fpMulAdd", multiplyAdd),
   ...both("fpRecipStep", (w) => newtonStep(w, power(w, 1), false)),

@@ -13,6 +13,8 @@ export interface InLine {
   compute(l: Lowering): void;
   /** Leaves on the stack whether the result, which is in a local, stands. Absent: it always does. */
   stands?(l: Lowering, result: number): void;
+  /** What also makes it stand, where that is rare. */
+  otherwise?(l: Lowering, result: number): void;
 }
 
 /** In-line forms for a call's arguments; undefined: only the helper can do it. */

@@ -344,6 +344,15 @@ export abstract class Lowering {
     const { code } = this;
     const [v, element] = args as [Value, Value?];
     const float = attrs.name === "i64x2.replace_lane" ? "f64x2" : attrs.name === "i32x4.replace_lane" ? "f32x4" : "";
+    if (v.inst.op === "const" && element?.inst.op === "const" && float !== "") {
+      const { lo = 0, hi = 0 } = element.inst.attrs;
+      const bytes = [...(v.inst.attrs.lanes as readonly number[])];
+      const size = float === "f64x2" ? 8 : 4;
+      for (let i = 0; i < size; i++)
+        bytes[size * (attrs.lane as number) + i] = ((i < 4 ? lo : hi) >> (8 * (i & 3))) & 0xff;
+      code.v128(bytes);
+      return;
+    }
     this.push(v);
     if (element && float !== "" && this.#isFloat(element)) {
       this.pushFloat(element);

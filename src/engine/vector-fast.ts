@@ -55,6 +55,35 @@ const BOUNDS = {
 } as const;
 
 const ordinary: Check = (l, s, r) => {
+  pushOrdinary(l, s, r);
+  all(l, s);
+};
+
+/** In every element, the result is ordinary, or it is finite and a factor, or the dividend, is zero: then it is exact. */
+const orExactWithZero =
+  (s: Shape, factors: readonly Value[]) =>
+  (l: Lowering, r: number): void => {
+    factors.forEach((v, i) => {
+      l.push(v);
+      words(l, 0);
+      emit(l, `${s.name}.eq`);
+      if (i > 0) emit(l, "v128.or");
+    });
+    const t = l.temp("v128");
+    l.code.get(r);
+    l.code.get(r);
+    emit(l, `${s.name}.sub`);
+    l.code.tee(t);
+    l.code.get(t);
+    emit(l, `${s.name}.eq`);
+    emit(l, "v128.and");
+    pushOrdinary(l, s, r);
+    emit(l, "v128.or");
+    all(l, s);
+  };
+
+/** Leaves a mask. */
+function pushOrdinary(l: Lowering, s: Shape, r: number): void {
   const t = l.temp("v128");
   l.code.get(r);
   l.code.i32(1);
@@ -66,8 +95,7 @@ const ordinary: Check = (l, s, r) => {
   emit(l, "i32x4.min_u");
   l.code.get(t);
   emit(l, "i32x4.eq");
-  all(l, s);
-};
+}
 
 /** Words that a helper's in-line form compares with. */
 export function wordsOf(name: string): readonly number[] {
@@ -77,9 +105,10 @@ export function wordsOf(name: string): readonly number[] {
 }
 
 const binary =
-  (op: string, needs: number, check: Check) =>
+  (op: string, needs: number, check: Check, zeros?: "a" | "ab") =>
   (s: Shape): InLineOf =>
   (_, [a, b]) => ({
+    ...(zeros && { otherwise: orExactWithZero(s, zeros === "a" ? [a as Value] : [a as Value, b as Value]) }),
     needs,
     type: "v128",
     compute(l) {
@@ -136,6 +165,7 @@ const multiplyAdd =
         l.code.op(FUSED[s.w]);
       },
       stands: (l, r) => ordinary(l, s, r),
+      otherwise: orExactWithZero(s, [a as Value, b as Value]),
     };
   };
 
@@ -186,12 +216,19 @@ const roundInt =
     };
   };
 
+/** Multiplies words by a power of two, exactly unless a result is out of an integer's range. */
+function scale(l: Lowering, exponent: number): void {
+  if (exponent === 0) return;
+  words(l, (127 + exponent) << 23);
+  emit(l, "f32x4.mul");
+}
+
 const toInteger =
   (s: Shape): InLineOf =>
   (_, [a, f, u, r]) => {
     const [fbits, unsigned, rounding] = [constant(f), constant(u), constant(r)];
     const op = rounding === undefined ? undefined : ROUND[rounding];
-    if (fbits !== 0 || unsigned === undefined || op === undefined) return undefined;
+    if (fbits === undefined || unsigned === undefined || op === undefined) return undefined;
     let rounded = 0;
     return {
       needs: FP_FAST_ARITHMETIC,
@@ -199,6 +236,7 @@ const toInteger =
       compute(l) {
         rounded = l.temp("v128");
         l.push(a as Value);
+        scale(l, fbits);
         emit(l, `f32x4.${op}`);
         l.code.tee(rounded);
         emit(l, `i32x4.trunc_sat_f32x4_${unsigned ? "u" : "s"}`);
@@ -224,13 +262,14 @@ const fromInteger =
   (s: Shape): InLineOf =>
   (_, [a, f, u]) => {
     const [fbits, unsigned] = [constant(f), constant(u)];
-    if (fbits !== 0 || unsigned === undefined) return undefined;
+    if (fbits === undefined || unsigned === undefined) return undefined;
     return {
       needs: FP_FAST_ARITHMETIC,
       type: "v128",
       compute(l) {
         l.push(a as Value);
         emit(l, `${s.name}.convert_i32x4_${unsigned ? "u" : "s"}`);
+        scale(l, -fbits);
       },
     };
   };
@@ -262,9 +301,9 @@ const SHAPES = { "32x2": HALF_SINGLE, "32x4": { ...HALF_SINGLE, elements: 4 }, "
 const OPS: Readonly<Record<string, (s: Shape) => InLineOf>> = {
   fpAdd: binary("add", FP_FAST_ARITHMETIC, finite),
   fpSub: binary("sub", FP_FAST_ARITHMETIC, finite),
-  fpMul: binary("mul", FP_FAST_ARITHMETIC, ordinary),
-  fpMulX: binary("mul", FP_FAST_ARITHMETIC, ordinary),
-  fpDiv: binary("div", FP_FAST_ARITHMETIC, ordinary),
+  fpMul: binary("mul", FP_FAST_ARITHMETIC, ordinary, "ab"),
+  fpMulX: binary("mul", FP_FAST_ARITHMETIC, ordinary, "ab"),
+  fpDiv: binary("div", FP_FAST_ARITHMETIC, ordinary, "a"),
   fpMax: binary("max", FP_FAST_NO_FLUSH, noNaN),
   fpMin: binary("min", FP_FAST_NO_FLUSH, noNaN),
   fpMaxNum: binary("max", FP_FAST_NO_FLUSH, noNaN),

@@ -2,7 +2,7 @@ import type { Builder, I32, Reg, V128 } from "../../ir/builder.ts";
 import { insn } from "../format.ts";
 import { type Row, row } from "../row.ts";
 import { arrangement, esizeOf, type Form, fill, inForm, scalar, titled, undefinedShape, vector } from "./encoding.ts";
-import { fpLanes, ROUNDING } from "./float.ts";
+import { fixedToFp, fpToFixed, ROUNDING } from "./float.ts";
 import type { Arrangement, Esize } from "./lanes.ts";
 import { int, lowHalves, shr, wide, widen, write, writePart } from "./lanes.ts";
 import { clamp, type Narrowing } from "./saturate.ts";
@@ -212,11 +212,7 @@ function wideningRow(signed: boolean): Row {
 /** SCVTF, UCVTF, FCVTZS, FCVTZU with fraction bits. */
 function fixedPointRows(mnemonic: string, u: 0 | 1, opcode: string, toFixed: boolean): Row[] {
   const convert = (b: Builder, a: Arrangement, x: V128, fbits: I32) =>
-    fpLanes(b, a, [x], (v) =>
-      toFixed
-        ? b.call(`fpToFixed${a.esize}to${a.esize}`, v, fbits, b.const32(u), b.const32(ROUNDING.Z))
-        : b.call(`fixed${a.esize}toFp${a.esize}`, v, fbits, b.const32(u)),
-    );
+    toFixed ? fpToFixed(b, a, x, fbits, b.const32(u), b.const32(ROUNDING.Z)) : fixedToFp(b, a, x, fbits, b.const32(u));
   const asText = (form: Form, f: Fields, e: Esize, fbits: number) => {
     const a = arrangement(form, f.Q, e);
     return insn(mnemonic.toLowerCase(), text.v(f.d, a), text.v(f.n, a), `#${fbits}`);
