@@ -32,6 +32,7 @@ import type { FunctionType } from "../wasm/types.ts";
 import { HEAT, RECORD_BYTES, RECORDS_BYTES } from "./decoded-layout.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
+import { pushItlbEntry, pushItlbHit } from "./itlb.ts";
 
 // The functions through which handlers and regions reach each other, and leave.
 
@@ -221,8 +222,9 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.memory("i64.load", FETCH_VA);
     op(code, "i64.ne");
     code.if();
-    itlbEntry(code, VA, entry);
-    itlbHit(code, VA, entry);
+    pushItlbEntry(code, VA);
+    code.set(entry);
+    pushItlbHit(code, entry, VA, false);
     op(code, "i32.eqz");
     code.if();
     code.get(CPU);
@@ -285,8 +287,9 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.end();
     code.get(TYPE);
     code.if();
-    itlbEntry(code, VA, entry);
-    itlbHit(code, VA, entry);
+    pushItlbEntry(code, VA);
+    code.set(entry);
+    pushItlbHit(code, entry, VA, false);
     code.if();
     code.get(entry);
     code.memory("i32.load", ITLB + ITLB_FLAGS);
@@ -424,28 +427,4 @@ function pushRecord(code: Code, low: () => void): void {
   code.i32(RECORD_SHIFT);
   op(code, "i32.shl");
   op(code, "i32.add");
-}
-
-function itlbEntry(code: Code, va: number, entry: number): void {
-  code.get(va);
-  op(code, "i32.wrap_i64");
-  code.i32(12 - ITLB_ENTRY_SHIFT);
-  op(code, "i32.shr_u");
-  code.i32((ITLB_ENTRIES - 1) << ITLB_ENTRY_SHIFT);
-  op(code, "i32.and");
-  code.get(CPU);
-  op(code, "i32.add");
-  code.set(entry);
-}
-
-function itlbHit(code: Code, va: number, entry: number): void {
-  code.get(entry);
-  code.memory("i64.load", ITLB + ITLB_TAG);
-  code.get(va);
-  code.i64(~0xfff, -1);
-  op(code, "i64.and");
-  code.get(CPU);
-  code.memory("i64.load", CTX);
-  op(code, "i64.or");
-  op(code, "i64.eq");
 }

@@ -101,13 +101,13 @@ export class Translator {
     const found = records.map((r) => this.#find(r)).filter((f) => f !== undefined);
     if (found.length === 0) return;
     this.#makeRoom(found.length);
-    const { memory, table, native, host, runtime, stats } = this.#options;
+    const { memory, table, native, host, runtime, stats, firstRegion, countInstructions } = this.#options;
     const module = new ModuleWriter();
     const functions = declareImports(module, helpersOf(found.map((f) => f.region)), undefined, hasFusedMultiplyAdd());
     const defined = found.map(({ page, region }, i): DefinedFunction => {
       const f = module.function(HANDLER_TYPE);
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, page, this.#options.countInstructions).emit();
+      new RegionLowering(code, functions, region, { page, firstRegion, counting: countInstructions }).emit();
       f.code = code;
       module.export(`r${i}`, f);
       return f;
