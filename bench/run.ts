@@ -1,7 +1,8 @@
-// npm run bench [-- --peers] [--rows a,b] [--runs N] [--quick] [--no-docs]
+// npm run bench [-- [--peers] [--rows a,b] [--runs N] [--quick] [--no-save]]
 //
-// Boots the same guest on Atoll and, where it is installed, on QEMU (TCG), run after run in turns, and compares medians. Writes
-// bench/results.json, bench/results.svg, and the tables of docs/performance.md.
+// Boots the same guest on Atoll and, where it is installed, on QEMU (TCG), run after run in turns, and compares medians. With all
+// rows at full size it measures Atoll by itself, too, and writes bench/results.json, bench/results.svg, and the tables of
+// docs/performance.md.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -31,10 +32,11 @@ const { values: options } = parseArgs({
     rows: { type: "string" },
     runs: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
-    "no-docs": { type: "boolean", default: false },
+    "no-save": { type: "boolean", default: false },
   },
 });
 const runs = Number(options.runs);
+const full = options.rows === undefined && !options.quick;
 const scale = options.quick ? QUICK_SCALE : 1;
 const rows = options.rows === undefined ? ROWS : ROWS.filter(({ name }) => options.rows?.split(",").includes(name));
 if (!(runs >= 1) || (options.rows !== undefined && rows.length !== options.rows.split(",").length)) {
@@ -168,6 +170,21 @@ async function measure(ours: System, theirs: System | undefined): Promise<Measur
   return measures;
 }
 
+function save(results: Results): void {
+  const others = results.systems.length > 1;
+  writeFileSync(at("bench", "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
+  if (others) writeFileSync(at("bench", "results.svg"), chart(results, rows));
+  const document = at("docs", "performance.md");
+  const ran = results.systems.map(({ name, version, runs }) => `${name} ${version} (${runs} runs)`).join(", ");
+  const content = [
+    `${results.date}: ${results.host}; ${ran}.`,
+    measuresTable(results),
+    rowsTable(results, rows),
+    ...(others ? ["![Ratios](../bench/results.svg)"] : []),
+  ];
+  writeFileSync(document, withResults(readFileSync(document, "utf8"), content.join("\n\n")));
+}
+
 if (!existsSync(at("build", "native.wasm"))) {
   console.error("bench: npm run build has to be run first");
   process.exit(2);
@@ -203,20 +220,9 @@ const results: Results = {
   date: new Date().toISOString().slice(0, 10),
   host: `${processors.length} x ${processors[0]?.model ?? "?"}, Node ${process.version}`,
   scale,
-  measures: await measure(ours, theirs),
+  measures: full ? await measure(ours, theirs) : [],
   systems: figures,
 };
-console.log(`${measuresTable(results)}\n\n${rowsTable(results, rows)}`);
-writeFileSync(at("bench", "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
-if (figures.length > 1) writeFileSync(at("bench", "results.svg"), chart(results, rows));
-if (!options["no-docs"] && rows === ROWS && !options.quick) {
-  const document = at("docs", "performance.md");
-  const ran = figures.map(({ name, version, runs }) => `${name} ${version} (${runs} runs)`).join(", ");
-  const content = [
-    `${results.date}: ${results.host}; ${ran}.`,
-    measuresTable(results),
-    rowsTable(results, rows),
-    figures.length > 1 ? "![Ratios](../bench/results.svg)" : "",
-  ];
-  writeFileSync(document, withResults(readFileSync(document, "utf8"), content.join("\n\n").trimEnd()));
-}
+if (full) console.log(`${measuresTable(results)}\n`);
+console.log(rowsTable(results, rows));
+if (full && !options["no-save"]) save(results);

@@ -4,19 +4,23 @@ export interface BusWindow {
   readonly name: string;
   readonly base: number;
   readonly device: Device;
+  /** Reads and writes of guests since the machine was made. */
+  readonly accesses: number;
 }
+
+type CountingWindow = { -readonly [Name in keyof BusWindow]: BusWindow[Name] };
 
 /** What answers where in the physical address space, besides memory. It is a BusPort (cpu/ports.ts). */
 export class Bus {
   /** By address. */
-  readonly #windows: BusWindow[] = [];
-  #last: BusWindow | undefined;
+  readonly #windows: CountingWindow[] = [];
+  #last: CountingWindow | undefined;
 
   /** @throws RangeError when the window overlaps another. */
   add(name: string, base: number, device: Device): void {
     const other = this.#windows.find((w) => base < w.base + w.device.size && w.base < base + device.size);
     if (other !== undefined) throw new RangeError(`${name} overlaps ${other.name}`);
-    this.#windows.push({ name, base, device });
+    this.#windows.push({ name, base, device, accesses: 0 });
     this.#windows.sort((a, b) => a.base - b.base);
   }
 
@@ -33,6 +37,7 @@ export class Bus {
   read(address: number, bytes: number, data: Uint32Array): boolean {
     const window = this.#find(address, bytes);
     if (window === undefined) return false;
+    window.accesses++;
     const { device } = window;
     const offset = address - window.base;
     const unit = accessSize(offset, bytes);
@@ -47,6 +52,7 @@ export class Bus {
   write(address: number, bytes: number, data: Uint32Array): boolean {
     const window = this.#find(address, bytes);
     if (window === undefined) return false;
+    window.accesses++;
     const { device } = window;
     const offset = address - window.base;
     const unit = accessSize(offset, bytes);
@@ -58,14 +64,14 @@ export class Bus {
   }
 
   /** The window that holds the whole access. */
-  #find(address: number, bytes: number): BusWindow | undefined {
+  #find(address: number, bytes: number): CountingWindow | undefined {
     const last = this.#last;
     if (last !== undefined && holds(last, address, bytes)) return last;
     let low = 0;
     let high = this.#windows.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const window = this.#windows[middle] as BusWindow;
+      const window = this.#windows[middle] as CountingWindow;
       if (address < window.base) high = middle;
       else if (address >= window.base + window.device.size) low = middle + 1;
       else {

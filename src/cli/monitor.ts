@@ -2,7 +2,9 @@
 
 import type { RunnableMachine } from "../machine/runnable.ts";
 
-export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "statistics"> {
+export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap"> {
+  /** Counters, for people. */
+  statistics(): string;
   /** Ends the run. */
   quit(): void;
 }
@@ -16,7 +18,10 @@ interface MonitorCommand {
 const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
   ["info registers", { help: "registers of every processing element", run: (m: Monitored) => lines(m.registers()) }],
   ["info mtree", { help: "the physical memory map", run: (m) => lines(m.memoryMap()) }],
-  ["info stats", { help: "counters of the engine and the devices", run: (m) => lines(m.statistics()) }],
+  [
+    "info stats",
+    { help: "counters of the processing elements, the engine and the devices", run: (m) => lines(m.statistics()) },
+  ],
   ["help", { help: "list the commands", run: () => help() }],
   [
     "quit",

@@ -75,6 +75,19 @@ export function load(value: string): Load {
   return { file: value.slice(0, at), address };
 }
 
+export interface Symbols {
+  readonly file: string;
+  /** What to add to its addresses. */
+  readonly slide: bigint | undefined;
+}
+
+/** `FILE[@SLIDE]`, the slide hexadecimal with 0x, or decimal. */
+export function symbols(value: string): Symbols {
+  const [, name, slide] = /^(.+)@(0x[0-9a-f]{1,16}|\d{1,20})$/is.exec(value) ?? [];
+  if (name === undefined || slide === undefined) return { file: file(value), slide: undefined };
+  return { file: name, slide: BigInt(slide) };
+}
+
 export interface Board {
   readonly gicVersion: 2 | 3;
 }

@@ -27,6 +27,9 @@ const DEFAULTS: RunOptions = {
   disk: [],
   noReboot: false,
   timeout: undefined,
+  stats: false,
+  profile: undefined,
+  symbols: [],
   tier: "auto",
 };
 
@@ -71,6 +74,17 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--timeout 0.5", { timeout: 0.5 }],
   ["--timeout 90", { timeout: 90 }],
   ["--tier interpreter", { tier: "interpreter" }],
+  ["--stats", { stats: true }],
+  ["--profile p.json --symbols vmlinux", { profile: "p.json", symbols: [{ file: "vmlinux", slide: undefined }] }],
+  [
+    "--symbols a@b@0x1000 --symbols c@16",
+    {
+      symbols: [
+        { file: "a@b", slide: 0x1000n },
+        { file: "c", slide: 16n },
+      ],
+    },
+  ],
 ];
 
 for (const [line, expected] of GOOD) {

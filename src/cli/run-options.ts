@@ -3,7 +3,21 @@
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
-import { board, count, type Disk, disk, file, type Load, load, seconds, size, text, word } from "./option-values.ts";
+import {
+  board,
+  count,
+  type Disk,
+  disk,
+  file,
+  type Load,
+  load,
+  type Symbols,
+  seconds,
+  size,
+  symbols,
+  text,
+  word,
+} from "./option-values.ts";
 
 export const RUN_OPTIONS = {
   kernel: value(
@@ -24,6 +38,9 @@ export const RUN_OPTIONS = {
   disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
+  stats: flag("--stats", "print counters and times at the end, on stderr"),
+  profile: value("--profile <FILE>", file, "write a profile of the guest, for speedscope; .cpuprofile: for Chrome"),
+  symbols: list<Symbols>("--symbols <FILE[@SLIDE]>", symbols, "functions' names for --profile; may be repeated"),
   tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
 } satisfies OptionRows;
 

@@ -6,13 +6,16 @@ import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { load, loadPackageFile, save } from "../hosts/node/files.ts";
 import { inflate } from "../hosts/node/inflate.ts";
+import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
+import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
+import { ProfileFile } from "./profile.ts";
 import { reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
@@ -52,6 +55,7 @@ async function run(options: RunOptions): Promise<number> {
     },
   );
   const parts = partsOf(options, terminal);
+  const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
   const machine = await Machine.create(parts);
@@ -67,6 +71,8 @@ async function run(options: RunOptions): Promise<number> {
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
   if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
+  profile?.save(machine);
+  if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
   return STATUS[end];
 }
 
@@ -76,6 +82,7 @@ function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
     ...{ memory, cpus, cpu, tier, gicVersion: options.machine.gicVersion },
+    measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     ...guestOf(options, terminal),
     ...optional("dtb"),
     ...optional("bios"),
@@ -88,6 +95,11 @@ function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
       handlers: new TextDecoder().decode(loadPackageFile("build", "interpreter.json")),
     },
   };
+}
+
+/** Of the machine, and of the process that runs it. */
+function statisticsOf(machine: RunnableMachine): string {
+  return formatStatistics([...machine.statistics(), ...processStatistics()]);
 }
 
 /** The kernel, its RAM disk and its command line: the embedded Linux where the user gives neither kernel nor firmware. */
@@ -115,7 +127,7 @@ function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Termin
   const monitored = {
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
-    statistics: () => machine.statistics(),
+    statistics: () => statisticsOf(machine),
     quit: () => loop.stop("quit"),
   };
   return new MonitorPrompt(

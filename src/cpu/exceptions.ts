@@ -28,6 +28,10 @@ import { changeStack, DAIF_ALL, packPSTATE, SPSR_AARCH32, SPSR_IL, setNZCV } fro
 import {
   BRANCH_TBI,
   BTYPE,
+  COUNT_EXCEPTIONS,
+  COUNT_FIQ,
+  COUNT_IRQ,
+  COUNT_SERROR,
   DAIF,
   DIT,
   EL,
@@ -148,6 +152,7 @@ export function takeSynchronous(s: PeState): void {
   // AArch64.AdvSIMDFPAccessTrap: what would be EL1's trap is Uncategorized when TGE routes it to EL2.
   if (ec === EC_FP_ACCESS && target === 2 && s.word(FP_TRAP) === 1) ec = EC_UNKNOWN;
   const reported = adjustedClass(ec, target === from);
+  s.increment(COUNT_EXCEPTIONS + 8 * (reported & 63));
   s.set64(ESR[target] as number, esr(reported, ec === EC_UNKNOWN ? 0 : iss), 0);
   const base = ec & ~1;
   if (base === EC_INSTRUCTION_ABORT || base === EC_DATA_ABORT || base === EC_WATCHPOINT || ec === EC_PC_ALIGNMENT) {
@@ -181,6 +186,7 @@ export function synchronousTarget(s: PeState, ec: number, iss: number): number {
 
 /** Takes the interrupt of a LINE_* bit that `deliverableInterrupt` gave. */
 export function takeInterrupt(s: PeState, line: number): void {
+  s.increment(counterOf(line));
   switch (line) {
     case LINE_SERROR: {
       const target = interruptTarget(s, line);
@@ -206,6 +212,11 @@ export function takeInterrupt(s: PeState, line: number): void {
     case LINE_VIRQ:
       enterException(s, 1, VECTOR_IRQ);
   }
+}
+
+function counterOf(line: number): number {
+  if (line === LINE_IRQ || line === LINE_VIRQ) return COUNT_IRQ;
+  return line === LINE_FIQ || line === LINE_VFIQ ? COUNT_FIQ : COUNT_SERROR;
 }
 
 function haveSSBS(s: PeState): boolean {

@@ -30,6 +30,13 @@ export class PeState {
   copy64(to: number, from: number): void {
     this.set64(to, this.word(from), this.high(from));
   }
+  /** One more in a 64-bit slot that counts. */
+  increment(offset: number): void {
+    const index = offset >> 2;
+    const low = ((this.#words[index] as number) + 1) | 0;
+    this.#words[index] = low;
+    if (low === 0) this.#words[index + 1] = (this.#words[index + 1] as number) + 1;
+  }
   /** A slot as a number: exact below 2^53. */
   number(offset: number): number {
     return this.high(offset) * 2 ** 32 + (this.word(offset) >>> 0);

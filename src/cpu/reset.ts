@@ -7,6 +7,7 @@ import {
   DAIF,
   EL,
   EXCL_ADDR,
+  INSTRUCTIONS,
   LINES,
   PC,
   SECURE,
@@ -26,14 +27,16 @@ export function highestLevel(s: PeState): 1 | 2 | 3 {
   return haveEL(s, 3) ? 3 : haveEL(s, 2) ? 2 : 1;
 }
 
-/** Zeroes the PE's block up to the system registers' end, but for what is wired to it from outside. */
+/** Zeroes the PE's block up to the system registers' end, but for what is wired to it from outside and the counters for people. */
 export function clearState(s: PeState): void {
   const index = s.word(CPU_INDEX);
   const lines = s.word(LINES);
+  const instructions = s.number(INSTRUCTIONS);
   for (let offset = 0; offset < COUNTERS; offset += 4) s.setWord(offset, 0);
   for (let offset = SYSREGS; offset < SYSREGS_END; offset += 4) s.setWord(offset, 0);
   s.setWord(CPU_INDEX, index);
   s.setWord(LINES, lines);
+  s.setNumber(INSTRUCTIONS, instructions);
 }
 
 /**

@@ -32,6 +32,8 @@ export interface EngineOptions {
   /** Start of Engine.areaBytes() bytes of linear memory for decoded pages, a multiple of 16. */
   readonly area: number;
   readonly tier?: Tier;
+  /** Translated code counts its instructions in COUNT_TRANSLATED. */
+  readonly countTranslated?: boolean;
   /** Nanoseconds of a clock, for statistics. */
   readonly now?: () => number;
   /** Decoded pages are gone: no instruction TLB may point to them. */
@@ -45,7 +47,9 @@ export interface EngineStats {
   regions: number;
   regionsDropped: number;
   translatedInstructions: number;
+  /** Bytes of WebAssembly of all regions that were made, and of those that were dropped. */
   translatedBytes: number;
+  droppedBytes: number;
   translationMilliseconds: number;
 }
 
@@ -58,6 +62,7 @@ export class Engine implements CodeEngine {
     regionsDropped: 0,
     translatedInstructions: 0,
     translatedBytes: 0,
+    droppedBytes: 0,
     translationMilliseconds: 0,
   };
   readonly #words: Int32Array;
@@ -118,6 +123,7 @@ export class Engine implements CodeEngine {
         decoder: this.#decoder,
         pages: this.#pages,
         stats: this.stats,
+        countInstructions: options.countTranslated === true,
         now: options.now ?? (() => 0),
       });
     }

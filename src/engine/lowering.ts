@@ -304,6 +304,7 @@ export abstract class Lowering {
         return "next";
       case "trapIf":
         this.push(args[0] as Value);
+        code.unlikely();
         code.if();
         this.raise(attrs.ec as number, () => code.i32(attrs.lo as number));
         code.end();
@@ -384,6 +385,7 @@ export abstract class Lowering {
     const { code } = this;
     code.get(Lowering.CPU);
     code.memory("i32.load", this.functions.exitOffset);
+    code.unlikely();
     code.if();
     this.leave();
     code.end();

@@ -97,11 +97,13 @@ function afterSlow(l: Lowering): void {
   const { code } = l;
   code.get(Lowering.CPU);
   code.memory("i32.load", EXIT);
+  code.unlikely();
   code.if();
   l.leave();
   code.end();
   code.get(Lowering.CPU);
   code.memory("i32.load", ATTENTION);
+  code.unlikely();
   code.if();
   code.get(Lowering.CPU);
   code.get(Lowering.BUDGET);
@@ -158,6 +160,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
     const result = l.temp(type);
     if (grouped.isFirst) checkRange(l, va, grouped);
     code.get(grouped.base);
+    code.likely();
     code.if();
     code.get(grouped.base);
     code.memory(LOADS[bytes] as MemoryOp, grouped.offset);
@@ -170,6 +173,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   }
   const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
   const result = l.temp(type);
+  code.likely();
   code.if();
   pushHostAddress(l, check);
   code.memory(LOADS[bytes] as MemoryOp, 0);
@@ -200,6 +204,7 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
     const va = l.localOf(address);
     if (grouped.isFirst) checkRange(l, va, grouped);
     code.get(grouped.base);
+    code.likely();
     code.if();
     code.get(grouped.base);
     code.get(data);
@@ -210,6 +215,7 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
     return;
   }
   const check = pushHit(l, address, bytes, align, acc, true);
+  code.likely();
   code.if();
   pushHostAddress(l, check);
   code.get(data);
@@ -237,6 +243,7 @@ export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {
   const { bytes = 1, align = 1, acc = 0 } = inst.attrs;
   const check = pushHit(l, address, bytes, align, acc, true);
   code.op(I32.eqz);
+  code.unlikely();
   code.if();
   code.get(Lowering.CPU);
   code.get(check.va);

@@ -1,6 +1,7 @@
 import { SLOT_DISCARD, SLOT_ZR } from "../cpu/state-layout.ts";
 import type { Inst } from "../ir/builder.ts";
 import { mayLeave, type Region } from "./region.ts";
+import { wordsOf } from "./vector-fast.ts";
 import { edge, type Structure } from "./structure.ts";
 
 // What is known of a region before it is lowered.
@@ -16,6 +17,8 @@ export interface Usage {
   readonly written: readonly number[];
   /** For each block: the registers that may have been written at its end, on some way from the entry. */
   readonly writtenBy: readonly (readonly number[])[];
+  /** Words that in-line floating point compares vectors with. */
+  readonly words: readonly number[];
   readonly flags: boolean;
   readonly flagsWritten: boolean;
 }
@@ -42,6 +45,7 @@ const numbersOf = (set: Uint8Array): number[] => [...set.keys()].filter((n) => s
 export function usageOf({ blocks }: Region, { order }: Structure): Usage {
   const used = new Uint8Array(REGISTERS);
   const written = new Uint8Array(REGISTERS);
+  const words = new Set<number>();
   let flags = false;
   let flagsWritten = false;
   const ownWrites = blocks.map(({ insns }) => {
@@ -56,6 +60,7 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
             written[register] = 1;
           }
         }
+        if (inst.op === "call") for (const word of wordsOf(inst.attrs.name as string)) words.add(word);
         if (setsFlags(inst.op)) flagsWritten = true;
         if (setsFlags(inst.op) || readsFlags(inst.op)) flags = true;
       }
@@ -84,6 +89,7 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
     used: numbersOf(used),
     written: numbersOf(written),
     writtenBy: writtenBy.map(numbersOf),
+    words: [...words],
     flags,
     flagsWritten,
   };

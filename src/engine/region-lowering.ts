@@ -172,6 +172,7 @@ export class RegionLowering extends RegionState {
     const { code } = this;
     code.get(Lowering.CPU);
     code.memory("i32.load", FP_TRAP);
+    code.unlikely();
     code.if();
     this.raise(EC_FP_ACCESS, () => code.i32(ISS_FP_ACCESS));
     code.end();
@@ -209,6 +210,7 @@ export class RegionLowering extends RegionState {
       code.get(Lowering.BUDGET);
       code.i32(0);
       code.op(I32.leS);
+      code.unlikely();
       code.if();
       this.#goto(n, to);
       code.end();
@@ -265,6 +267,7 @@ export class RegionLowering extends RegionState {
     code.i32(0);
     code.op(I32.gtS);
     code.op(I32.and);
+    code.likely();
     code.if();
     code.get(Lowering.CPU);
     code.get(record);
@@ -285,6 +288,7 @@ export class RegionLowering extends RegionState {
     pushItlbEntry(code, va);
     code.set(entry);
     pushItlbHit(code, entry, va, btype !== 0, () => code.get(this.#ctx));
+    code.likely();
     code.if();
     const record = this.temp("i32");
     enterItlbPage(code, va, entry, record);

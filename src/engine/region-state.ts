@@ -29,11 +29,14 @@ export abstract class RegionState extends Lowering {
   readonly #usage: Usage;
   readonly #flagLocals: Record<Flag, number> | undefined;
   #producer: FlagProducer | undefined;
+  /** Vectors of one word each that floating point compares with: what is made once stays in a register. */
+  readonly #words = new Map<number, number>();
 
   constructor(code: Code, functions: Functions, usage: Usage) {
     super(code, functions);
     this.#usage = usage;
     for (const n of usage.used) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
+    for (const word of usage.words) this.#words.set(word, code.local("v128"));
     if (usage.flags) {
       const local = (): number => code.local("i32");
       this.#flagLocals = { n: local(), z: local(), c: local(), v: local() };
@@ -47,6 +50,10 @@ export abstract class RegionState extends Lowering {
       code.get(Lowering.CPU);
       if (n < V_BASE) code.memory("i64.load", X + 8 * n);
       else code.memory("v128.load", V + 16 * (n - V_BASE));
+      code.set(local);
+    }
+    for (const [word, local] of this.#words) {
+      super.pushWords(word);
       code.set(local);
     }
     if (!this.#flagLocals) return;
@@ -94,6 +101,12 @@ export abstract class RegionState extends Lowering {
     this.code.set(this.#registers.get(V_BASE + (reg.slot as number)) as number);
   }
   synchronize(): void {}
+
+  override pushWords(word: number): void {
+    const local = this.#words.get(word);
+    if (local === undefined) super.pushWords(word);
+    else this.code.get(local);
+  }
 
   /** The instruction whose flags are not in their locals yet. */
   protected get producer(): FlagProducer | undefined {

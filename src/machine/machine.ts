@@ -1,7 +1,7 @@
 import { physical } from "../base/addresses.ts";
 import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
-import { ATTENTION, INSTRUCTIONS, LINES } from "../cpu/state-layout.ts";
+import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
 import { affinityOf, Board, MAX_DISKS } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
@@ -14,14 +14,23 @@ import { allocate, planMemory } from "./linear-plan.ts";
 import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
+import { GuestView } from "./profiling/guest-view.ts";
+import { readKallsyms } from "./profiling/kallsyms.ts";
+import { stackRecorder } from "./profiling/recorder.ts";
+import { Recording } from "./profiling/recording.ts";
+import { Sampler } from "./profiling/sampler.ts";
+import type { GuestSymbol } from "./profiling/symbols.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
-import type { MachineParts, RunnableMachine, RunState } from "./runnable.ts";
+import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
+import { statisticsOf } from "./statistics.ts";
 
 /** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
 const TURN_INSTRUCTIONS = 0x8000;
 const NANOSECONDS = 1e6;
 /** Longer than guests take for bouncing. */
 const POWER_KEY_NANOSECONDS = 100e6;
+/** What a kernel takes in memory at most, from its exception vectors to either side. */
+const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 
 /** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
@@ -40,7 +49,13 @@ export class Machine implements RunnableMachine {
   readonly #processors: Processors;
   readonly #parts: MachineParts;
   #deviceTree: Uint8Array;
+  readonly #native: NativeModule;
+  readonly #sampler: Sampler | undefined;
+  /** The stacks that were sampled, where parts.measure asks for them. */
+  readonly recording: Recording | undefined;
   #ended: RunState | undefined;
+  /** Nanoseconds inside of `run`. */
+  #running = 0;
 
   /** @throws BadInput when the parts do not fit together. */
   static create(parts: MachineParts): Promise<Machine> {
@@ -66,10 +81,22 @@ export class Machine implements RunnableMachine {
     const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
     const firmware = this.#firmware(parts);
     this.#parts = parts;
+    this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
+    const onSample = this.recording && stackRecorder(this.recording, states, board.memory, native.exports);
+    const sampler =
+      parts.measure &&
+      new Sampler({
+        states,
+        now: parts.monotonic,
+        translation: () => this.#processors.stats.translationMilliseconds * 1e6,
+        onSample,
+      });
+    this.#native = native;
+    this.#sampler = sampler;
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
-    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware });
+    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware, sampler });
     this.#deviceTree = this.#powerOn(boot);
   }
 
@@ -104,7 +131,13 @@ export class Machine implements RunnableMachine {
   }
 
   run(milliseconds: number): RunState {
-    const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
+    const started = this.#clock.now();
+    const state = this.#runUntil(started + milliseconds * NANOSECONDS);
+    this.#running += this.#clock.now() - started;
+    return state;
+  }
+
+  #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
       this.#clock.runDue();
       this.#processors.updateTimers();
@@ -171,16 +204,32 @@ export class Machine implements RunnableMachine {
     ]);
   }
 
-  statistics(): string {
-    const retired = this.#states.map((state, index): [string, number] => [
-      `CPU ${index} instructions`,
-      state.number(INSTRUCTIONS),
-    ]);
-    const engine = Object.entries(this.#processors.stats).map(([name, value]): [string, number] => [
-      name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`),
-      Math.round(value as number),
-    ]);
-    return [...retired, ...engine].map(([name, value]) => `${name.padEnd(28)} ${value}`).join("\n");
+  statistics(): readonly Statistic[] {
+    return statisticsOf({
+      states: this.#states,
+      engine: this.#processors.stats,
+      windows: this.#board.bus.windows(),
+      elapsed: this.#clock.now(),
+      running: this.#running,
+      tiers: this.#sampler?.tiers,
+    });
+  }
+
+  /** The symbols that a Linux kernel which runs has of itself, found around its exception vectors; undefined where there are none. */
+  kernelSymbols(): GuestSymbol[] | undefined {
+    const vectors = this.recording?.vectors;
+    if (vectors === undefined) return undefined;
+    const { memory } = this.#board;
+    for (const state of this.#states) {
+      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, 1);
+      const region = memory.regions().find(({ pa, bytes }) => at !== undefined && at >= pa && at < pa + bytes);
+      if (at === undefined || region === undefined) continue;
+      const start = Math.max(region.pa, at - KERNEL_BYTES);
+      const end = Math.min(region.pa + region.bytes, at + KERNEL_BYTES);
+      const bytes = memory.view(start, end - start, false);
+      return bytes && readKallsyms(bytes);
+    }
+    return undefined;
   }
 }
 

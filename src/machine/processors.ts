@@ -14,6 +14,7 @@ import { affinityOf, type Board } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
+import type { Sampler } from "./profiling/sampler.ts";
 import type { MachineParts } from "./runnable.ts";
 
 export interface ProcessorsOptions {
@@ -27,6 +28,7 @@ export interface ProcessorsOptions {
   readonly model: ModelOptions;
   readonly native: NativeModule;
   readonly firmware: Firmware;
+  readonly sampler: Sampler | undefined;
 }
 
 /** The states of a machine's PEs. */
@@ -54,9 +56,11 @@ export class Processors {
   readonly #native: NativeModule;
   readonly #board: Board;
   readonly #level: 1 | 2 | 3;
+  readonly #sampler: Sampler | undefined;
 
   constructor(options: ProcessorsOptions) {
     const { native, board, model } = options;
+    this.#sampler = options.sampler;
     this.#native = native;
     this.#board = board;
     this.#level = model.el2 ? 2 : 1;
@@ -146,8 +150,11 @@ export class Processors {
   /** Every PE runs up to about so many instructions. False: all of them wait. */
   turn(instructions: number): boolean {
     let busy = false;
+    const sampler = this.#sampler;
     for (const { pe } of this.#all) {
-      const end = pe.runSlice(instructions);
+      const end = sampler
+        ? sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget))
+        : pe.runSlice(instructions);
       if (end === "budget" || end === "yielding") busy = true;
     }
     return busy;
@@ -193,6 +200,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     features: modelFeatures(CPU_MODELS[parts.cpu], model),
     area: plan.area,
     tier: parts.tier,
+    countTranslated: parts.measure !== undefined,
     now: parts.monotonic,
     flushFetch,
   });

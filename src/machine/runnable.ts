@@ -26,6 +26,8 @@ export interface MachineParts {
   readonly cpu: CpuModel;
   readonly gicVersion: GicVersion;
   readonly tier: Tier;
+  /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
+  readonly measure?: "tiers" | "stacks" | undefined;
 
   readonly kernel?: NamedBytes;
   readonly initrd?: NamedBytes;
@@ -84,6 +86,14 @@ export interface RunnableMachine {
   registers(): string;
   /** The physical memory map, for people. */
   memoryMap(): string;
-  /** Counters of the engine and the devices, for people. */
-  statistics(): string;
+  /** Counters since power-on. */
+  statistics(): readonly Statistic[];
+}
+
+/** A counter. Its section and name are for people. */
+export interface Statistic {
+  readonly section: string;
+  readonly name: string;
+  readonly value: number;
+  readonly unit: "count" | "seconds" | "bytes";
 }

@@ -2,7 +2,7 @@
 // (docs/architecture.md).
 
 import {
-  ARG0, ARG1, ARG2, CTX, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
+  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
 } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
@@ -97,6 +97,7 @@ function faultsUnaligned(cpu: usize, va: u64, bytes: i32, acc: i32, regime: i32)
  */
 export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, isStore: bool): usize {
   isThere = false;
+  store<u64>(cpu, load<u64>(cpu, COUNT_DATA_MISSES) + 1, COUNT_DATA_MISSES);
   const el = currentEL(cpu);
   const regime = regimeOf(cpu, el);
   const isUnprivileged = (acc & ACC_UNPRIV) != 0;

@@ -3,6 +3,7 @@
 import type { BlockStore, SerialPort } from "../../src/bus/device.ts";
 import { PeState } from "../../src/cpu/pe-state.ts";
 import { CPU_STRIDE } from "../../src/cpu/state-layout.ts";
+import * as registers from "../../src/devices/gic/gicv3-sysregs.ts";
 import * as M from "../../src/devices/virtio/mmio.ts";
 import { inflate } from "../../src/hosts/node/inflate.ts";
 import { Board } from "../../src/machine/board.ts";
@@ -145,29 +146,38 @@ function drive(random: Random, write: (at: number, bytes: number, value: number)
   for (let i = 0; i < 4; i++) set(M.QUEUE_NOTIFY, random.below(queues + 1));
 }
 
+const NEXT = 1;
+const WRITE = 2;
 const LENGTHS = [0, 1, 15, 16, 511, 512, 1024, 4096, 0x10000, 0x7fffffff, 0xffffffff];
 
 function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly number[], size: number): void {
+  const set = (i: number, address: number, length: number, flags: number, next: number): void => {
+    const high = random.below(20) === 0 ? random.u32() : 0;
+    ram.set([address, high, length, flags | (next << 16)], ((desc as number) + 16 * i) >> 2);
+  };
+  // NEXT, WRITE and INDIRECT in any combination.
   for (let i = 0; i < size; i++) {
-    const at = ((desc as number) + 16 * i) >> 2;
-    ram[at] = ramAddress(random);
-    ram[at + 1] = random.below(20) === 0 ? random.u32() : 0;
-    ram[at + 2] = random.pick(LENGTHS);
-    // NEXT, WRITE and INDIRECT in any combination.
-    ram[at + 3] = random.below(8) | (random.below(size + 1) << 16);
-    // A block device's header.
-    if (random.below(2) === 0) {
-      const header = ((ram[at] as number) - MAP.ram.base) >> 2;
-      if (header >= 0 && header + 4 <= ram.length) {
-        ram.set([random.pick([0, 1, 4, 8, 11, 13]), 0, random.pick([0, 1, 2047, 2048, -1]), 0], header);
-        ram[at + 2] = 16;
-      }
-    }
+    set(i, ramAddress(random), random.pick(LENGTHS), random.below(8), random.below(size + 1));
   }
-  const count = random.pick([0, 1, size, size + 1, 0xffff]);
-  ram[(avail as number) >> 2] = random.below(2) | (count << 16);
+  // A request of a block device: its header, data, and a byte for the status.
+  for (let i = 0; i + 3 <= size; i += 3) {
+    if (random.below(3) === 0) continue;
+    const header = 0x20_000 + 16 * i;
+    ram.set([random.pick([0, 1, 4, 8, 11, 13]), 0, random.pick([0, 1, 2040, 2048, -1]), 0], header >> 2);
+    set(i, MAP.ram.base + header, 16, NEXT, i + 1);
+    set(
+      i + 1,
+      MAP.ram.base + random.below(MiB),
+      random.pick([16, 512, 512, 4096]),
+      NEXT | random.pick([0, WRITE]),
+      i + 2,
+    );
+    set(i + 2, ramAddress(random), 1, WRITE, 0);
+  }
+  ram[(avail as number) >> 2] = random.below(2) | (random.pick([0, 1, size, size, size + 1, 0xffff]) << 16);
   for (let i = 0; i < size; i++) {
-    ram[((avail as number) >> 2) + 1 + (i >> 1)] = random.below(size + 1) | (random.below(size) << 16);
+    const head = (): number => (random.below(8) === 0 ? random.below(size + 1) : 3 * random.below(Math.ceil(size / 3)));
+    ram[((avail as number) >> 2) + 1 + (i >> 1)] = head() | (head() << 16);
   }
 }
 
@@ -176,19 +186,24 @@ function firmwareDma(random: Random, write: (at: number, bytes: number, value: n
   const at = random.below(RAM_BYTES - 16) & ~3;
   const swap = (n: number): number => ((n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)) >>> 0;
   const control = random.below(32) | (random.below(0x30) << 16);
-  ram.set([swap(control), swap(random.pick(LENGTHS)), random.below(20), swap(ramAddress(random))], at >> 2);
+  ram.set(
+    [swap(control), swap(random.pick(LENGTHS)), random.below(10) === 0 ? random.u32() : 0, swap(ramAddress(random))],
+    at >> 2,
+  );
   write(MAP.fwCfg.base + 16, 4, random.below(10) === 0 ? random.u32() : 0);
   write(MAP.fwCfg.base + 20, 4, swap(random.below(4) === 0 ? random.u32() : MAP.ram.base + at));
 }
 
-/** CPU interface registers of a GICv3, by their encodings (op0 = 3). */
+const ICC = Object.values(registers).filter((id) => typeof id === "number");
+
+/** CPU interface registers of a GICv3. */
 function systemRegisters(random: Random, board: Board): void {
-  const registers = board.interruptSysregs;
-  if (registers === undefined) return;
+  const icc = board.interruptSysregs;
+  if (icc === undefined) return;
   for (let i = 0; i < 8; i++) {
-    const id = (3 << 14) | (random.pick([4, 12]) << 7) | random.below(0x4000);
-    if (random.below(2)) registers.write(random.below(CPUS), id, value(random), value(random));
-    else registers.read(random.below(CPUS), id);
+    const id = random.below(8) === 0 ? random.below(0x1_0000) : random.pick(ICC);
+    if (random.below(2)) icc.write(random.below(CPUS), id, value(random), value(random));
+    else icc.read(random.below(CPUS), id);
   }
 }
 

@@ -134,8 +134,8 @@ export class Bench {
     this.engine.translate(CODE, offsets);
   }
 
-  /** Runs the instruction at an offset of the code page from a state (inputs.ts). */
-  run(offset: number, state: Uint8Array): Ending {
+  /** Runs the instruction at an offset of the code page from a state (inputs.ts); at most `budget` instructions. */
+  run(offset: number, state: Uint8Array, budget = 1000): Ending {
     const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
     const at = CPU_BASE;
     this.#bytes.set(state.subarray(0, X_BYTES), at + L.X);
@@ -155,7 +155,7 @@ export class Bench {
     this.#set64(L.FETCH_VA, PAGE_OF_SLOT);
     this.#set32(L.FETCH_BASE, this.engine.decodedPage(CODE));
     this.#set64(L.PC, PAGE_OF_SLOT + offset);
-    this.engine.run(at, 1000);
+    this.engine.run(at, budget);
     return {
       exit: this.#get32(L.EXIT),
       exceptionClass: this.#get32(L.EXC_EC),

@@ -1,8 +1,9 @@
 // Makes new instruction vectors with qemu-aarch64 (user mode) as the oracle.
 //
-//   node test/vectors/generate.ts [how many, default 1] [seed]
+//   node test/vectors/generate.ts [how many, default 1] [seed, default 1] [folder]
 //
-// Needs Debian's qemu-user-static and gcc-aarch64-linux-gnu. Writes data/*.br.
+// Needs Debian's qemu-user-static and gcc-aarch64-linux-gnu. Writes *.br to the folder
+// (default: data).
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ import { ask, type Question } from "./oracle/oracle.ts";
 import { effectsOf, excluded } from "./selection.ts";
 
 const SIGILL = 4;
-const data = join(import.meta.dirname, "data");
+const data = process.argv[4] ?? join(import.meta.dirname, "data");
 
 interface Case {
   readonly word: number;

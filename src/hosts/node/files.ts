@@ -51,6 +51,29 @@ export function save(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Characters that are written to a file in one go. */
+const TEXT_AT_ONCE = 2 ** 16;
+
+/** Writes a whole file of pieces of text. @throws BadInput when the host refuses. */
+export function saveText(path: string, pieces: Iterable<string>): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "w");
+    let text = "";
+    for (const piece of pieces) {
+      text += piece;
+      if (text.length < TEXT_AT_ONCE) continue;
+      writeFileSync(fd, text);
+      text = "";
+    }
+    writeFileSync(fd, text);
+  } catch (error) {
+    throw asBadInput(error, "write", path);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
 /** Opens a file. @throws BadInput when it is missing, may not be opened so, or is a directory. */
 export function open(path: string, flags: "r" | "r+"): { fd: number; stats: Stats } {
   const verb = flags === "r" ? "read" : "write";

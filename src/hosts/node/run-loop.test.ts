@@ -33,8 +33,8 @@ class Scripted implements RunnableMachine {
     return "";
   }
 
-  statistics(): string {
-    return "";
+  statistics(): readonly [] {
+    return [];
   }
 }
 
