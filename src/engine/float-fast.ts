@@ -1,4 +1,4 @@
-import { FP_FAST, FP_FAST_ARITHMETIC, FP_FAST_NO_FLUSH } from "../cpu/state-layout.ts";
+import { FP_FAST_ARITHMETIC, FP_FAST_NO_FLUSH } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import type { ValueType } from "../wasm/types.ts";
 import { constant, emit, FUSED, INFINITY, type InLine, type InLineOf, SMALLEST } from "./in-line.ts";
@@ -11,10 +11,22 @@ import { vectorFloat } from "./vector-fast.ts";
 type Width = 32 | 64;
 /** Leaves FP_FAST's bits on the stack: zero iff none of them is set. */
 function pushFast(l: Lowering, needs: number): void {
-  l.code.get(Lowering.CPU);
-  l.code.memory("i32.load", FP_FAST);
+  l.pushFast();
   l.code.i32(needs);
   emit(l, "i32.and");
+}
+
+/** Calls the helper, after which arithmetic may be fast. */
+function callHelper(l: Lowering, name: string, args: readonly Value[]): void {
+  l.code.get(Lowering.CPU);
+  for (const a of args) l.push(a);
+  l.code.call(l.functions.helper(name));
+  l.refreshFast();
+}
+
+/** Does the instruction look at FP_FAST when it is done in line? */
+export function asksFast({ op, attrs }: Inst): boolean {
+  return op === "flagsFloat" || (op === "call" && /^(fp|fixed)/.test(attrs.name as string));
 }
 
 /** What `lowerFloat` has left: the local of the result, and its type. */
@@ -52,9 +64,7 @@ export function lowerFloat(l: Lowering, inst: Inst): FloatResult | undefined {
     code.brIf(1);
   } else code.br(1);
   code.end();
-  code.get(Lowering.CPU);
-  for (const a of inst.args) l.push(a);
-  code.call(l.functions.helper(name));
+  callHelper(l, name, inst.args);
   if (form.type === "f64") emit(l, "f64.reinterpret_i64");
   if (form.type === "f32") emit(l, "f32.reinterpret_i32");
   code.set(local);
@@ -87,9 +97,7 @@ export function lowerCompare(l: Lowering, inst: Inst): { readonly a: number; rea
   code.likely();
   code.brIf(1);
   code.end();
-  code.get(Lowering.CPU);
-  for (const v of [x, y, signalAllNaNs]) l.push(v);
-  code.call(l.functions.helper(`fpOrder${w}`));
+  callHelper(l, `fpOrder${w}`, [x, y, signalAllNaNs]);
   code.set(a);
   zero(l, w);
   code.set(b);

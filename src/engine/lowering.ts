@@ -1,4 +1,5 @@
-import { CTX } from "../cpu/state-layout.ts";
+import { CTX, FP_FAST } from "../cpu/state-layout.ts";
+
 import type { Inst, Reg, Value } from "../ir/builder.ts";
 import { type Effects, GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
@@ -114,6 +115,19 @@ export abstract class Lowering {
       this.pushFloat(v);
       this.code.op(PURE_OPS[v.type === "i64" ? "f64x2.splat" : "f32x4.splat"][0]);
     }
+  }
+
+  /** Puts FP_FAST on the stack. */
+  pushFast(): void {
+    this.code.get(Lowering.CPU);
+    this.code.memory("i32.load", FP_FAST);
+  }
+  /** Called after a helper that may have changed FP_FAST. */
+  refreshFast(): void {}
+
+  /** Puts a vector on the stack whose every word is the same. */
+  pushWords(word: number): void {
+    this.code.v128(Array.from({ length: 16 }, (_, i) => (word >> (8 * (i & 3))) & 0xff));
   }
 
   /** Is the float at least as near as its bits? */
@@ -372,6 +386,7 @@ export abstract class Lowering {
     code.get(Lowering.CPU);
     for (const a of args) this.push(a);
     code.call(this.functions.helper(name));
+    if (name.startsWith("fp")) this.refreshFast();
     if (helper.touchesState) this.synchronize("after");
     if (helper.mayFault) {
       this.leaveIfExit();

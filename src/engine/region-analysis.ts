@@ -1,8 +1,8 @@
 import { SLOT_DISCARD, SLOT_ZR } from "../cpu/state-layout.ts";
 import type { Inst } from "../ir/builder.ts";
-import { mayLeave, type Region } from "./region.ts";
-import { wordsOf } from "./vector-fast.ts";
+import { type Block, mayLeave, type Region } from "./region.ts";
 import { edge, type Structure } from "./structure.ts";
+import { wordsOf } from "./vector-fast.ts";
 
 // What is known of a region before it is lowered.
 
@@ -19,8 +19,16 @@ export interface Usage {
   readonly writtenBy: readonly (readonly number[])[];
   /** Words that in-line floating point compares vectors with. */
   readonly words: readonly number[];
-  readonly flags: boolean;
-  readonly flagsWritten: boolean;
+  readonly flags: FlagUsage;
+}
+
+/** By block: may, and must, the region have set the flags before it; and the same at its end. */
+export interface FlagUsage {
+  readonly used: boolean;
+  readonly mayBefore: readonly boolean[];
+  readonly mayAfter: readonly boolean[];
+  /** The flags that the region is entered with are needed: read, or to be written back on a way on which they were not set. */
+  readonly entering: boolean;
 }
 
 /** The register that an instruction of the IR reads or writes, or -1. */
@@ -46,8 +54,6 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
   const used = new Uint8Array(REGISTERS);
   const written = new Uint8Array(REGISTERS);
   const words = new Set<number>();
-  let flags = false;
-  let flagsWritten = false;
   const ownWrites = blocks.map(({ insns }) => {
     const own = new Uint8Array(REGISTERS);
     for (const { ir } of insns) {
@@ -61,8 +67,6 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
           }
         }
         if (inst.op === "call") for (const word of wordsOf(inst.attrs.name as string)) words.add(word);
-        if (setsFlags(inst.op)) flagsWritten = true;
-        if (setsFlags(inst.op) || readsFlags(inst.op)) flags = true;
       }
     }
     return own;
@@ -90,9 +94,54 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
     written: numbersOf(written),
     writtenBy: writtenBy.map(numbersOf),
     words: [...words],
-    flags,
-    flagsWritten,
+    flags: flagUsage(blocks, order),
   };
+}
+
+function flagUsage(blocks: readonly Block[], order: readonly number[]): FlagUsage {
+  let used = false;
+  /** In each block: are flags read, may it be left, before it surely sets them; does it surely, may it, set them. */
+  const local = blocks.map(({ insns }) => {
+    const found = { readsFirst: false, leavesFirst: false, sets: false, maySet: false };
+    for (const { ir } of insns) {
+      let conditional = 0;
+      for (const inst of ir) {
+        if (inst.op === "if") conditional++;
+        if (inst.op === "end") conditional--;
+        if (!found.sets && readsFlags(inst.op)) found.readsFirst = true;
+        if (!found.sets && mayLeave(inst)) found.leavesFirst = true;
+        if (setsFlags(inst.op)) {
+          found.maySet = true;
+          if (conditional === 0) found.sets = true;
+        }
+        used ||= setsFlags(inst.op) || readsFlags(inst.op);
+      }
+    }
+    return found;
+  });
+  const mayBefore = blocks.map(() => false);
+  const mustBefore = blocks.map((_, n) => n !== 0);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const n of order) {
+      const { sets, maySet } = local[n] as (typeof local)[number];
+      for (const s of blocks[n]?.successors ?? []) {
+        if (s < 0) continue;
+        const may = mayBefore[n] || maySet;
+        const must = mustBefore[n] || sets;
+        if ((may && !mayBefore[s]) || (!must && mustBefore[s])) changed = true;
+        if (may) mayBefore[s] = true;
+        if (!must) mustBefore[s] = false;
+      }
+    }
+  }
+  const mayAfter = local.map(({ maySet }, n) => mayBefore[n] || maySet);
+  const entering = order.some((n) => {
+    const { readsFirst, leavesFirst, sets } = local[n] as (typeof local)[number];
+    if (mustBefore[n]) return false;
+    return readsFirst || (leavesFirst && mayBefore[n]) || (!sets && mayAfter[n]);
+  });
+  return { used, mayBefore, mayAfter, entering };
 }
 
 const setsFlags = (op: string): boolean => op.startsWith("flags") || op === "setNZCV";

@@ -27,7 +27,7 @@ const I32 = { add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f }
 const I64_ADD = 0x7c;
 
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
-type Label = number | "fault";
+type Label = number | "fault" | "fault with flags";
 
 /** What the translator tells of a region besides its code. */
 export interface RegionContext {
@@ -86,12 +86,17 @@ export class RegionLowering extends RegionState {
     code.memory("i64.load", CTX);
     code.set(this.#ctx);
     this.#open("fault", () => code.block());
+    if (this.#usage.flags.used) this.#open("fault with flags", () => code.block());
     this.#tree(0);
     code.unreachable();
+    if (this.#usage.flags.used) {
+      this.#close();
+      // Whatever faulted has put the flags into their locals.
+      this.producer = undefined;
+      this.storeState([], true);
+    }
     this.#close();
-    // Whatever faulted has put the flags into their locals.
-    this.producer = undefined;
-    this.storeState(this.#usage.written);
+    this.storeState(this.#usage.written, false);
     code.get(Lowering.CPU);
     code.get(this.#faultRecord);
     code.get(Lowering.BUDGET);
@@ -144,6 +149,7 @@ export class RegionLowering extends RegionState {
     const block = this.#region.blocks[n] as Block;
     this.producer = undefined;
     this.#fpChecked = false;
+    this.flagsAreOwn = this.#usage.flags.mayBefore[n] as boolean;
     this.#number = n;
     this.#groups = groupAccesses(block);
     this.#freeBases.push(...this.#bases.values());
@@ -233,6 +239,11 @@ export class RegionLowering extends RegionState {
     code.memory("i64.store", COUNT_TRANSLATED);
   }
 
+  /** Writes back what block n, or what came before it, may have written. */
+  #writeBack(n: number, flags = this.flagsAreOwn): void {
+    this.storeState(this.#usage.writtenBy[n] as readonly number[], flags);
+  }
+
   #recordOf(index: number): number {
     return this.#context.page + index * RECORD_BYTES;
   }
@@ -240,7 +251,7 @@ export class RegionLowering extends RegionState {
   /** From block n to instruction `to`, which may be outside of the page. */
   #goto(n: number, to: number): void {
     const { code } = this;
-    this.storeState(this.#usage.writtenBy[n] as readonly number[]);
+    this.#writeBack(n, this.#usage.flags.mayAfter[n] as boolean);
     if (to >= 0 && to < RECORDS) {
       const record = this.temp("i32");
       code.i32(this.#recordOf(to));
@@ -313,7 +324,7 @@ export class RegionLowering extends RegionState {
     const { producer } = this;
     this.settleFlags();
     this.producer = producer;
-    this.#br("fault");
+    this.#br(this.flagsAreOwn ? "fault with flags" : "fault");
   }
 
   raise(ec: number, iss: () => void): void {
@@ -341,14 +352,14 @@ export class RegionLowering extends RegionState {
   }
   branchTo(target: Value, btype: number): void {
     const to = this.localOf(target);
-    this.storeState(this.#usage.writtenBy[this.#number] as readonly number[]);
+    this.#writeBack(this.#number);
     this.#jump(to, btype);
   }
   host(name: string, args: readonly Value[]): Way {
     const { code } = this;
     const { index } = this.#insn as RegionInsn;
     const locals = args.map((a) => this.localOf(a));
-    this.storeState(this.#usage.writtenBy[this.#number] as readonly number[]);
+    this.#writeBack(this.#number);
     code.get(Lowering.CPU);
     code.i32(this.#recordOf(index));
     code.get(Lowering.BUDGET);

@@ -1,4 +1,4 @@
-import { CF, NF, SLOT_DISCARD, SLOT_ZR, V, VF, X, ZF } from "../cpu/state-layout.ts";
+import { PENDING_FLAGS, SLOT_DISCARD, SLOT_ZR, V, X } from "../cpu/state-layout.ts";
 import type { Inst, Reg, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
 import {
@@ -14,10 +14,8 @@ import {
 import { lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { Lowering } from "./lowering.ts";
+import { emitPending, FLAG_WORDS, FLAGS } from "./pending-flags.ts";
 import { type Usage, V_BASE } from "./region-analysis.ts";
-
-const FLAG_WORDS: Readonly<Record<Flag, number>> = { n: NF, z: ZF, c: CF, v: VF };
-const FLAGS: readonly Flag[] = ["n", "z", "c", "v"];
 
 /**
  * Guest registers and flags as locals of a region: loaded at its entry, written back where it is left. The flags of the last
@@ -26,18 +24,20 @@ const FLAGS: readonly Flag[] = ["n", "z", "c", "v"];
 export abstract class RegionState extends Lowering {
   /** Locals of registers, numbered as region-analysis.ts says. */
   readonly #registers = new Map<number, number>();
-  readonly #usage: Usage;
+  readonly #entering: boolean;
   readonly #flagLocals: Record<Flag, number> | undefined;
   #producer: FlagProducer | undefined;
+  /** The region may have set the flags by the point that is being lowered. */
+  protected flagsAreOwn = false;
   /** Vectors of one word each that floating point compares with: what is made once stays in a register. */
   readonly #words = new Map<number, number>();
 
   constructor(code: Code, functions: Functions, usage: Usage) {
     super(code, functions);
-    this.#usage = usage;
+    this.#entering = usage.flags.entering;
     for (const n of usage.used) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
     for (const word of usage.words) this.#words.set(word, code.local("v128"));
-    if (usage.flags) {
+    if (usage.flags.used) {
       const local = (): number => code.local("i32");
       this.#flagLocals = { n: local(), z: local(), c: local(), v: local() };
     }
@@ -56,7 +56,9 @@ export abstract class RegionState extends Lowering {
       super.pushWords(word);
       code.set(local);
     }
-    if (!this.#flagLocals) return;
+    if (!this.#flagLocals || !this.#entering) return;
+    code.get(Lowering.CPU);
+    code.call(this.functions.runtime("settle"));
     for (const flag of FLAGS) {
       code.get(Lowering.CPU);
       code.memory("i32.load", FLAG_WORDS[flag]);
@@ -64,8 +66,8 @@ export abstract class RegionState extends Lowering {
     }
   }
 
-  /** Writes registers, and the flags, back to the PE's block. */
-  protected storeState(registers: readonly number[]): void {
+  /** Writes registers back to the PE's block, and the flags, pending ones as such, if the region has them. */
+  protected storeState(registers: readonly number[], flags: boolean): void {
     const { code } = this;
     for (const n of registers) {
       code.get(Lowering.CPU);
@@ -73,7 +75,10 @@ export abstract class RegionState extends Lowering {
       if (n < V_BASE) code.memory("i64.store", X + 8 * n);
       else code.memory("v128.store", V + 16 * (n - V_BASE));
     }
-    if (!this.#usage.flagsWritten) return;
+    if (!flags || (this.#producer && emitPending(code, this.#producer))) return;
+    code.get(Lowering.CPU);
+    code.i32(0);
+    code.memory("i32.store", PENDING_FLAGS);
     for (const flag of FLAGS) {
       code.get(Lowering.CPU);
       this.#pushFlag(flag);
@@ -123,6 +128,7 @@ export abstract class RegionState extends Lowering {
 
   flags(inst: Inst): void {
     const { code } = this;
+    this.flagsAreOwn = true;
     const bits = inst.attrs.bits as 32 | 64;
     if (inst.op === "flagsFloat") {
       this.#producer = { kind: "float", bits, ...lowerCompare(this, inst), carry: -1, result: -1 };
@@ -141,6 +147,7 @@ export abstract class RegionState extends Lowering {
   setNZCV(value: Value): void {
     const nzcv = this.localOf(value);
     this.#producer = undefined;
+    this.flagsAreOwn = true;
     for (const flag of FLAGS) {
       emitWordOfNZCV(this.code, nzcv, flag);
       this.code.set((this.#flagLocals as Record<Flag, number>)[flag]);

@@ -24,36 +24,12 @@ function all(l: Lowering, { w, elements }: Shape): void {
   emit(l, "i32.eq");
 }
 
-/** A vector whose every word is the same: of doublewords, only the upper words count. */
+/** A vector whose every word is the same. */
 function words(l: Lowering, word: number): void {
-  l.code.v128(Array.from({ length: 16 }, (_, i) => (word >> (8 * (i & 3))) & 0xff));
-}
-
-function pushMagnitudes(l: Lowering, r: number): void {
-  l.code.get(r);
-  words(l, 0x7fffffff);
-  emit(l, "v128.and");
+  l.pushWords(word);
 }
 
 type Check = (l: Lowering, s: Shape, r: number) => void;
-
-const finite: Check = (l, s, r) => {
-  words(l, INFINITY[s.w]);
-  pushMagnitudes(l, r);
-  emit(l, "i32x4.gt_s");
-  all(l, s);
-};
-
-const ordinary: Check = (l, s, r) => {
-  words(l, INFINITY[s.w]);
-  pushMagnitudes(l, r);
-  emit(l, "i32x4.gt_s");
-  pushMagnitudes(l, r);
-  words(l, SMALLEST[s.w]);
-  emit(l, "i32x4.gt_s");
-  emit(l, "v128.and");
-  all(l, s);
-};
 
 const noNaN: Check = (l, s, r) => {
   l.code.get(r);
@@ -61,6 +37,44 @@ const noNaN: Check = (l, s, r) => {
   emit(l, `${s.name}.eq`);
   all(l, s);
 };
+
+/** The difference of an infinity, or of a NaN, and itself is a NaN. */
+const finite: Check = (l, s, r) => {
+  const t = l.temp("v128");
+  l.code.get(r);
+  l.code.get(r);
+  emit(l, `${s.name}.sub`);
+  l.code.set(t);
+  noNaN(l, s, t);
+};
+
+/** Bounds of words (of doubles, the upper ones) without their signs, doubled: between them are ordinary numbers. */
+const BOUNDS = {
+  32: { low: 2 * SMALLEST[32] + 2, high: 2 * INFINITY[32] - 2 },
+  64: { low: 2 * SMALLEST[64] + 2, high: 2 * INFINITY[64] - 2 },
+} as const;
+
+const ordinary: Check = (l, s, r) => {
+  const t = l.temp("v128");
+  l.code.get(r);
+  l.code.i32(1);
+  emit(l, s.w === 64 ? "i64x2.shl" : "i32x4.shl");
+  l.code.tee(t);
+  words(l, BOUNDS[s.w].low);
+  emit(l, "i32x4.max_u");
+  words(l, BOUNDS[s.w].high);
+  emit(l, "i32x4.min_u");
+  l.code.get(t);
+  emit(l, "i32x4.eq");
+  all(l, s);
+};
+
+/** Words that a helper's in-line form compares with. */
+export function wordsOf(name: string): readonly number[] {
+  if (!VECTOR.has(name)) return [];
+  const { low, high } = BOUNDS[name.endsWith("64x2") ? 64 : 32];
+  return [low, high];
+}
 
 const binary =
   (op: string, needs: number, check: Check) =>

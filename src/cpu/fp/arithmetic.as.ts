@@ -1,9 +1,9 @@
 // FPAdd(), FPSub(), FPMul(), FPMulX(), FPDiv(), FPSqrt(), with exact integer arithmetic.
-// The exported functions for single and double precision first try the host's own arithmetic, which is exact to the bit when FP_FAST
-// says that it rounds as FPCR asks and its result shows that no other flag than Inexact can be due.
+// The exported functions for single and double precision first try the host's own arithmetic, which is exact to the bit when it rounds as
+// FPCR asks and its result shows that no other flag than Inexact can be due. While Inexact is not set yet, the rounding error tells.
 
 import {
-  DZC, fpExactZero, fpFast, fpInfinity, fpInvalid, fpNeg, fpRaise, fpRoundingMode, fpTwo, fpZero, fractionBits, isInfinity, isNaN, isZero,
+  DZC, IXC, fpExactZero, fpFast, fpInfinity, fpInvalid, fpNeg, fpPlain, fpRaise, fpRoundingMode, fpTwo, fpZero, fractionBits, isInfinity, isNaN, isZero,
   magnitude, signOf,
 } from "./format.as";
 import { fpRound } from "./round.as";
@@ -108,18 +108,97 @@ export function ordinary64(r: f64): bool {
   return abs(r) > MIN_NORMAL_64 && abs(r) < Infinity;
 }
 
+/** Sets Inexact unless the error of rounding is zero; false if the error is not known. */
+export function settleError(cpu: usize, error: f64): bool {
+  if (error == 0) return true;
+  if (!(abs(error) < Infinity)) return false;
+  fpRaise(cpu, IXC);
+  return true;
+}
+
+// Errors without error: D. E. Knuth's TwoSum, T. J. Dekker's product. Single precision has double for its products.
+
+function sumError32(a: f32, b: f32, r: f32): f32 {
+  const bb = r - a;
+  return (a - (r - bb)) + (b - bb);
+}
+
+export function sumError64(a: f64, b: f64, r: f64): f64 {
+  const bb = r - a;
+  return (a - (r - bb)) + (b - bb);
+}
+
+/** 2^27 + 1: splits a double into two halves whose products are exact. */
+const SPLITTER: f64 = 134217729.0;
+
+/** a * b - p for the rounded product p; NaN or infinite if a factor is too large. p must be above SAFE_PRODUCT. */
+export function productError64(a: f64, b: f64, p: f64): f64 {
+  const ta = a * SPLITTER;
+  const ah = ta - (ta - a);
+  const al = a - ah;
+  const tb = b * SPLITTER;
+  const bh = tb - (tb - b);
+  const bl = b - bh;
+  return ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+}
+
+/** Of products above this, no part underflows. */
+export const SAFE_PRODUCT: f64 = 1e-270;
+
+/** Is b * q, for a rounded quotient (or root) q, other than a? NaN: not known. */
+function quotientError64(a: f64, b: f64, q: f64): f64 {
+  const p = b * q;
+  return abs(p) > SAFE_PRODUCT ? (p - a) + productError64(b, q, p) : NaN;
+}
+
+function takeSum32(cpu: usize, a: f32, b: f32, r: f32): bool {
+  return fpPlain(cpu) && finite32(r) && (fpFast(cpu) != 0 || settleError(cpu, sumError32(a, b, r)));
+}
+
+function takeSum64(cpu: usize, a: f64, b: f64, r: f64): bool {
+  return fpPlain(cpu) && finite64(r) && (fpFast(cpu) != 0 || settleError(cpu, sumError64(a, b, r)));
+}
+
+function takeProduct32(cpu: usize, a: f32, b: f32, r: f32): bool {
+  if (!fpPlain(cpu)) return false;
+  if (!ordinary32(r)) return r == 0 && (a == 0 || b == 0);
+  return fpFast(cpu) != 0 || settleError(cpu, <f64>a * <f64>b - <f64>r);
+}
+
+function takeProduct64(cpu: usize, a: f64, b: f64, r: f64): bool {
+  if (!fpPlain(cpu)) return false;
+  if (!ordinary64(r)) return r == 0 && (a == 0 || b == 0);
+  return fpFast(cpu) != 0 || (abs(r) > SAFE_PRODUCT && settleError(cpu, productError64(a, b, r)));
+}
+
+function takeQuotient32(cpu: usize, a: f32, b: f32, r: f32): bool {
+  if (!fpPlain(cpu)) return false;
+  if (!ordinary32(r)) return r == 0 && a == 0;
+  return fpFast(cpu) != 0 || settleError(cpu, <f64>b * <f64>r - <f64>a);
+}
+
+function takeQuotient64(cpu: usize, a: f64, b: f64, r: f64): bool {
+  if (!fpPlain(cpu)) return false;
+  if (!ordinary64(r)) return r == 0 && a == 0;
+  return fpFast(cpu) != 0 || settleError(cpu, quotientError64(a, b, r));
+}
+
 export function fpAdd16(cpu: usize, a: u32, b: u32): u32 {
   return <u32>fpAdd<u16>(cpu, a, b);
 }
 
 export function fpAdd32(cpu: usize, a: u32, b: u32): u32 {
-  const r = reinterpret<f32>(a) + reinterpret<f32>(b);
-  return fpFast(cpu) && finite32(r) ? reinterpret<u32>(r) : <u32>fpAdd<u32>(cpu, a, b);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  const r = x + y;
+  return takeSum32(cpu, x, y, r) ? reinterpret<u32>(r) : <u32>fpAdd<u32>(cpu, a, b);
 }
 
 export function fpAdd64(cpu: usize, a: u64, b: u64): u64 {
-  const r = reinterpret<f64>(a) + reinterpret<f64>(b);
-  return fpFast(cpu) && finite64(r) ? reinterpret<u64>(r) : fpAdd<u64>(cpu, a, b);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  const r = x + y;
+  return takeSum64(cpu, x, y, r) ? reinterpret<u64>(r) : fpAdd<u64>(cpu, a, b);
 }
 
 export function fpSub16(cpu: usize, a: u32, b: u32): u32 {
@@ -127,13 +206,17 @@ export function fpSub16(cpu: usize, a: u32, b: u32): u32 {
 }
 
 export function fpSub32(cpu: usize, a: u32, b: u32): u32 {
-  const r = reinterpret<f32>(a) - reinterpret<f32>(b);
-  return fpFast(cpu) && finite32(r) ? reinterpret<u32>(r) : <u32>fpSub<u32>(cpu, a, b);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  const r = x - y;
+  return takeSum32(cpu, x, -y, r) ? reinterpret<u32>(r) : <u32>fpSub<u32>(cpu, a, b);
 }
 
 export function fpSub64(cpu: usize, a: u64, b: u64): u64 {
-  const r = reinterpret<f64>(a) - reinterpret<f64>(b);
-  return fpFast(cpu) && finite64(r) ? reinterpret<u64>(r) : fpSub<u64>(cpu, a, b);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  const r = x - y;
+  return takeSum64(cpu, x, -y, r) ? reinterpret<u64>(r) : fpSub<u64>(cpu, a, b);
 }
 
 export function fpMul16(cpu: usize, a: u32, b: u32): u32 {
@@ -141,13 +224,17 @@ export function fpMul16(cpu: usize, a: u32, b: u32): u32 {
 }
 
 export function fpMul32(cpu: usize, a: u32, b: u32): u32 {
-  const r = reinterpret<f32>(a) * reinterpret<f32>(b);
-  return fpFast(cpu) && ordinary32(r) ? reinterpret<u32>(r) : <u32>fpMul<u32>(cpu, a, b, false);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  const r = x * y;
+  return takeProduct32(cpu, x, y, r) ? reinterpret<u32>(r) : <u32>fpMul<u32>(cpu, a, b, false);
 }
 
 export function fpMul64(cpu: usize, a: u64, b: u64): u64 {
-  const r = reinterpret<f64>(a) * reinterpret<f64>(b);
-  return fpFast(cpu) && ordinary64(r) ? reinterpret<u64>(r) : fpMul<u64>(cpu, a, b, false);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  const r = x * y;
+  return takeProduct64(cpu, x, y, r) ? reinterpret<u64>(r) : fpMul<u64>(cpu, a, b, false);
 }
 
 export function fpMulX16(cpu: usize, a: u32, b: u32): u32 {
@@ -155,13 +242,17 @@ export function fpMulX16(cpu: usize, a: u32, b: u32): u32 {
 }
 
 export function fpMulX32(cpu: usize, a: u32, b: u32): u32 {
-  const r = reinterpret<f32>(a) * reinterpret<f32>(b);
-  return fpFast(cpu) && ordinary32(r) ? reinterpret<u32>(r) : <u32>fpMul<u32>(cpu, a, b, true);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  const r = x * y;
+  return takeProduct32(cpu, x, y, r) ? reinterpret<u32>(r) : <u32>fpMul<u32>(cpu, a, b, true);
 }
 
 export function fpMulX64(cpu: usize, a: u64, b: u64): u64 {
-  const r = reinterpret<f64>(a) * reinterpret<f64>(b);
-  return fpFast(cpu) && ordinary64(r) ? reinterpret<u64>(r) : fpMul<u64>(cpu, a, b, true);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  const r = x * y;
+  return takeProduct64(cpu, x, y, r) ? reinterpret<u64>(r) : fpMul<u64>(cpu, a, b, true);
 }
 
 export function fpDiv16(cpu: usize, a: u32, b: u32): u32 {
@@ -169,13 +260,17 @@ export function fpDiv16(cpu: usize, a: u32, b: u32): u32 {
 }
 
 export function fpDiv32(cpu: usize, a: u32, b: u32): u32 {
-  const r = reinterpret<f32>(a) / reinterpret<f32>(b);
-  return fpFast(cpu) && ordinary32(r) ? reinterpret<u32>(r) : <u32>fpDiv<u32>(cpu, a, b);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  const r = x / y;
+  return takeQuotient32(cpu, x, y, r) ? reinterpret<u32>(r) : <u32>fpDiv<u32>(cpu, a, b);
 }
 
 export function fpDiv64(cpu: usize, a: u64, b: u64): u64 {
-  const r = reinterpret<f64>(a) / reinterpret<f64>(b);
-  return fpFast(cpu) && ordinary64(r) ? reinterpret<u64>(r) : fpDiv<u64>(cpu, a, b);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  const r = x / y;
+  return takeQuotient64(cpu, x, y, r) ? reinterpret<u64>(r) : fpDiv<u64>(cpu, a, b);
 }
 
 export function fpSqrt16(cpu: usize, a: u32): u32 {
@@ -183,11 +278,15 @@ export function fpSqrt16(cpu: usize, a: u32): u32 {
 }
 
 export function fpSqrt32(cpu: usize, a: u32): u32 {
-  const r = sqrt<f32>(reinterpret<f32>(a));
-  return fpFast(cpu) && finite32(r) ? reinterpret<u32>(r) : <u32>fpSqrt<u32>(cpu, a);
+  const x = reinterpret<f32>(a);
+  const r = sqrt<f32>(x);
+  const take = fpPlain(cpu) && finite32(r) && (fpFast(cpu) != 0 || settleError(cpu, <f64>r * <f64>r - <f64>x));
+  return take ? reinterpret<u32>(r) : <u32>fpSqrt<u32>(cpu, a);
 }
 
 export function fpSqrt64(cpu: usize, a: u64): u64 {
-  const r = sqrt<f64>(reinterpret<f64>(a));
-  return fpFast(cpu) && finite64(r) ? reinterpret<u64>(r) : fpSqrt<u64>(cpu, a);
+  const x = reinterpret<f64>(a);
+  const r = sqrt<f64>(x);
+  const take = fpPlain(cpu) && finite64(r) && (fpFast(cpu) != 0 || settleError(cpu, quotientError64(x, r, r)));
+  return take ? reinterpret<u64>(r) : fpSqrt<u64>(cpu, a);
 }

@@ -1,10 +1,10 @@
 // FPConvert(): between half, single and double precision. FPCR.AHP makes half precision the alternative format without infinities and NaNs.
 
 import {
-  FPCR_AHP, FPCR_DN, IOC, ODD, fpDefaultNaN, fpFast, fpInfinity, fpRaise, fpRoundingMode, fpZero, fpcr, fraction, fractionBits,
+  FPCR_AHP, FPCR_DN, IOC, ODD, fpDefaultNaN, fpFast, fpInfinity, fpPlain, fpRaise, fpRoundingMode, fpZero, fpcr, fraction, fractionBits,
   isDenormal, isInfinity, isNaN, isSignalling, isZero, quietBit, signOf,
 } from "./format.as";
-import { ordinary32 } from "./arithmetic.as";
+import { ordinary32, settleError } from "./arithmetic.as";
 import { fpRoundCV } from "./round.as";
 import { exponentOf, fpUnpackCV, significandOf } from "./unpack.as";
 
@@ -57,7 +57,10 @@ export function fpConvert64to16(cpu: usize, a: u64): u32 {
 
 export function fpConvert64to32(cpu: usize, a: u64): u32 {
   const r = <f32>reinterpret<f64>(a);
-  if (fpFast(cpu) && ordinary32(r)) return reinterpret<u32>(r);
+  if (fpPlain(cpu)) {
+    if (ordinary32(r) && (fpFast(cpu) != 0 || settleError(cpu, <f64>r - reinterpret<f64>(a)))) return reinterpret<u32>(r);
+    if (reinterpret<f64>(a) == 0) return reinterpret<u32>(r);
+  }
   return <u32>fpConvert<u64, u32>(cpu, a, fpRoundingMode(cpu));
 }
 

@@ -1,7 +1,7 @@
 // Between floating point and integers or fixed point: FPToFixed(), FixedToFP(), FPToFixedJS().
 
 import {
-  IOC, IXC, ZERO, fpFast, fpRaise, fpRoundingMode, fpZero, isInfinity, isNaN, isZero, roundingOf, signOf,
+  IOC, IXC, ZERO, fpFast, fpPlain, fpRaise, fpRoundingMode, fpZero, isInfinity, isNaN, isZero, roundingOf, signOf,
 } from "./format.as";
 import { fpRound, roundsUp } from "./round.as";
 import { exponentOf, fpUnpack, significandOf } from "./unpack.as";
@@ -96,17 +96,23 @@ export function fpToFixed32to16(cpu: usize, a: u32, fbits: i32, unsigned: i32, r
 }
 
 export function fpToFixed32to32(cpu: usize, a: u32, fbits: i32, unsigned: i32, rounding: i32): u32 {
-  if (fpFast(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
+  if (fpPlain(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
     const r = reinterpret<f32>(a);
-    if (abs(r) < 2147483648.0) return <u32>(<i32>r);
+    if (abs(r) < 2147483648.0) {
+      if (trunc(r) != r) fpRaise(cpu, IXC);
+      return <u32>(<i32>r);
+    }
   }
   return <u32>fpToFixed<u32>(cpu, a, fbits, unsigned, rounding, 32);
 }
 
 export function fpToFixed32to64(cpu: usize, a: u32, fbits: i32, unsigned: i32, rounding: i32): u64 {
-  if (fpFast(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
+  if (fpPlain(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
     const r = reinterpret<f32>(a);
-    if (abs(r) < 9223372036854775808.0) return <u64>(<i64>r);
+    if (abs(r) < 9223372036854775808.0) {
+      if (trunc(r) != r) fpRaise(cpu, IXC);
+      return <u64>(<i64>r);
+    }
   }
   return fpToFixed<u32>(cpu, a, fbits, unsigned, rounding, 64);
 }
@@ -116,17 +122,23 @@ export function fpToFixed64to16(cpu: usize, a: u64, fbits: i32, unsigned: i32, r
 }
 
 export function fpToFixed64to32(cpu: usize, a: u64, fbits: i32, unsigned: i32, rounding: i32): u32 {
-  if (fpFast(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
+  if (fpPlain(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
     const r = reinterpret<f64>(a);
-    if (abs(r) < 2147483648.0) return <u32>(<i32>r);
+    if (abs(r) < 2147483648.0) {
+      if (trunc(r) != r) fpRaise(cpu, IXC);
+      return <u32>(<i32>r);
+    }
   }
   return <u32>fpToFixed<u64>(cpu, a, fbits, unsigned, rounding, 32);
 }
 
 export function fpToFixed64to64(cpu: usize, a: u64, fbits: i32, unsigned: i32, rounding: i32): u64 {
-  if (fpFast(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
+  if (fpPlain(cpu) && rounding == ZERO && fbits == 0 && !unsigned) {
     const r = reinterpret<f64>(a);
-    if (abs(r) < 9223372036854775808.0) return <u64>(<i64>r);
+    if (abs(r) < 9223372036854775808.0) {
+      if (trunc(r) != r) fpRaise(cpu, IXC);
+      return <u64>(<i64>r);
+    }
   }
   return fpToFixed<u64>(cpu, a, fbits, unsigned, rounding, 64);
 }
@@ -148,12 +160,16 @@ export function fixed32toFp16(cpu: usize, value: u32, fbits: i32, unsigned: i32)
 }
 
 export function fixed32toFp32(cpu: usize, value: u32, fbits: i32, unsigned: i32): u32 {
-  if (fpFast(cpu) && fbits == 0 && !unsigned) return reinterpret<u32>(<f32>(<i32>value));
+  if (fpPlain(cpu) && fbits == 0 && !unsigned) {
+    const r = <f32>(<i32>value);
+    if (!fpFast(cpu) && !(r < 2147483648.0 && <i32>r == <i32>value)) fpRaise(cpu, IXC);
+    return reinterpret<u32>(r);
+  }
   return <u32>fixedToFP<u32>(cpu, unsigned ? <u64><u32>value : <u64><i64><i32>value, fbits, unsigned);
 }
 
 export function fixed32toFp64(cpu: usize, value: u32, fbits: i32, unsigned: i32): u64 {
-  if (fpFast(cpu) && fbits == 0 && !unsigned) return reinterpret<u64>(<f64>(<i32>value));
+  if (fbits == 0 && !unsigned) return reinterpret<u64>(<f64>(<i32>value));
   return fixedToFP<u64>(cpu, unsigned ? <u64><u32>value : <u64><i64><i32>value, fbits, unsigned);
 }
 
@@ -162,11 +178,19 @@ export function fixed64toFp16(cpu: usize, value: u64, fbits: i32, unsigned: i32)
 }
 
 export function fixed64toFp32(cpu: usize, value: u64, fbits: i32, unsigned: i32): u32 {
-  if (fpFast(cpu) && fbits == 0 && !unsigned) return reinterpret<u32>(<f32>(<i64>value));
+  if (fpPlain(cpu) && fbits == 0 && !unsigned) {
+    const r = <f32>(<i64>value);
+    if (!fpFast(cpu) && !(r < 9223372036854775808.0 && <i64>r == <i64>value)) fpRaise(cpu, IXC);
+    return reinterpret<u32>(r);
+  }
   return <u32>fixedToFP<u32>(cpu, value, fbits, unsigned);
 }
 
 export function fixed64toFp64(cpu: usize, value: u64, fbits: i32, unsigned: i32): u64 {
-  if (fpFast(cpu) && fbits == 0 && !unsigned) return reinterpret<u64>(<f64>(<i64>value));
+  if (fpPlain(cpu) && fbits == 0 && !unsigned) {
+    const r = <f64>(<i64>value);
+    if (!fpFast(cpu) && !(r < 9223372036854775808.0 && <i64>r == <i64>value)) fpRaise(cpu, IXC);
+    return reinterpret<u64>(r);
+  }
   return fixedToFP<u64>(cpu, value, fbits, unsigned);
 }

@@ -1,10 +1,10 @@
 // FPMulAdd() and the Newton-Raphson steps built on it: one rounding of an exact product plus an addend.
 
 import {
-  fpExactZero, fpFast, fpInfinity, fpInvalid, fpNeg, fpOnePointFive, fpRoundingMode, fpThree, fpTwo, isInfinity, isNaN, isSignalling,
+  fpExactZero, fpFast, fpInfinity, fpInvalid, fpNeg, fpOnePointFive, fpPlain, fpRoundingMode, fpThree, fpTwo, isInfinity, isNaN, isSignalling,
   isZero, signOf,
 } from "./format.as";
-import { fpMul, ordinary32, ordinary64 } from "./arithmetic.as";
+import { SAFE_PRODUCT, fpMul, ordinary32, ordinary64, productError64, settleError, sumError64 } from "./arithmetic.as";
 import { fpRound } from "./round.as";
 import { exponentOf, fpProcessNaNs, fpProcessNaNs3, fpUnpack, significandOf } from "./unpack.as";
 import { multiplyHigh, shiftRightJam } from "./wide.as";
@@ -111,46 +111,52 @@ export function fpMulAdd16(cpu: usize, addend: u32, a: u32, b: u32): u32 {
 
 export function fpMulAdd32(cpu: usize, addend: u32, a: u32, b: u32): u32 {
   // The product is exact in double precision. Rounding the sum twice is harmless unless the first rounding ends on a tie of the second.
-  const sum = <f64>reinterpret<f32>(addend) + <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
+  const c = <f64>reinterpret<f32>(addend);
+  const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
+  const sum = c + product;
   const r = <f32>sum;
-  if (fpFast(cpu) && ordinary32(r) && (reinterpret<u64>(sum) & 0x1fffffff) != 0x10000000) return reinterpret<u32>(r);
+  if (fpPlain(cpu)) {
+    if (ordinary32(r) && (reinterpret<u64>(sum) & 0x1fffffff) != 0x10000000) {
+      if (fpFast(cpu)) return reinterpret<u32>(r);
+      const isExact = <f64>r == sum && sumError64(c, product, sum) == 0;
+      if (settleError(cpu, isExact ? 0 : 1)) return reinterpret<u32>(r);
+    }
+    // Zero plus or minus zero, or an exact difference, is positive unless all is negative.
+    if (product == 0 && abs(c) < Infinity) return reinterpret<u32>(r);
+  }
   return <u32>fpMulAdd<u32>(cpu, addend, a, b);
 }
 
 export function fpMulAdd64(cpu: usize, addend: u64, a: u64, b: u64): u64 {
-  if (fpFast(cpu)) {
-    const r = nativeMulAdd(reinterpret<f64>(addend), reinterpret<f64>(a), reinterpret<f64>(b));
+  if (fpPlain(cpu)) {
+    const x = reinterpret<f64>(a);
+    const y = reinterpret<f64>(b);
+    const c = reinterpret<f64>(addend);
+    const r = nativeMulAdd(cpu, c, x, y);
     if (ordinary64(r)) return reinterpret<u64>(r);
+    // A product of zero: the sum is exact.
+    if ((x == 0 || y == 0) && abs(x * y) == 0 && abs(c) < Infinity) return reinterpret<u64>(c + x * y);
   }
   return fpMulAdd<u64>(cpu, addend, a, b);
 }
 
-/** 2^27 + 1: splits a double into two halves whose products are exact. */
-const SPLITTER: f64 = 134217729.0;
-
 /**
- * c + a * b rounded once to nearest, or NaN when that is not certain. Product and sum are taken apart without error (T. J. Dekker 1971,
- * D. E. Knuth's TwoSum), and only the two errors' own sum is rounded; that matters only next to a tie, which the last test excludes.
+ * c + a * b rounded once to nearest, or NaN when that is not certain. Product and sum are taken apart without error, and only the two
+ * errors' own sum is rounded; that matters only next to a tie, which the last test excludes.
  */
-function nativeMulAdd(c: f64, a: f64, b: f64): f64 {
+function nativeMulAdd(cpu: usize, c: f64, a: f64, b: f64): f64 {
   const p = a * b;
-  const ta = a * SPLITTER;
-  const ah = ta - (ta - a);
-  const al = a - ah;
-  const tb = b * SPLITTER;
-  const bh = tb - (tb - b);
-  const bl = b - bh;
-  const productError = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
-
+  const productError = productError64(a, b, p);
   const s = p + c;
-  const cs = s - p;
-  const sumError = (p - (s - cs)) + (c - cs);
-
+  const sumError = sumError64(p, c, s);
   const error = sumError + productError;
   const r = s + error;
   const rest = error - (r - s);
-  // No part of the product may underflow. Overflow anywhere makes r infinite or NaN.
-  return abs(p) > 1e-270 && r + rest * 1.00000001 == r ? r : NaN;
+  // Overflow anywhere makes r infinite or NaN.
+  if (!(abs(p) > SAFE_PRODUCT && ordinary64(r) && r + rest * 1.00000001 == r)) return NaN;
+  if (fpFast(cpu)) return r;
+  // Without a second error, what is left over is known.
+  return (sumError == 0 || productError == 0) && settleError(cpu, rest) ? r : NaN;
 }
 
 export function fpRecipStep16(cpu: usize, a: u32, b: u32): u32 {

@@ -49,10 +49,18 @@ export function fpRaise(cpu: usize, flags: u32): void {
 
 /** Recomputes FP_FAST; whoever writes FPCR or FPSR calls it. */
 export function fpUpdateFast(cpu: usize): void {
-  const plain = (fpcr(cpu) & ((3 << FPCR_RMODE_SHIFT) | FPCR_FZ)) == 0;
+  const plain = fpPlain(cpu);
   const inexact = (load<u32>(cpu, FPSR) & IXC) != 0;
   const noFlush = (fpcr(cpu) & FPCR_FZ) == 0;
   store<i32>(cpu, (plain && inexact ? FP_FAST_ARITHMETIC : 0) | (noFlush ? FP_FAST_NO_FLUSH : 0), FP_FAST);
+}
+
+/**
+ * May the host's arithmetic stand in, if its result raises nothing but Inexact, which must be found out unless fpFast()? That it rounds to
+ * nearest and flushes nothing is what FPCR says by default.
+ */
+export function fpPlain(cpu: usize): bool {
+  return (fpcr(cpu) & ((3 << FPCR_RMODE_SHIFT) | FPCR_FZ)) == 0;
 }
 
 /** Nonzero when native round-to-nearest arithmetic may stand in, as long as its result raises nothing but Inexact. */
