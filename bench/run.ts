@@ -216,13 +216,15 @@ if (figures[0]?.name !== ours.name) {
 }
 verify(figures.filter(({ name }) => name !== "v86"));
 const processors = cpus();
-const results: Results = {
+const compared: Results = {
   date: new Date().toISOString().slice(0, 10),
   host: `${processors.length} x ${processors[0]?.model ?? "?"}, Node ${process.version}`,
   scale,
-  measures: full ? await measure(ours, theirs) : [],
+  measures: [],
   systems: figures,
 };
-if (full) console.log(`${measuresTable(results)}\n`);
-console.log(rowsTable(results, rows));
-if (full && !options["no-save"]) save(results);
+console.log(`${rowsTable(compared, rows)}\n`);
+if (!full) process.exit();
+const results = { ...compared, measures: await measure(ours, theirs) };
+console.log(measuresTable(results));
+if (!options["no-save"]) save(results);

@@ -1,5 +1,6 @@
 import { SLOT_DISCARD, SLOT_ZR } from "../cpu/state-layout.ts";
 import type { Inst } from "../ir/builder.ts";
+import { asksFast } from "./float-fast.ts";
 import { type Block, mayLeave, type Region } from "./region.ts";
 import { edge, type Structure } from "./structure.ts";
 import { wordsOf } from "./vector-fast.ts";
@@ -19,6 +20,8 @@ export interface Usage {
   readonly writtenBy: readonly (readonly number[])[];
   /** Words that in-line floating point compares vectors with. */
   readonly words: readonly number[];
+  /** Is there floating point that may be done in line? */
+  readonly fast: boolean;
   readonly flags: FlagUsage;
 }
 
@@ -54,6 +57,7 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
   const used = new Uint8Array(REGISTERS);
   const written = new Uint8Array(REGISTERS);
   const words = new Set<number>();
+  let fast = false;
   const ownWrites = blocks.map(({ insns }) => {
     const own = new Uint8Array(REGISTERS);
     for (const { ir } of insns) {
@@ -66,6 +70,7 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
             written[register] = 1;
           }
         }
+        fast ||= asksFast(inst);
         if (inst.op === "call") for (const word of wordsOf(inst.attrs.name as string)) words.add(word);
       }
     }
@@ -94,6 +99,7 @@ export function usageOf({ blocks }: Region, { order }: Structure): Usage {
     written: numbersOf(written),
     writtenBy: writtenBy.map(numbersOf),
     words: [...words],
+    fast,
     flags: flagUsage(blocks, order),
   };
 }

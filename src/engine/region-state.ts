@@ -31,11 +31,14 @@ export abstract class RegionState extends Lowering {
   protected flagsAreOwn = false;
   /** Vectors of one word each that floating point compares with: what is made once stays in a register. */
   readonly #words = new Map<number, number>();
+  /** FP_FAST. */
+  readonly #fast: number | undefined;
 
   constructor(code: Code, functions: Functions, usage: Usage) {
     super(code, functions);
     this.#entering = usage.flags.entering;
     for (const n of usage.used) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
+    this.#fast = usage.fast ? code.local("i32") : undefined;
     for (const word of usage.words) this.#words.set(word, code.local("v128"));
     if (usage.flags.used) {
       const local = (): number => code.local("i32");
@@ -52,6 +55,7 @@ export abstract class RegionState extends Lowering {
       else code.memory("v128.load", V + 16 * (n - V_BASE));
       code.set(local);
     }
+    this.refreshFast();
     for (const [word, local] of this.#words) {
       super.pushWords(word);
       code.set(local);
@@ -107,6 +111,14 @@ export abstract class RegionState extends Lowering {
   }
   synchronize(): void {}
 
+  override pushFast(): void {
+    this.code.get(this.#fast as number);
+  }
+  override refreshFast(): void {
+    if (this.#fast === undefined) return;
+    super.pushFast();
+    this.code.set(this.#fast);
+  }
   override pushWords(word: number): void {
     const local = this.#words.get(word);
     if (local === undefined) super.pushWords(word);

@@ -19,6 +19,7 @@ export const SYSREG = {
   CPACR_EL1: [3, 0, 1, 0, 2],
   TTBR0_EL1: [3, 0, 2, 0, 0],
   TCR_EL1: [3, 0, 2, 0, 2],
+  SP_EL0: [3, 0, 4, 1, 0],
   SPSR_EL1: [3, 0, 4, 0, 0],
   ELR_EL1: [3, 0, 4, 0, 1],
   ESR_EL1: [3, 0, 5, 2, 0],
@@ -70,3 +71,18 @@ export const ldrX = (rt: number, rn: number, offset: number): number =>
   (0xf9400000 | ((offset / 8) << 10) | (rn << 5) | rt) >>> 0;
 export const strX = (rt: number, rn: number, offset: number): number =>
   (0xf9000000 | ((offset / 8) << 10) | (rn << 5) | rt) >>> 0;
+export const strW = (rt: number, rn: number): number => (0xb9000000 | (rn << 5) | rt) >>> 0;
+/** A bit of Xd is set to that of Xn, `how`: 0 and cleared, 1 and set, 2 and changed. `ones` bits from bit `at` on. */
+export function bits(how: 0 | 1 | 2, rd: number, rn: number, at: number, ones: number): number {
+  const [opcode, immr, imms] = [
+    [0x92400000, (64 - at - ones) & 63, 63 - ones] as const,
+    [0xb2400000, (64 - at) & 63, ones - 1] as const,
+    [0xd2400000, (64 - at) & 63, ones - 1] as const,
+  ][how] as readonly [number, number, number];
+  return (opcode | (immr << 16) | (imms << 10) | (rn << 5) | rd) >>> 0;
+}
+export const DSB = 0xd5033b9f;
+export const dcCvau = (rt: number): number => (0xd50b7b20 | rt) >>> 0;
+export const icIvau = (rt: number): number => (0xd50b7520 | rt) >>> 0;
+export const tlbiVae1 = (rt: number): number => (0xd5088720 | rt) >>> 0;
+export const TLBI_VMALLE1 = 0xd508871f;

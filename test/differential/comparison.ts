@@ -15,10 +15,8 @@ export interface Comparison {
 }
 
 export async function comparison(tier: "translator" | "auto", wishes: Wishes): Promise<Comparison> {
-  const [interpreter, other] = await Promise.all([
-    makeRig({ cpu: wishes.cpu, tier: "interpreter" }),
-    makeRig({ cpu: wishes.cpu, tier }),
-  ]);
+  const interpreter = await makeRig({ cpu: wishes.cpu, tier: "interpreter" });
+  const other = await makeRig({ cpu: wishes.cpu, tier });
   const turns = 50 + wishes.repeats / 10;
   const totals = { programs: 0, instructions: 0, exceptions: 0, unfinished: 0 };
   return {

@@ -8,8 +8,44 @@ import type { Row } from "../../src/a64/row.ts";
 import { CPU_MODELS, modelFeatures } from "../../src/arch/cpu-models.ts";
 import type { Random } from "../vectors/inputs.ts";
 import { effectsOf } from "../vectors/selection.ts";
-import { adr, andMask, BRK, b, bCond, bl, blr, br, cbz, mov64, NOP, subImm, tbz, WFI } from "./assembler.ts";
-import { ALIAS, CODE, type Context, DATA, DATA_BYTES, type Environment, READ_ONLY_BYTES } from "./environment.ts";
+import {
+  adr,
+  andMask,
+  BRK,
+  b,
+  bCond,
+  bits,
+  bl,
+  blr,
+  br,
+  cbz,
+  DSB,
+  dcCvau,
+  ISB,
+  icIvau,
+  mov64,
+  NOP,
+  strW,
+  strX,
+  subImm,
+  TLBI_VMALLE1,
+  tbz,
+  tlbiVae1,
+  WFI,
+} from "./assembler.ts";
+import {
+  ALIAS,
+  CODE,
+  type Context,
+  DATA,
+  DATA_BYTES,
+  dataDescriptor,
+  descriptorOf,
+  type Environment,
+  EXECUTABLE_ALIAS,
+  READ_ONLY_BYTES,
+  WRITABLE_ALIAS,
+} from "./environment.ts";
 
 export interface Program {
   /** Address of the first word. */
@@ -112,29 +148,45 @@ export function makeProgram(random: Random, wishes: Wishes): Program {
     mmu: random.below(8) !== 0,
     alignmentCheck: random.below(8) === 0,
     patience: wishes.repeats > 1 ? 15 : 10,
+    el0: random.below(4) === 0,
     devices: false,
   };
-  const words = body(random, wishes);
+  const words = body(random, wishes, environment.mmu);
   // Now and then across a page's end.
   const page = CODE + 0x1000 * random.below(64);
   const start = random.below(3) === 0 ? page + 0x1000 - 4 * random.below(words.length) : page + 4 * random.below(512);
-  return { start, words, environment, context: makeContext(random, wishes.repeats), dataSeed: random.u32() };
+  const alias = environment.mmu && random.below(4) === 0 ? EXECUTABLE_ALIAS : 0;
+  return {
+    start: start + alias,
+    words,
+    environment,
+    context: makeContext(random, wishes.repeats),
+    dataSeed: random.u32(),
+  };
 }
 
-function body(random: Random, { cpu, length, repeats }: Wishes): number[] {
+function body(random: Random, { cpu, length, repeats }: Wishes, mmu: boolean): number[] {
   const steps: Step[] = [];
   const fixed = (words: readonly number[]): Step => ({ size: words.length, words: () => words });
+  /** Steps of one instruction. */
+  const plain: number[] = [];
+  const patches: number[] = [];
   let loopStart = -1;
   while (steps.length < length) {
     const ahead = steps.length + 1 + random.below(8);
     const kind = random.below(100);
-    if (kind < 12) steps.push(branch(random, Math.min(ahead, length)));
+    if (kind < 12) steps.push(branch(random, Math.min(ahead, length), mmu));
     else if (kind < 15) steps.push(fixed(mov64(FIRST_BASE + random.below(6), dataAddress(random))));
     else if (kind < 16) steps.push(fixed([random.pick([BRK, 0, random.u32() & 0xffff])]));
-    else if (kind < 20 && loopStart < 0) {
+    else if (kind < 18 && (loopStart >= 0 || repeats > 1)) {
+      const word = instruction(random, cpu);
+      patches.push(steps.length);
+      steps.push({ size: patch(0, word).length, words: (distance) => patch(distance, word) });
+    } else if (kind < 19 && random.below(3) === 0) steps.push(fixed(remap(random)));
+    else if (kind < 23 && loopStart < 0) {
       steps.push(fixed(mov64(COUNTER, 2 + random.below(12))));
       loopStart = steps.length;
-    } else if (kind < 28 && loopStart >= 0 && steps.length > loopStart + 2) {
+    } else if (kind < 29 && loopStart >= 0 && steps.length > loopStart + 4) {
       steps.push({
         size: 3,
         target: loopStart,
@@ -146,7 +198,14 @@ function body(random: Random, { cpu, length, repeats }: Wishes): number[] {
         ],
       });
       loopStart = -1;
-    } else steps.push(fixed([instruction(random, cpu)]));
+    } else {
+      plain.push(steps.length);
+      steps.push(fixed([instruction(random, cpu)]));
+    }
+  }
+  for (const i of patches) {
+    const near = plain.filter((at) => Math.abs(at - i) < 8);
+    steps[i] = { ...(steps[i] as Step), target: near.length > 0 ? random.pick(near) : i };
   }
   const end = { size: 2, words: () => [WFI, b(-1)] };
   if (repeats > 1) {
@@ -159,11 +218,38 @@ function body(random: Random, { cpu, length, repeats }: Wishes): number[] {
   return assemble([...steps, end]);
 }
 
+/** Puts another instruction into the code, with the cache maintenance that it takes. */
+function patch(distance: number, word: number): number[] {
+  return [
+    ...[adr(TARGET, distance), bits(0, TARGET, TARGET, 23, 1), bits(1, TARGET, TARGET, 21, 2)],
+    ...[...mov64(LINK, word), strW(LINK, TARGET), dcCvau(TARGET), DSB],
+    ...[adr(TARGET, distance - 10), icIvau(TARGET), DSB, ISB],
+  ];
+}
+
+/** Changes what may be done with a page of data. */
+function remap(random: Random): number[] {
+  const page = DATA + 0x1000 * random.below((DATA_BYTES + READ_ONLY_BYTES) / 0x1000);
+  const [low, high] =
+    random.below(4) === 0 ? [0, 0] : dataDescriptor(page, random.below(2) === 0, random.below(2) === 0);
+  const all = random.below(2) === 0;
+  return [
+    ...[...mov64(TARGET, descriptorOf(page) | WRITABLE_ALIAS), ...mov64(LINK, low, high), strX(LINK, TARGET, 0), DSB],
+    ...(all ? [TLBI_VMALLE1] : [...mov64(TARGET, page >>> 12), tlbiVae1(TARGET)]),
+    ...(all ? [] : [...mov64(TARGET, (page + ALIAS) >>> 12), tlbiVae1(TARGET)]),
+    ...[DSB, ISB],
+  ];
+}
+
 /** A loop of one bit: goes on while the counter is odd. */
 const tbzAny = (distance: number): number => tbz(COUNTER, 0, distance, true);
 
-function branch(random: Random, target: number): Step {
-  switch (random.below(9)) {
+function branch(random: Random, target: number, mmu: boolean): Step {
+  switch (random.below(10)) {
+    case 7:
+      // To the other address of the same code, where there is one.
+      if (!mmu) return { size: 1, target, words: (d) => [b(d)] };
+      return { size: 3, target, words: (d) => [adr(TARGET, d), bits(2, TARGET, TARGET, 23, 1), br(TARGET)] };
     case 0:
       return { size: 1, target, words: (d) => [b(d)] };
     case 1:

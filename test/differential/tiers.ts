@@ -4,7 +4,7 @@ import { disassemble } from "../../src/a64/disassembler.ts";
 import { CF, FPSR, INSTRUCTIONS, NF, PC, SP, V, VF, X, ZF } from "../../src/cpu/state-layout.ts";
 import { fillMemory } from "../vectors/inputs.ts";
 import { NOP } from "./assembler.ts";
-import { DATA, DATA_BYTES, LOG_BYTES, LOGGED, prepare, READ_ONLY_BYTES } from "./environment.ts";
+import { DATA, DATA_BYTES, EXECUTABLE_ALIAS, LOG_BYTES, LOGGED, prepare, READ_ONLY_BYTES } from "./environment.ts";
 import type { Program } from "./program.ts";
 import { peek, poke, type Rig } from "./rig.ts";
 
@@ -27,7 +27,7 @@ const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, "0
 export function run(rig: Rig, program: Program, turns: number): Outcome {
   rig.machine.reset();
   prepare(rig, program.environment, program.context, program.start);
-  poke(rig, program.start, program.words);
+  poke(rig, program.start & ~EXECUTABLE_ALIAS, program.words);
   fillMemory(data, program.dataSeed);
   poke(rig, DATA, data);
   const state = rig.states[0] as Rig["states"][number];

@@ -53,8 +53,8 @@ export async function codeFuzzer({ cpu, tier, cpus }: Configuration): Promise<Co
   return {
     instructions: () => instructions,
     guest(random) {
-      for (const pe of rig.states) instructions -= pe.number(INSTRUCTIONS);
       rig.machine.reset();
+      const before = rig.states.map((pe) => pe.number(INSTRUCTIONS));
       rig.bytes.fill(0, rig.plan.ram, rig.plan.ram + RAM_BYTES);
       place(rig, random, cpus);
       const second = rig.states[1];
@@ -65,7 +65,9 @@ export async function codeFuzzer({ cpu, tier, cpus }: Configuration): Promise<Co
       if (state.kind !== "off") state = rig.machine.run(MILLISECONDS);
       const elapsed = performance.now() - started;
       if (elapsed > SLACK) throw new Error(`${2 * MILLISECONDS} ms of running took ${elapsed} ms`);
-      for (const pe of rig.states) instructions += pe.number(INSTRUCTIONS);
+      rig.states.forEach((pe, i) => {
+        instructions += Math.max(0, pe.number(INSTRUCTIONS) - (before[i] as number));
+      });
       guard();
       // It has been off all the time, unless it ran or the machine ended, which turns PEs off.
       if (off?.instructions === second?.number(INSTRUCTIONS) && second?.word(POWER) === 1 && state.kind !== "off") {
@@ -127,6 +129,7 @@ function place(rig: Rig, random: Random, cpus: number): void {
     mmu: random.below(3) !== 0,
     alignmentCheck: random.below(4) === 0,
     patience: 30,
+    el0: random.below(3) === 0,
     devices: true,
   };
   prepare(rig, environment, context(random), start);

@@ -61,7 +61,7 @@ function counts(row: Row): readonly [number, number] {
   const { memory, insts } = effectsOf(row);
   if (row.fp && memory) return [6, 3];
   if (memory) return [15, 3];
-  if (insts.some((i) => /^(fp|fixed|recip|rsqrt)/.test(i.attrs.name ?? ""))) return [12, 10];
+  if (insts.some((i) => i.op === "flagsFloat" || /^(fp|fixed|recip|rsqrt)/.test(i.attrs.name ?? ""))) return [12, 10];
   return row.fp ? [12, 4] : [20, 4];
 }
 const scale = Number(process.argv[2] ?? 1);

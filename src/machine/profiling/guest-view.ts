@@ -6,20 +6,22 @@ import type { GuestMemory } from "../../memory/guest-memory.ts";
 import type { Native } from "../../vmsa/native.ts";
 
 /** A 64-bit slot, unsigned. */
-export function bits64(state: PeState, offset: number): bigint {
+export function bits64(state: Pick<PeState, "word" | "high">, offset: number): bigint {
   return (BigInt(state.high(offset) >>> 0) << 32n) | BigInt(state.word(offset) >>> 0);
 }
 
+type State = Pick<PeState, "cpu" | "word" | "high" | "set64">;
+
 /** Reads a guest's virtual memory as a PE sees it, without the guest's noticing: nothing faults, no register or descriptor changes. */
 export class GuestView {
-  readonly #state: PeState;
-  readonly #memory: GuestMemory;
+  readonly #state: State;
+  readonly #memory: Pick<GuestMemory, "view">;
   readonly #native: Pick<Native, "addressTranslate">;
   /** The page that was looked up last. */
   #page = -1n;
   #bytes: DataView | undefined;
 
-  constructor(state: PeState, memory: GuestMemory, native: Pick<Native, "addressTranslate">) {
+  constructor(state: State, memory: Pick<GuestMemory, "view">, native: Pick<Native, "addressTranslate">) {
     this.#state = state;
     this.#memory = memory;
     this.#native = native;

@@ -2,7 +2,7 @@ import { type GuestSymbol, SymbolTable } from "./symbols.ts";
 
 export interface SymbolFile {
   readonly symbols: readonly GuestSymbol[];
-  /** What to add to its addresses; undefined: found from the exception vectors, where the file has them. */
+  /** What to add to its addresses, modulo 2^64; undefined: found from the exception vectors, where the file has them. */
   readonly slide: bigint | undefined;
 }
 
@@ -41,7 +41,7 @@ export class Symbolizer {
 
   #find(address: bigint): GuestSymbol | undefined {
     for (const { table, slide } of this.#tables) {
-      const found = table.find(address - slide);
+      const found = table.find(BigInt.asUintN(64, address - slide));
       if (found !== undefined) return found;
     }
     return undefined;

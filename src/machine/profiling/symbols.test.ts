@@ -64,6 +64,7 @@ test("a kernel that has moved is found by its vectors, unless the slide is given
   assert.equal(name(undefined, undefined, 0xffff_8000_0802_0004n), "f");
   assert.equal(name(undefined, moved + 0x80n, 0xffff_8000_0802_0004n), "f", "no slide is less than a page");
   assert.equal(name(0x1000n, moved, 0xffff_8000_0802_1004n), "f");
+  assert.equal(name(0xffff_ffff_ffff_f000n, moved, 0xffff_8000_0801_f004n), "f", "to a lower address");
 });
 
 test("whether two addresses are in one function", () => {
