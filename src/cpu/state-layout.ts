@@ -18,6 +18,13 @@ export const NF = 0x120;
 export const ZF = 0x124;
 export const CF = 0x128;
 export const VF = 0x12c;
+// While translated code runs, the flags may be pending instead: what set them, with its operands. The engine settles them into the words
+// above before anything else looks.
+/** i32: a PENDING_* kind, 0 when the words above hold. */
+export const PENDING_FLAGS = 0x430;
+/** i64 each: the operands, in the low half for 32-bit kinds. */
+export const PENDING_A = 0x438;
+export const PENDING_B = 0x440;
 
 // The rest of PSTATE, one 32-bit word a field. DAIF keeps D,A,I,F in bits 9:6, where MRS DAIF has them.
 export const EL = 0x130;

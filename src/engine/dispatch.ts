@@ -22,7 +22,6 @@ import {
   ITLB_ENTRIES,
   ITLB_ENTRY_SHIFT,
   ITLB_FLAGS,
-  ITLB_TAG,
   PC,
 } from "../cpu/state-layout.ts";
 import { PURE_OPS } from "../ir/pure-ops.ts";
@@ -32,6 +31,8 @@ import type { FunctionType } from "../wasm/types.ts";
 import { HEAT, RECORD_BYTES, RECORDS_BYTES } from "./decoded-layout.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
+import { pushItlbEntry, pushItlbHit } from "./itlb.ts";
+import { defineSettle } from "./pending-flags.ts";
 
 // The functions through which handlers and regions reach each other, and leave.
 
@@ -65,14 +66,21 @@ export interface Runtime {
   readonly handlers: readonly DefinedFunction[];
   /** (cpu, budget): runs from PC until EXIT is set. */
   readonly enter: DefinedFunction;
+  /** The same as the functions of their names, for regions: they settle pending flags first. */
+  readonly settled: Readonly<Record<(typeof SETTLED)[number], DefinedFunction>>;
 }
+const SETTLED = ["leave", "near", "indirect"] as const;
 
 export function declareRuntime(module: ModuleWriter): Runtime {
   const functions = Object.fromEntries(
     Object.entries(RUNTIME).map(([name, type]) => [name, module.function(type)]),
   ) as Record<RuntimeName, DefinedFunction>;
   const handlers = [1, 2, 3, 4].map(() => module.function(HANDLER_TYPE));
-  return { functions, handlers, enter: module.function({ params: ["i32", "i32"], results: [] }) };
+  const enter = module.function({ params: ["i32", "i32"], results: [] });
+  const settled = Object.fromEntries(
+    SETTLED.map((name) => [name, module.function(RUNTIME[name])]),
+  ) as unknown as Runtime["settled"];
+  return { functions, handlers, enter, settled };
 }
 
 /** Defines what declareRuntime declared. */
@@ -106,6 +114,16 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     op(code, "i64.extend_i32_s");
     op(code, "i64.add");
   });
+
+  define("settle", defineSettle);
+  for (const name of SETTLED) {
+    const code = new Code(RUNTIME[name]);
+    code.get(CPU);
+    code.call(call("settle"));
+    for (let i = 0; i < RUNTIME[name].params.length; i++) code.get(i);
+    code.returnCall(call(name));
+    runtime.settled[name].code = code;
+  }
 
   define("leave", (code) => {
     code.get(CPU);
@@ -221,8 +239,9 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.memory("i64.load", FETCH_VA);
     op(code, "i64.ne");
     code.if();
-    itlbEntry(code, VA, entry);
-    itlbHit(code, VA, entry);
+    pushItlbEntry(code, VA);
+    code.set(entry);
+    pushItlbHit(code, entry, VA, false);
     op(code, "i32.eqz");
     code.if();
     code.get(CPU);
@@ -285,8 +304,9 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.end();
     code.get(TYPE);
     code.if();
-    itlbEntry(code, VA, entry);
-    itlbHit(code, VA, entry);
+    pushItlbEntry(code, VA);
+    code.set(entry);
+    pushItlbHit(code, entry, VA, false);
     code.if();
     code.get(entry);
     code.memory("i32.load", ITLB + ITLB_FLAGS);
@@ -424,28 +444,4 @@ function pushRecord(code: Code, low: () => void): void {
   code.i32(RECORD_SHIFT);
   op(code, "i32.shl");
   op(code, "i32.add");
-}
-
-function itlbEntry(code: Code, va: number, entry: number): void {
-  code.get(va);
-  op(code, "i32.wrap_i64");
-  code.i32(12 - ITLB_ENTRY_SHIFT);
-  op(code, "i32.shr_u");
-  code.i32((ITLB_ENTRIES - 1) << ITLB_ENTRY_SHIFT);
-  op(code, "i32.and");
-  code.get(CPU);
-  op(code, "i32.add");
-  code.set(entry);
-}
-
-function itlbHit(code: Code, va: number, entry: number): void {
-  code.get(entry);
-  code.memory("i64.load", ITLB + ITLB_TAG);
-  code.get(va);
-  code.i64(~0xfff, -1);
-  op(code, "i64.and");
-  code.get(CPU);
-  code.memory("i64.load", CTX);
-  op(code, "i64.or");
-  op(code, "i64.eq");
 }

@@ -33,6 +33,7 @@ export const RUNTIME: Readonly<Record<RuntimeName, FunctionType>> = {
   raise: { params: ["i32", "i32", "i32", "i32", "i32"], results: [] },
   attend: { params: ["i32", "i32"], results: ["i32"] },
   pcOf: { params: ["i32", "i32"], results: ["i64"] },
+  settle: { params: ["i32"], results: [] },
 };
 
 /** The type of a helper: the PE's block first; a host function says whether running ends. */

@@ -84,6 +84,7 @@ export function generateInterpreter(rows: readonly Row[], decoder: Decoder): Int
   module.elements(HANDLER_DECODE, runtime.handlers);
   module.elements(HANDLERS_FIRST, handlers);
   for (const [name, f] of Object.entries(runtime.functions)) module.export(name, f);
+  for (const [name, f] of Object.entries(runtime.settled)) module.export(`settled.${name}`, f);
   module.export("enter", runtime.enter);
   return { bytes: module.finish(), keys };
 }

@@ -1,10 +1,12 @@
-import { FP_FAST } from "../cpu/state-layout.ts";
+import { CTX, FP_FAST } from "../cpu/state-layout.ts";
+
 import type { Inst, Reg, Value } from "../ir/builder.ts";
 import { type Effects, GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
 import type { Code } from "../wasm/code.ts";
 import type { ValueType } from "../wasm/types.ts";
+import type { GroupedAccess } from "./access-groups.ts";
 import { lowerFloat } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
@@ -162,6 +164,18 @@ export abstract class Lowering {
   abstract setNZCV(value: Value): void;
   abstract getC(): void;
   abstract cond(cond: number): void;
+  /** Puts CTX, an i64, on the stack. */
+  pushContext(): void {
+    this.code.get(Lowering.CPU);
+    this.code.memory("i64.load", CTX);
+  }
+  /** The accesses that a load or store shares its TLB check with; `base`: the local with their range's address in linear memory, or 0. */
+  groupOf(_inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
+    return undefined;
+  }
+  /** What is where in linear memory may have changed. */
+  forgetGroups(): void {}
+
   /** Called at the edges of the branches of an `if`: what is known of the flags holds on one side only. */
   abstract conditionalEdge(): void;
   /** Writes registers that a helper reads back to the PE's block, before; takes what it wrote, after. */
@@ -383,7 +397,10 @@ export abstract class Lowering {
     code.call(this.functions.helper(name));
     if (name.startsWith("fp")) this.refreshFast();
     if (helper.touchesState) this.synchronize("after");
-    if (helper.mayFault) this.leaveIfExit();
+    if (helper.mayFault) {
+      this.leaveIfExit();
+      this.forgetGroups();
+    }
     return helper.result !== "";
   }
 

@@ -1,6 +1,5 @@
 import {
   ATTENTION,
-  CTX,
   CTX_UNPRIV,
   DTLB,
   DTLB_ADDEND,
@@ -14,6 +13,7 @@ import type { Inst, Value } from "../ir/builder.ts";
 import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
 import { PURE_OPS } from "../ir/pure-ops.ts";
 import type { MemoryOp } from "../wasm/code.ts";
+import type { GroupedAccess } from "./access-groups.ts";
 import { Lowering } from "./lowering.ts";
 
 // Guest memory accesses: the TLB check and the access itself in line, the rest in native.wasm (docs/architecture.md, "Faults are
@@ -66,8 +66,10 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   }
   code.i64(~0xfff, -1);
   code.op(I64.and);
-  code.get(Lowering.CPU);
-  code.memory("i64.load", acc & ACC_UNPRIV ? CTX_UNPRIV : CTX);
+  if (acc & ACC_UNPRIV) {
+    code.get(Lowering.CPU);
+    code.memory("i64.load", CTX_UNPRIV);
+  } else l.pushContext();
   code.op(I64.or);
   code.op(I64.eq);
   if (acc & ACC_ALIGNED && align > 1) {
@@ -110,10 +112,65 @@ function afterSlow(l: Lowering): void {
   code.end();
 }
 
+/** Finds where the range of a group of accesses is, at the first of them: `base` becomes its address in linear memory, or 0. */
+function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { readonly base: number }): void {
+  const { code } = l;
+  const start = l.temp("i64");
+  const entry = l.temp("i32");
+  code.get(va);
+  if (group.from !== 0) {
+    code.i64(group.from, -1);
+    code.op(I64.add);
+  }
+  code.tee(start);
+  code.op(WRAP);
+  code.i32(12 - DTLB_ENTRY_SHIFT);
+  code.op(I32.shrU);
+  code.i32((DTLB_ENTRIES - 1) << DTLB_ENTRY_SHIFT);
+  code.op(I32.and);
+  code.get(Lowering.CPU);
+  code.op(I32.add);
+  code.tee(entry);
+  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.get(start);
+  code.op(WRAP);
+  code.op(I32.add);
+  code.i32(0);
+  code.get(entry);
+  code.memory("i64.load", DTLB + (group.writes ? DTLB_WRITE : DTLB_READ));
+  code.get(start);
+  code.i64(group.bytes - 1, 0);
+  code.op(I64.add);
+  code.i64(~0xfff, -1);
+  code.op(I64.and);
+  l.pushContext();
+  code.op(I64.or);
+  code.op(I64.eq);
+  code.select("i32");
+  code.set(base);
+}
+
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const type = bytes === 16 ? "v128" : "i64";
+  const grouped = l.groupOf(inst);
+  if (grouped) {
+    const va = l.localOf(address);
+    const result = l.temp(type);
+    if (grouped.isFirst) checkRange(l, va, grouped);
+    code.get(grouped.base);
+    code.likely();
+    code.if();
+    code.get(grouped.base);
+    code.memory(LOADS[bytes] as MemoryOp, grouped.offset);
+    code.set(result);
+    code.else();
+    slowLoad(l, va, inst, result);
+    code.end();
+    code.get(result);
+    return;
+  }
   const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
   const result = l.temp(type);
   code.likely();
@@ -122,21 +179,41 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   code.memory(LOADS[bytes] as MemoryOp, 0);
   code.set(result);
   code.else();
+  slowLoad(l, check.va, inst, result);
+  code.end();
+  code.get(result);
+}
+
+function slowLoad(l: Lowering, va: number, { attrs: { bytes = 8, align = 1, acc = 0 } }: Inst, result: number): void {
+  const { code } = l;
   code.get(Lowering.CPU);
-  code.get(check.va);
+  code.get(va);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`load${bytes * 8}`));
   code.set(result);
   afterSlow(l);
-  code.end();
-  code.get(result);
 }
 
 export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const data = l.localOf(value);
+  const grouped = l.groupOf(inst);
+  if (grouped) {
+    const va = l.localOf(address);
+    if (grouped.isFirst) checkRange(l, va, grouped);
+    code.get(grouped.base);
+    code.likely();
+    code.if();
+    code.get(grouped.base);
+    code.get(data);
+    code.memory(STORES[bytes] as MemoryOp, grouped.offset);
+    code.else();
+    slowStore(l, va, data, inst);
+    code.end();
+    return;
+  }
   const check = pushHit(l, address, bytes, align, acc, true);
   code.likely();
   code.if();
@@ -144,14 +221,21 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
   code.get(data);
   code.memory(STORES[bytes] as MemoryOp, 0);
   code.else();
+  slowStore(l, check.va, data, inst);
+  code.end();
+}
+
+function slowStore(l: Lowering, va: number, data: number, { attrs: { bytes = 8, align = 1, acc = 0 } }: Inst): void {
+  const { code } = l;
   code.get(Lowering.CPU);
-  code.get(check.va);
+  code.get(va);
   code.get(data);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`store${bytes * 8}`));
   afterSlow(l);
-  code.end();
+  // The store may have been one to a flash device, which comes and goes as memory.
+  l.forgetGroups();
 }
 
 export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {

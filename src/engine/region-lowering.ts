@@ -1,6 +1,6 @@
 import {
-  CF,
   COUNT_TRANSLATED,
+  CTX,
   EXC_EC,
   EXC_ISS,
   EXC_STAGE2,
@@ -9,129 +9,94 @@ import {
   EXIT_EXCEPTION,
   FETCH_VA,
   FP_TRAP,
-  NF,
-  SLOT_DISCARD,
-  SLOT_ZR,
-  V,
-  VF,
-  X,
-  ZF,
 } from "../cpu/state-layout.ts";
-import type { Inst, Reg, Value } from "../ir/builder.ts";
+import type { Inst, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
-import { RECORD_BYTES } from "./decoded-layout.ts";
-import {
-  emitCondition,
-  emitConditionFromWords,
-  emitFlag,
-  emitNZCV,
-  emitResult,
-  emitWordOfNZCV,
-  type Flag,
-  type FlagProducer,
-} from "./flags.ts";
-import { asksFast, lowerCompare } from "./float-fast.ts";
+import { type AccessGroup, type GroupedAccess, groupAccesses } from "./access-groups.ts";
+import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
+import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
-import { type Block, mayLeave, type Region, type RegionInsn } from "./region.ts";
+import type { Block, Region, RegionInsn } from "./region.ts";
+import { flagLiveness, type Usage, usageOf } from "./region-analysis.ts";
+import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
-import { wordsOf } from "./vector-fast.ts";
 
-const FLAG_WORDS: Readonly<Record<Flag, number>> = { n: NF, z: ZF, c: CF, v: VF };
-const FLAGS: readonly Flag[] = ["n", "z", "c", "v"];
-const I32 = { add: 0x6a, sub: 0x6b, leS: 0x4c };
+const I32 = { add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
 const I64_ADD = 0x7c;
 
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
-type Label = number | "fault";
+type Label = number | "fault" | "fault with flags";
+
+/** What the translator tells of a region besides its code. */
+export interface RegionContext {
+  /** Address of the decoded page. */
+  readonly page: number;
+  /** Handlers with this table index or a higher one are regions. */
+  readonly firstRegion: number;
+  /** The code counts its instructions in COUNT_TRANSLATED. */
+  readonly counting: boolean;
+}
 
 /**
- * Lowers a region: guest registers and flags are locals, loaded at entry, and written back where the region is left.
- * Faults, which are rare, share one exit.
+ * Lowers a region: WebAssembly's own control flow between its blocks, and tail calls out of it, straight to the next region where there is
+ * one. Faults, which are rare, share one exit.
  */
-export class RegionLowering extends Lowering {
+export class RegionLowering extends RegionState {
   readonly #region: Region;
   readonly #structure: Structure;
-  /** Address of the decoded page. */
-  readonly #page: number;
-  readonly #x = new Map<number, number>();
-  readonly #v = new Map<number, number>();
-  readonly #writtenX = new Set<number>();
-  readonly #writtenV = new Set<number>();
-  readonly #flagLocals: Record<Flag, number> | undefined;
-  readonly #flagsWritten: boolean;
+  readonly #usage: Usage;
+  readonly #context: RegionContext;
   /** Block numbers at whose start the flags matter. */
   readonly #flagsLive: readonly boolean[];
-  #producer: FlagProducer | undefined;
+  /** i64: CTX, which nothing in a region changes. */
+  readonly #ctx: number;
   readonly #faultRecord: number;
-  /** Vectors of a word each that floating point compares with: what is made once stays in a register. */
-  /** FP_FAST. */
-  readonly #fast: number | undefined;
-  readonly #words = new Map<number, number>();
+  /** Of the block being lowered: its number; its accesses that share a check; and where each group is in linear memory, 0 if unknown. */
+  #number = 0;
+  #groups = new Map<Inst, GroupedAccess>();
+  #bases = new Map<AccessGroup, number>();
+  readonly #freeBases: number[] = [];
   /** The open blocks that stand for something, and how deep each is. */
   readonly #labels: { readonly label: Label; readonly depth: number }[] = [];
   #insn: RegionInsn | undefined;
   /** Instructions of the block that are charged already but come after the one being lowered, itself included. */
   #uncharged = 0;
   #fpChecked = false;
-  readonly #counting: boolean;
 
-  /** `counting`: the code counts its instructions in COUNT_TRANSLATED. */
-  constructor(code: Code, functions: Functions, region: Region, page: number, counting = false) {
-    super(code, functions);
-    this.#counting = counting;
+  constructor(code: Code, functions: Functions, region: Region, context: RegionContext) {
+    const structure = structureOf(region.blocks.map((b) => b.successors));
+    const usage = usageOf(region, structure);
+    super(code, functions, usage);
     this.#region = region;
-    this.#page = page;
-    this.#structure = structureOf(region.blocks.map((b) => b.successors));
-    const used = usage(region);
-    for (const slot of used.x) this.#x.set(slot, code.local("i64"));
-    for (const n of used.v) this.#v.set(n, code.local("v128"));
-    for (const slot of used.writtenX) this.#writtenX.add(slot);
-    for (const n of used.writtenV) this.#writtenV.add(n);
-    this.#flagsWritten = used.flagsWritten;
-    if (used.flags) {
-      const local = (): number => code.local("i32");
-      this.#flagLocals = { n: local(), z: local(), c: local(), v: local() };
-    }
-    this.#flagsLive = flagLiveness(region, this.#structure);
+    this.#structure = structure;
+    this.#usage = usage;
+    this.#context = context;
+    this.#flagsLive = flagLiveness(region, structure);
+    this.#ctx = code.local("i64");
     this.#faultRecord = code.local("i32");
-    this.#fast = used.fast ? code.local("i32") : undefined;
-    for (const word of used.words) this.#words.set(word, code.local("v128"));
   }
 
   /** Emits the whole function. */
   emit(): void {
     const { code } = this;
-    for (const [slot, local] of this.#x) {
-      code.get(Lowering.CPU);
-      code.memory("i64.load", X + 8 * slot);
-      code.set(local);
-    }
-    for (const [n, local] of this.#v) {
-      code.get(Lowering.CPU);
-      code.memory("v128.load", V + 16 * n);
-      code.set(local);
-    }
-    if (this.#flagLocals) {
-      for (const flag of FLAGS) {
-        code.get(Lowering.CPU);
-        code.memory("i32.load", FLAG_WORDS[flag]);
-        code.set(this.#flagLocals[flag]);
-      }
-    }
-    this.refreshFast();
-    for (const [word, local] of this.#words) {
-      super.pushWords(word);
-      code.set(local);
-    }
+    this.loadState();
+    code.get(Lowering.CPU);
+    code.memory("i64.load", CTX);
+    code.set(this.#ctx);
     this.#open("fault", () => code.block());
+    if (this.#usage.flags.used) this.#open("fault with flags", () => code.block());
     this.#tree(0);
     code.unreachable();
+    if (this.#usage.flags.used) {
+      this.#close();
+      // Whatever faulted has put the flags into their locals.
+      this.producer = undefined;
+      this.storeState([], true);
+    }
     this.#close();
-    // Whatever faulted has put the flags into their locals.
-    this.#producer = undefined;
-    this.#writeBack();
+    this.storeState(this.#usage.written, false);
     code.get(Lowering.CPU);
     code.get(this.#faultRecord);
     code.get(Lowering.BUDGET);
@@ -182,8 +147,13 @@ export class RegionLowering extends Lowering {
   #block(n: number): void {
     const { code } = this;
     const block = this.#region.blocks[n] as Block;
-    this.#producer = undefined;
+    this.producer = undefined;
     this.#fpChecked = false;
+    this.flagsAreOwn = this.#usage.flags.mayBefore[n] as boolean;
+    this.#number = n;
+    this.#groups = groupAccesses(block);
+    this.#freeBases.push(...this.#bases.values());
+    this.#bases = new Map();
     code.get(Lowering.BUDGET);
     code.i32(block.insns.length);
     code.op(I32.sub);
@@ -192,15 +162,7 @@ export class RegionLowering extends Lowering {
     this.#count(block.insns.length);
     for (const insn of block.insns) {
       this.#insn = insn;
-      if (insn.fp && !this.#fpChecked) {
-        code.get(Lowering.CPU);
-        code.memory("i32.load", FP_TRAP);
-        code.unlikely();
-        code.if();
-        this.raise(EC_FP_ACCESS, () => code.i32(ISS_FP_ACCESS));
-        code.end();
-        this.#fpChecked = true;
-      }
+      if (insn.fp) this.#checkFP();
       if (insn.ending?.kind === "branchIf") {
         this.#conditional(n, block, insn);
         return;
@@ -211,16 +173,28 @@ export class RegionLowering extends Lowering {
     if (block.ending.kind === "branch") this.#edge(n, block.ending.to, block.successors[0] as number);
   }
 
+  #checkFP(): void {
+    if (this.#fpChecked) return;
+    const { code } = this;
+    code.get(Lowering.CPU);
+    code.memory("i32.load", FP_TRAP);
+    code.unlikely();
+    code.if();
+    this.raise(EC_FP_ACCESS, () => code.i32(ISS_FP_ACCESS));
+    code.end();
+    this.#fpChecked = true;
+  }
+
   /** The last instruction of a block with two ways out. */
   #conditional(n: number, block: Block, insn: RegionInsn): void {
     const { code } = this;
     const ending = insn.ending as Extract<RegionInsn["ending"], { kind: "branchIf" }>;
     this.#branch = () => {
-      const producer = this.#producer;
+      const { producer } = this;
       code.if();
       this.#edge(n, ending.to, block.successors[0] as number);
       code.end();
-      this.#producer = producer;
+      this.producer = producer;
       this.#edge(n, ending.otherwise, block.successors[1] as number);
     };
     this.lower(insn.ir);
@@ -232,19 +206,19 @@ export class RegionLowering extends Lowering {
     const { code } = this;
     const { cut, position, isMerge } = this.#structure;
     if (s < 0 || cut.has(edge(n, s))) {
-      this.#near(to);
+      this.#goto(n, to);
       return;
     }
     const back = (position.get(s) as number) <= (position.get(n) as number);
-    if (back || this.#flagsLive[s]) this.#settleFlags();
-    this.#producer = undefined;
+    if (back || this.#flagsLive[s]) this.settleFlags();
+    this.producer = undefined;
     if (back) {
       code.get(Lowering.BUDGET);
       code.i32(0);
       code.op(I32.leS);
       code.unlikely();
       code.if();
-      this.#near(to);
+      this.#goto(n, to);
       code.end();
       this.#br(s);
     } else if (isMerge.has(s)) this.#br(s);
@@ -253,29 +227,9 @@ export class RegionLowering extends Lowering {
 
   // Ways out.
 
-  #writeBack(): void {
-    const { code } = this;
-    for (const slot of this.#writtenX) {
-      code.get(Lowering.CPU);
-      code.get(this.#x.get(slot) as number);
-      code.memory("i64.store", X + 8 * slot);
-    }
-    for (const n of this.#writtenV) {
-      code.get(Lowering.CPU);
-      code.get(this.#v.get(n) as number);
-      code.memory("v128.store", V + 16 * n);
-    }
-    if (!this.#flagsWritten) return;
-    for (const flag of FLAGS) {
-      code.get(Lowering.CPU);
-      this.#pushFlag(flag);
-      code.memory("i32.store", FLAG_WORDS[flag]);
-    }
-  }
-
   /** So many instructions more, for people. */
   #count(instructions: number): void {
-    if (!this.#counting) return;
+    if (!this.#context.counting) return;
     const { code } = this;
     code.get(Lowering.CPU);
     code.get(Lowering.CPU);
@@ -285,18 +239,77 @@ export class RegionLowering extends Lowering {
     code.memory("i64.store", COUNT_TRANSLATED);
   }
 
-  #recordOf(index: number): number {
-    return this.#page + index * RECORD_BYTES;
+  /** Writes back what block n, or what came before it, may have written. */
+  #writeBack(n: number, flags = this.flagsAreOwn): void {
+    this.storeState(this.#usage.writtenBy[n] as readonly number[], flags);
   }
 
-  /** To instruction `to`, which may be outside of the page. */
-  #near(to: number): void {
+  #recordOf(index: number): number {
+    return this.#context.page + index * RECORD_BYTES;
+  }
+
+  /** From block n to instruction `to`, which may be outside of the page. */
+  #goto(n: number, to: number): void {
     const { code } = this;
-    this.#writeBack();
+    this.#writeBack(n, this.#usage.flags.mayAfter[n] as boolean);
+    if (to >= 0 && to < RECORDS) {
+      const record = this.temp("i32");
+      code.i32(this.#recordOf(to));
+      code.set(record);
+      this.#dispatch(record);
+      return;
+    }
+    const va = this.temp("i64");
+    this.#pushAddress(to);
+    code.set(va);
+    this.#jump(va, 0);
+  }
+
+  /** Tail call of the region at a record; through the runtime when there is none, or when the budget is spent. */
+  #dispatch(record: number): void {
+    const { code } = this;
+    const handler = this.temp("i32");
+    code.get(record);
+    code.memory("i32.load", 0);
+    code.tee(handler);
+    code.i32(this.#context.firstRegion);
+    code.op(I32.geU);
+    code.get(Lowering.BUDGET);
+    code.i32(0);
+    code.op(I32.gtS);
+    code.op(I32.and);
+    code.likely();
+    code.if();
     code.get(Lowering.CPU);
-    code.i32(this.#recordOf(to));
+    code.get(record);
+    code.get(Lowering.BUDGET);
+    code.get(handler);
+    code.returnCallIndirect(this.functions.handlerType);
+    code.end();
+    code.get(Lowering.CPU);
+    code.get(record);
     code.get(Lowering.BUDGET);
     code.returnCall(this.functions.runtime("near"));
+  }
+
+  /** To the address in a local: by the instruction TLB, and through the runtime when that has not got it, or for a guarded page. */
+  #jump(va: number, btype: number): void {
+    const { code } = this;
+    const entry = this.temp("i32");
+    pushItlbEntry(code, va);
+    code.set(entry);
+    pushItlbHit(code, entry, va, btype !== 0, () => code.get(this.#ctx));
+    code.likely();
+    code.if();
+    const record = this.temp("i32");
+    enterItlbPage(code, va, entry, record);
+    this.#dispatch(record);
+    code.end();
+    code.get(Lowering.CPU);
+    code.get(va);
+    code.get(Lowering.BUDGET);
+    code.i32(btype);
+    code.returnCall(this.functions.runtime("indirect"));
   }
 
   leave(): void {
@@ -308,10 +321,10 @@ export class RegionLowering extends Lowering {
     code.op(I32.add);
     code.set(Lowering.BUDGET);
     this.#count(-this.#uncharged);
-    const producer = this.#producer;
-    this.#settleFlags();
-    this.#producer = producer;
-    this.#br("fault");
+    const { producer } = this;
+    this.settleFlags();
+    this.producer = producer;
+    this.#br(this.flagsAreOwn ? "fault with flags" : "fault");
   }
 
   raise(ec: number, iss: () => void): void {
@@ -331,27 +344,22 @@ export class RegionLowering extends Lowering {
   branch(offset: Value): void {
     // The region's own branches are edges; this is a call.
     if (this.#insn?.ending?.kind !== "leaves") return;
-    this.#near(this.#insn.index + (offset.inst.attrs.lo as number) / 4);
+    this.#goto(this.#number, this.#insn.index + (offset.inst.attrs.lo as number) / 4);
   }
   branchIf(condition: Value): void {
     this.push(condition);
     this.#branch();
   }
   branchTo(target: Value, btype: number): void {
-    const { code } = this;
     const to = this.localOf(target);
-    this.#writeBack();
-    code.get(Lowering.CPU);
-    code.get(to);
-    code.get(Lowering.BUDGET);
-    code.i32(btype);
-    code.returnCall(this.functions.runtime("indirect"));
+    this.#writeBack(this.#number);
+    this.#jump(to, btype);
   }
   host(name: string, args: readonly Value[]): Way {
     const { code } = this;
     const { index } = this.#insn as RegionInsn;
     const locals = args.map((a) => this.localOf(a));
-    this.#writeBack();
+    this.#writeBack(this.#number);
     code.get(Lowering.CPU);
     code.i32(this.#recordOf(index));
     code.get(Lowering.BUDGET);
@@ -379,184 +387,35 @@ export class RegionLowering extends Lowering {
     code.returnCall(this.functions.runtime("near"));
   }
 
-  override pushFast(): void {
-    this.code.get(this.#fast as number);
-  }
-  override refreshFast(): void {
-    if (this.#fast === undefined) return;
-    super.pushFast();
-    this.code.set(this.#fast);
-  }
-  override pushWords(word: number): void {
-    const local = this.#words.get(word);
-    if (local === undefined) super.pushWords(word);
-    else this.code.get(local);
-  }
-
-  // State.
-
-  operand(name: string): void {
-    throw new TypeError(`operand ${name} is not known`);
-  }
-  getX(reg: Reg): void {
-    if (reg.slot === SLOT_ZR) this.code.i64(0, 0);
-    else this.code.get(this.#x.get(reg.slot as number) as number);
-  }
-  setX(reg: Reg, value: Value): void {
-    if (reg.slot === SLOT_ZR || reg.slot === SLOT_DISCARD) return;
-    this.push(value);
-    this.code.set(this.#x.get(reg.slot as number) as number);
-  }
-  getV(reg: Reg): void {
-    this.code.get(this.#v.get(reg.slot as number) as number);
-  }
-  setV(reg: Reg, value: Value): void {
-    this.push(value);
-    this.code.set(this.#v.get(reg.slot as number) as number);
-  }
-  pc(): void {
+  #pushAddress(index: number): void {
     this.code.get(Lowering.CPU);
     this.code.memory("i64.load", FETCH_VA);
-    this.code.i64((this.#insn as RegionInsn).index * 4, 0);
+    this.code.i64(index * 4, index < 0 ? -1 : 0);
     this.code.op(I64_ADD);
   }
-  synchronize(): void {}
-
-  // Flags.
-
-  override retains(local: number): boolean {
-    const p = this.#producer;
-    return p !== undefined && (local === p.a || local === p.b || local === p.carry || local === p.result);
+  pc(): void {
+    this.#pushAddress((this.#insn as RegionInsn).index);
   }
 
-  flags(inst: Inst): void {
-    const { code } = this;
-    const bits = inst.attrs.bits as 32 | 64;
-    if (inst.op === "flagsFloat") {
-      this.#producer = { kind: "float", bits, ...lowerCompare(this, inst), carry: -1, result: -1 };
-      return;
+  // Memory.
+
+  override pushContext(): void {
+    this.code.get(this.#ctx);
+  }
+  override groupOf(inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
+    const grouped = this.#groups.get(inst);
+    if (!grouped) return undefined;
+    let base = this.#bases.get(grouped.group);
+    if (base === undefined) {
+      base = this.#freeBases.pop() ?? this.code.local("i32");
+      this.#bases.set(grouped.group, base);
     }
-    const [a, b, carry] = inst.args.map((v) => this.localOf(v));
-    const kind = inst.op.slice(5).toLowerCase() as FlagProducer["kind"];
-    const result = kind === "logic" ? (a as number) : this.temp(bits === 64 ? "i64" : "i32");
-    const producer: FlagProducer = { kind, bits, a: a as number, b: b ?? -1, carry: carry ?? -1, result };
-    if (kind !== "logic") emitResult(code, producer);
-    this.#producer = producer;
+    return { ...grouped, base };
   }
-  getNZCV(): void {
-    emitNZCV(this.code, this.#pushFlag);
-  }
-  setNZCV(value: Value): void {
-    const nzcv = this.localOf(value);
-    this.#producer = undefined;
-    for (const flag of FLAGS) {
-      emitWordOfNZCV(this.code, nzcv, flag);
-      this.code.set((this.#flagLocals as Record<Flag, number>)[flag]);
+  override forgetGroups(): void {
+    for (const base of this.#bases.values()) {
+      this.code.i32(0);
+      this.code.set(base);
     }
   }
-  getC(): void {
-    this.#pushFlag("c");
-  }
-  cond(cond: number): void {
-    if (this.#producer && emitCondition(this.code, this.#producer, cond)) return;
-    emitConditionFromWords(this.code, this.#pushFlag, cond);
-  }
-  conditionalEdge(): void {
-    this.#settleFlags();
-  }
-
-  readonly #pushFlag = (flag: Flag): void => {
-    if (this.#producer) emitFlag(this.code, this.#producer, flag);
-    else this.code.get((this.#flagLocals as Record<Flag, number>)[flag]);
-  };
-
-  /** Puts the flags into their locals. */
-  #settleFlags(): void {
-    const producer = this.#producer;
-    if (!producer || !this.#flagLocals) return;
-    for (const flag of FLAGS) {
-      emitFlag(this.code, producer, flag);
-      this.code.set(this.#flagLocals[flag]);
-    }
-    this.#producer = undefined;
-  }
-}
-
-interface Usage {
-  readonly x: Set<number>;
-  readonly v: Set<number>;
-  readonly writtenX: Set<number>;
-  readonly writtenV: Set<number>;
-  readonly flags: boolean;
-  readonly flagsWritten: boolean;
-  readonly words: Set<number>;
-  /** Is there floating point that may be done in line? */
-  readonly fast: boolean;
-}
-
-function usage(region: Region): Usage {
-  const x = new Set<number>();
-  const v = new Set<number>();
-  const writtenX = new Set<number>();
-  const writtenV = new Set<number>();
-  const words = new Set<number>();
-  let fast = false;
-  let flags = false;
-  let flagsWritten = false;
-  for (const inst of region.blocks.flatMap((b) => b.insns.flatMap((i) => i.ir))) {
-    const { op, attrs } = inst;
-    fast ||= asksFast(inst);
-    const slot = attrs.reg?.slot as number;
-    if (op === "getX" && slot !== SLOT_ZR) x.add(slot);
-    if (op === "setX" && slot !== SLOT_ZR && slot !== SLOT_DISCARD) {
-      x.add(slot);
-      writtenX.add(slot);
-    }
-    if (op === "getV") v.add(slot);
-    if (op === "call") for (const word of wordsOf(attrs.name as string)) words.add(word);
-    if (op === "setV") {
-      v.add(slot);
-      writtenV.add(slot);
-    }
-    if (setsFlags(op)) flagsWritten = true;
-    if (setsFlags(op) || readsFlags(op)) flags = true;
-  }
-  return { x, v, writtenX, writtenV, flags, flagsWritten, words, fast };
-}
-
-const setsFlags = (op: string): boolean => op.startsWith("flags") || op === "setNZCV";
-const readsFlags = (op: string): boolean => op === "cond" || op === "getNZCV" || op === "getC";
-
-/** For each block: may the flags at its start be looked at, or be written back, before they are set? */
-function flagLiveness(region: Region, { position, cut }: Structure): boolean[] {
-  const { blocks } = region;
-  /** true: live, false: set first, undefined: as after the block. */
-  const local = blocks.map((block): boolean | undefined => {
-    for (const { ir } of block.insns) {
-      let conditional = 0;
-      for (const inst of ir) {
-        if (readsFlags(inst.op) || mayLeave(inst)) return true;
-        if (inst.op === "if") conditional++;
-        if (inst.op === "end") conditional--;
-        if (setsFlags(inst.op) && conditional === 0) return false;
-      }
-    }
-    return undefined;
-  });
-  // An edge out of the region, or a back edge, which leaves when the budget is spent.
-  const at = (n: number): number => position.get(n) ?? 0;
-  const leaves = (n: number, s: number): boolean => s < 0 || cut.has(edge(n, s)) || at(s) <= at(n);
-  const live = local.map((l) => l === true);
-  for (let changed = true; changed; ) {
-    changed = false;
-    blocks.forEach((block, n) => {
-      if (live[n] || local[n] !== undefined) return;
-      const after = block.ending.kind === "leaves" || block.successors.some((s) => leaves(n, s) || live[s]);
-      if (after) {
-        live[n] = true;
-        changed = true;
-      }
-    });
-  }
-  return live;
 }

@@ -35,9 +35,14 @@ interface Installed {
   readonly bytes: number;
 }
 
+/** How the interpreter exports what regions have instead of the function of the same name. */
+const SETTLED = "settled.";
+
 /** Translates regions to WebAssembly, and keeps them: a bounded cache that drops the oldest pages' regions. */
 export class Translator {
   readonly #options: TranslatorOptions;
+  /** The dispatch runtime as regions see it. */
+  readonly #runtime: Readonly<Record<string, unknown>>;
   readonly #words: Int32Array;
   /** Records at which regions are wanted. */
   readonly #queue = new Set<number>();
@@ -51,6 +56,11 @@ export class Translator {
   constructor(options: TranslatorOptions) {
     this.#options = options;
     this.#words = new Int32Array(options.memory.buffer);
+    const settled = Object.entries(options.runtime).filter(([name]) => name.startsWith(SETTLED));
+    this.#runtime = {
+      ...options.runtime,
+      ...Object.fromEntries(settled.map(([name, f]) => [name.slice(SETTLED.length), f])),
+    };
     for (let i = options.table.length - 1; i >= options.firstRegion; i--) this.#free.push(i);
   }
 
@@ -101,18 +111,18 @@ export class Translator {
     const found = records.map((r) => this.#find(r)).filter((f) => f !== undefined);
     if (found.length === 0) return;
     this.#makeRoom(found.length);
-    const { memory, table, native, host, runtime, stats } = this.#options;
+    const { memory, table, native, host, stats, firstRegion, countInstructions } = this.#options;
     const module = new ModuleWriter();
     const functions = declareImports(module, helpersOf(found.map((f) => f.region)), undefined, hasFusedMultiplyAdd());
     const defined = found.map(({ page, region }, i): DefinedFunction => {
       const f = module.function(HANDLER_TYPE);
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, page, this.#options.countInstructions).emit();
+      new RegionLowering(code, functions, region, { page, firstRegion, counting: countInstructions }).emit();
       f.code = code;
       module.export(`r${i}`, f);
       return f;
     });
-    const imports = { env: { memory, table }, native, host, engine: runtime } as Record<
+    const imports = { env: { memory, table }, native, host, engine: this.#runtime } as Record<
       string,
       Record<string, unknown>
     >;

@@ -1,7 +1,9 @@
 // Loads and stores that miss the data TLB: everything that can happen to a memory access happens here
 // (docs/architecture.md).
 
-import { ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_UNPRIV, PAN, RESULT, RESULT_HI } from "../cpu/state-layout";
+import {
+  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
+} from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
 import { busRead, busWrite } from "./host.as";
@@ -73,7 +75,7 @@ function locatePart(
     const needsAlignment = (sctlr(cpu, regime) & SCTLR_A) != 0 || !isOn;
     if (needsAlignment ? FAST_PATH_CHECKS_ALIGNMENT : (attributes & DEVICE) == 0) {
       const canRead = readable && isAllowed(attributes, isPrivileged, pan, READ);
-      const canWrite = writable && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
+      const canWrite = canRead && writable && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
       const page = host - (<usize>va & (PAGE_BYTES - 1));
       fillData(cpu, va, context, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
     }
@@ -227,7 +229,21 @@ export function writeSlow(cpu: usize, va: u64, bytes: i32, align: i32, lowValue:
   }
 }
 
+/**
+ * Where the data TLB has an access, or 0: code that checks a range of accesses at once comes here with each of them when the range is not
+ * all in one page.
+ */
+@inline
+function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): usize {
+  if (acc != 0) return 0;
+  const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
+  if (load<u64>(slot + tag) != (((va + bytes - 1) & ~0xfff) | load<u64>(cpu, CTX))) return 0;
+  return load<u32>(slot, DTLB_ADDEND) + <usize>va;
+}
+
 export function load8(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const known = inDTLB(cpu, va, 1, acc, DTLB_READ);
+  if (known) return load<u8>(known);
   const at = locate(cpu, va, 1, align, acc, false);
   if (at) return load<u8>(at);
   readSlow(cpu, va, 1, align);
@@ -235,6 +251,8 @@ export function load8(cpu: usize, va: u64, align: i32, acc: i32): u64 {
 }
 
 export function load16(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const known = inDTLB(cpu, va, 2, acc, DTLB_READ);
+  if (known) return load<u16>(known);
   const at = locate(cpu, va, 2, align, acc, false);
   if (at) return load<u16>(at);
   readSlow(cpu, va, 2, align);
@@ -242,6 +260,8 @@ export function load16(cpu: usize, va: u64, align: i32, acc: i32): u64 {
 }
 
 export function load32(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const known = inDTLB(cpu, va, 4, acc, DTLB_READ);
+  if (known) return load<u32>(known);
   const at = locate(cpu, va, 4, align, acc, false);
   if (at) return load<u32>(at);
   readSlow(cpu, va, 4, align);
@@ -249,6 +269,8 @@ export function load32(cpu: usize, va: u64, align: i32, acc: i32): u64 {
 }
 
 export function load64(cpu: usize, va: u64, align: i32, acc: i32): u64 {
+  const known = inDTLB(cpu, va, 8, acc, DTLB_READ);
+  if (known) return load<u64>(known);
   const at = locate(cpu, va, 8, align, acc, false);
   if (at) return load<u64>(at);
   readSlow(cpu, va, 8, align);
@@ -256,6 +278,8 @@ export function load64(cpu: usize, va: u64, align: i32, acc: i32): u64 {
 }
 
 export function load128(cpu: usize, va: u64, align: i32, acc: i32): v128 {
+  const known = inDTLB(cpu, va, 16, acc, DTLB_READ);
+  if (known) return v128.load(known);
   const at = locate(cpu, va, 16, align, acc, false);
   if (at) return v128.load(at);
   readSlow(cpu, va, 16, align);
@@ -263,30 +287,55 @@ export function load128(cpu: usize, va: u64, align: i32, acc: i32): v128 {
 }
 
 export function store8(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const known = inDTLB(cpu, va, 1, acc, DTLB_WRITE);
+  if (known) {
+    store<u8>(known, <u8>value);
+    return;
+  }
   const at = locate(cpu, va, 1, align, acc, true);
   if (at) store<u8>(at, <u8>value);
   else writeSlow(cpu, va, 1, align, value, 0);
 }
 
 export function store16(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const known = inDTLB(cpu, va, 2, acc, DTLB_WRITE);
+  if (known) {
+    store<u16>(known, <u16>value);
+    return;
+  }
   const at = locate(cpu, va, 2, align, acc, true);
   if (at) store<u16>(at, <u16>value);
   else writeSlow(cpu, va, 2, align, value, 0);
 }
 
 export function store32(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const known = inDTLB(cpu, va, 4, acc, DTLB_WRITE);
+  if (known) {
+    store<u32>(known, <u32>value);
+    return;
+  }
   const at = locate(cpu, va, 4, align, acc, true);
   if (at) store<u32>(at, <u32>value);
   else writeSlow(cpu, va, 4, align, value, 0);
 }
 
 export function store64(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
+  const known = inDTLB(cpu, va, 8, acc, DTLB_WRITE);
+  if (known) {
+    store<u64>(known, <u64>value);
+    return;
+  }
   const at = locate(cpu, va, 8, align, acc, true);
   if (at) store<u64>(at, value);
   else writeSlow(cpu, va, 8, align, value, 0);
 }
 
 export function store128(cpu: usize, va: u64, value: v128, align: i32, acc: i32): void {
+  const known = inDTLB(cpu, va, 16, acc, DTLB_WRITE);
+  if (known) {
+    v128.store(known, value);
+    return;
+  }
   const at = locate(cpu, va, 16, align, acc, true);
   if (at) v128.store(at, value);
   else writeSlow(cpu, va, 16, align, v128.extract_lane<u64>(value, 0), v128.extract_lane<u64>(value, 1));

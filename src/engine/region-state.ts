@@ -1,0 +1,194 @@
+import { PENDING_FLAGS, SLOT_DISCARD, SLOT_ZR, V, X } from "../cpu/state-layout.ts";
+import type { Inst, Reg, Value } from "../ir/builder.ts";
+import type { Code } from "../wasm/code.ts";
+import {
+  emitCondition,
+  emitConditionFromWords,
+  emitFlag,
+  emitNZCV,
+  emitResult,
+  emitWordOfNZCV,
+  type Flag,
+  type FlagProducer,
+} from "./flags.ts";
+import { lowerCompare } from "./float-fast.ts";
+import type { Functions } from "./functions.ts";
+import { Lowering } from "./lowering.ts";
+import { emitPending, FLAG_WORDS, FLAGS } from "./pending-flags.ts";
+import { type Usage, V_BASE } from "./region-analysis.ts";
+
+/**
+ * Guest registers and flags as locals of a region: loaded at its entry, written back where it is left. The flags of the last
+ * instruction that set them stay its operands for as long as they can.
+ */
+export abstract class RegionState extends Lowering {
+  /** Locals of registers, numbered as region-analysis.ts says. */
+  readonly #registers = new Map<number, number>();
+  readonly #entering: boolean;
+  readonly #flagLocals: Record<Flag, number> | undefined;
+  #producer: FlagProducer | undefined;
+  /** The region may have set the flags by the point that is being lowered. */
+  protected flagsAreOwn = false;
+  /** Vectors of one word each that floating point compares with: what is made once stays in a register. */
+  readonly #words = new Map<number, number>();
+  /** FP_FAST. */
+  readonly #fast: number | undefined;
+
+  constructor(code: Code, functions: Functions, usage: Usage) {
+    super(code, functions);
+    this.#entering = usage.flags.entering;
+    for (const n of usage.used) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
+    this.#fast = usage.fast ? code.local("i32") : undefined;
+    for (const word of usage.words) this.#words.set(word, code.local("v128"));
+    if (usage.flags.used) {
+      const local = (): number => code.local("i32");
+      this.#flagLocals = { n: local(), z: local(), c: local(), v: local() };
+    }
+  }
+
+  /** Loads the locals. */
+  protected loadState(): void {
+    const { code } = this;
+    for (const [n, local] of this.#registers) {
+      code.get(Lowering.CPU);
+      if (n < V_BASE) code.memory("i64.load", X + 8 * n);
+      else code.memory("v128.load", V + 16 * (n - V_BASE));
+      code.set(local);
+    }
+    this.refreshFast();
+    for (const [word, local] of this.#words) {
+      super.pushWords(word);
+      code.set(local);
+    }
+    if (!this.#flagLocals || !this.#entering) return;
+    code.get(Lowering.CPU);
+    code.call(this.functions.runtime("settle"));
+    for (const flag of FLAGS) {
+      code.get(Lowering.CPU);
+      code.memory("i32.load", FLAG_WORDS[flag]);
+      code.set(this.#flagLocals[flag]);
+    }
+  }
+
+  /** Writes registers back to the PE's block, and the flags, pending ones as such, if the region has them. */
+  protected storeState(registers: readonly number[], flags: boolean): void {
+    const { code } = this;
+    for (const n of registers) {
+      code.get(Lowering.CPU);
+      code.get(this.#registers.get(n) as number);
+      if (n < V_BASE) code.memory("i64.store", X + 8 * n);
+      else code.memory("v128.store", V + 16 * (n - V_BASE));
+    }
+    if (!flags || (this.#producer && emitPending(code, this.#producer))) return;
+    code.get(Lowering.CPU);
+    code.i32(0);
+    code.memory("i32.store", PENDING_FLAGS);
+    for (const flag of FLAGS) {
+      code.get(Lowering.CPU);
+      this.#pushFlag(flag);
+      code.memory("i32.store", FLAG_WORDS[flag]);
+    }
+  }
+
+  operand(name: string): void {
+    throw new TypeError(`operand ${name} is not known`);
+  }
+  getX(reg: Reg): void {
+    if (reg.slot === SLOT_ZR) this.code.i64(0, 0);
+    else this.code.get(this.#registers.get(reg.slot as number) as number);
+  }
+  setX(reg: Reg, value: Value): void {
+    if (reg.slot === SLOT_ZR || reg.slot === SLOT_DISCARD) return;
+    this.push(value);
+    this.code.set(this.#registers.get(reg.slot as number) as number);
+  }
+  getV(reg: Reg): void {
+    this.code.get(this.#registers.get(V_BASE + (reg.slot as number)) as number);
+  }
+  setV(reg: Reg, value: Value): void {
+    this.push(value);
+    this.code.set(this.#registers.get(V_BASE + (reg.slot as number)) as number);
+  }
+  synchronize(): void {}
+
+  override pushFast(): void {
+    this.code.get(this.#fast as number);
+  }
+  override refreshFast(): void {
+    if (this.#fast === undefined) return;
+    super.pushFast();
+    this.code.set(this.#fast);
+  }
+  override pushWords(word: number): void {
+    const local = this.#words.get(word);
+    if (local === undefined) super.pushWords(word);
+    else this.code.get(local);
+  }
+
+  /** The instruction whose flags are not in their locals yet. */
+  protected get producer(): FlagProducer | undefined {
+    return this.#producer;
+  }
+  protected set producer(producer: FlagProducer | undefined) {
+    this.#producer = producer;
+  }
+
+  override retains(local: number): boolean {
+    const p = this.#producer;
+    return p !== undefined && (local === p.a || local === p.b || local === p.carry || local === p.result);
+  }
+
+  flags(inst: Inst): void {
+    const { code } = this;
+    this.flagsAreOwn = true;
+    const bits = inst.attrs.bits as 32 | 64;
+    if (inst.op === "flagsFloat") {
+      this.#producer = { kind: "float", bits, ...lowerCompare(this, inst), carry: -1, result: -1 };
+      return;
+    }
+    const [a, b, carry] = inst.args.map((v) => this.localOf(v));
+    const kind = inst.op.slice(5).toLowerCase() as FlagProducer["kind"];
+    const result = kind === "logic" ? (a as number) : this.temp(bits === 64 ? "i64" : "i32");
+    const producer: FlagProducer = { kind, bits, a: a as number, b: b ?? -1, carry: carry ?? -1, result };
+    if (kind !== "logic") emitResult(code, producer);
+    this.#producer = producer;
+  }
+  getNZCV(): void {
+    emitNZCV(this.code, this.#pushFlag);
+  }
+  setNZCV(value: Value): void {
+    const nzcv = this.localOf(value);
+    this.#producer = undefined;
+    this.flagsAreOwn = true;
+    for (const flag of FLAGS) {
+      emitWordOfNZCV(this.code, nzcv, flag);
+      this.code.set((this.#flagLocals as Record<Flag, number>)[flag]);
+    }
+  }
+  getC(): void {
+    this.#pushFlag("c");
+  }
+  cond(cond: number): void {
+    if (this.#producer && emitCondition(this.code, this.#producer, cond)) return;
+    emitConditionFromWords(this.code, this.#pushFlag, cond);
+  }
+  conditionalEdge(): void {
+    this.settleFlags();
+  }
+
+  /** Puts the flags into their locals. */
+  protected settleFlags(): void {
+    const producer = this.#producer;
+    if (!producer || !this.#flagLocals) return;
+    for (const flag of FLAGS) {
+      emitFlag(this.code, producer, flag);
+      this.code.set(this.#flagLocals[flag]);
+    }
+    this.#producer = undefined;
+  }
+
+  readonly #pushFlag = (flag: Flag): void => {
+    if (this.#producer) emitFlag(this.code, this.#producer, flag);
+    else this.code.get((this.#flagLocals as Record<Flag, number>)[flag]);
+  };
+}
