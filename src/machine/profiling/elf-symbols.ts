@@ -12,6 +12,8 @@ const STT_NOTYPE = 0;
 const STT_OBJECT = 1;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
+/** Bytes of a name; mangled ones of C++ and Rust can be hundreds. */
+const LONGEST_NAME = 4096;
 /** Section numbers from here on stand for no section. */
 const SHN_LORESERVE = 0xff00;
 
@@ -67,7 +69,8 @@ function sectionsOf(file: Reader): Section[] {
 function stringAt(bytes: Uint8Array, { offset, size }: Section, index: number): string {
   const start = offset + index;
   const end = bytes.indexOf(0, start);
-  return end < start || end > offset + size ? "" : new TextDecoder().decode(bytes.subarray(start, end));
+  if (end < start || end > offset + size || end - start > LONGEST_NAME) return "";
+  return latin1(bytes.subarray(start, end));
 }
 
 function u64(file: Reader, at: number): bigint {
