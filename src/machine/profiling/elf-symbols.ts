@@ -1,6 +1,7 @@
 // The symbol table of an ELF64 file: System V ABI (gABI 4.1), chapters Sections and Symbol Table.
 
 import { Reader } from "../boot/kinds.ts";
+import { latin1 } from "../text.ts";
 import { type GuestSymbol, isName } from "./symbols.ts";
 
 const SECTION_BYTES = 64;
