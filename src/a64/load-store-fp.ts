@@ -28,13 +28,18 @@ function decodeSize(f: SizeFields & { readonly n: number }): { variant: number }
   return sizeOf(f) > 4 ? "unallocated" : baseVariant(f);
 }
 
+/** Of S, D and Q, which are loaded and stored as vectors. */
+function bytesOf(size: number): 4 | 8 | 16 {
+  return size === 4 ? 16 : size === 3 ? 8 : 4;
+}
+
 function load(b: Builder, t: Reg, address: I64, size: number): void {
-  if (size === 4) b.setV(t, b.loadV(address));
+  if (size >= 2) b.setV(t, b.loadV(address, {}, bytesOf(size)));
   else b.setD(t, b.load(address, 1 << size));
 }
 
 function store(b: Builder, t: Reg, address: I64, size: number): void {
-  if (size === 4) b.storeV(address, b.getV(t));
+  if (size >= 2) b.storeV(address, b.getV(t), {}, bytesOf(size));
   else b.store(address, b.getD(t), 1 << size);
 }
 

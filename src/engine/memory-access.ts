@@ -11,7 +11,7 @@ import {
 } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
-import { PURE_OPS } from "../ir/pure-ops.ts";
+import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
 import type { MemoryOp } from "../wasm/code.ts";
 import type { GroupedAccess } from "./access-groups.ts";
 import { Lowering } from "./lowering.ts";
@@ -28,6 +28,11 @@ const LOADS: Readonly<Record<number, MemoryOp>> = {
   2: "i64.load16_u",
   4: "i64.load32_u",
   8: "i64.load",
+  16: "v128.load",
+};
+const VECTOR_LOADS: Readonly<Record<number, MemoryOp>> = {
+  4: "v128.load32_zero",
+  8: "v128.load64_zero",
   16: "v128.load",
 };
 const STORES: Readonly<Record<number, MemoryOp>> = {
@@ -150,10 +155,28 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   code.set(base);
 }
 
+/** A vector of which only the low part is in memory. */
+function isPart(type: string, bytes: number): boolean {
+  return type === "v128" && bytes < 16;
+}
+
+/** The host address is on the stack. */
+function emitLoad(l: Lowering, inst: Inst, offset: number): void {
+  const isVector = inst.value?.type === "v128";
+  l.code.memory((isVector ? VECTOR_LOADS : LOADS)[inst.attrs.bytes as number] as MemoryOp, offset);
+}
+
+/** The host address and the data are on the stack. */
+function emitStore(l: Lowering, value: Value, bytes: number, offset: number): void {
+  if (isPart(value.type, bytes)) {
+    l.code.memoryLane(bytes === 8 ? "v128.store64_lane" : "v128.store32_lane", offset, 0);
+  } else l.code.memory(STORES[bytes] as MemoryOp, offset);
+}
+
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  const type = bytes === 16 ? "v128" : "i64";
+  const type = inst.value?.type === "v128" ? "v128" : "i64";
   const grouped = l.groupOf(inst);
   if (grouped) {
     const va = l.localOf(address);
@@ -163,7 +186,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
     code.likely();
     code.if();
     code.get(grouped.base);
-    code.memory(LOADS[bytes] as MemoryOp, grouped.offset);
+    emitLoad(l, inst, grouped.offset);
     code.set(result);
     code.else();
     slowLoad(l, va, inst, result);
@@ -176,7 +199,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   code.likely();
   code.if();
   pushHostAddress(l, check);
-  code.memory(LOADS[bytes] as MemoryOp, 0);
+  emitLoad(l, inst, 0);
   code.set(result);
   code.else();
   slowLoad(l, check.va, inst, result);
@@ -184,13 +207,17 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   code.get(result);
 }
 
-function slowLoad(l: Lowering, va: number, { attrs: { bytes = 8, align = 1, acc = 0 } }: Inst, result: number): void {
+function slowLoad(l: Lowering, va: number, inst: Inst, result: number): void {
   const { code } = l;
+  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
+  const part = isPart(inst.value?.type ?? "", bytes);
+  if (part) code.v128(new Array(16).fill(0));
   code.get(Lowering.CPU);
   code.get(va);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`load${bytes * 8}`));
+  if (part) code.lane(LANE_OPS["i64x2.replace_lane"][0], 0);
   code.set(result);
   afterSlow(l);
 }
@@ -208,9 +235,9 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
     code.if();
     code.get(grouped.base);
     code.get(data);
-    code.memory(STORES[bytes] as MemoryOp, grouped.offset);
+    emitStore(l, value, bytes, grouped.offset);
     code.else();
-    slowStore(l, va, data, inst);
+    slowStore(l, va, data, value, inst);
     code.end();
     return;
   }
@@ -219,17 +246,19 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
   code.if();
   pushHostAddress(l, check);
   code.get(data);
-  code.memory(STORES[bytes] as MemoryOp, 0);
+  emitStore(l, value, bytes, 0);
   code.else();
-  slowStore(l, check.va, data, inst);
+  slowStore(l, check.va, data, value, inst);
   code.end();
 }
 
-function slowStore(l: Lowering, va: number, data: number, { attrs: { bytes = 8, align = 1, acc = 0 } }: Inst): void {
+function slowStore(l: Lowering, va: number, data: number, value: Value, inst: Inst): void {
   const { code } = l;
+  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   code.get(Lowering.CPU);
   code.get(va);
   code.get(data);
+  if (isPart(value.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`store${bytes * 8}`));

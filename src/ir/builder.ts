@@ -302,19 +302,19 @@ export class Builder {
   load(addr: I64, bytes: 1 | 2 | 4 | 8 | number, access: Access = {}): I64 {
     return this.emit("load", "i64", [addr], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
-  /** Loads 16 bytes. */
-  loadV(addr: I64, access: Access = {}): V128 {
-    return this.emit("load", "v128", [addr], { bytes: 16, align: access.align ?? 16, acc: access.acc ?? 0 });
+  /** Loads 16 bytes, or 4 or 8, zero-extended. */
+  loadV(addr: I64, access: Access = {}, bytes: 4 | 8 | 16 = 16): V128 {
+    return this.emit("load", "v128", [addr], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
   /** Stores the low 1, 2, 4 or 8 bytes of an i64. */
   store(addr: I64, value: I64, bytes: 1 | 2 | 4 | 8 | number, access: Access = {}): void {
     this.#check("store", value, "i64");
     this.emit("store", "", [addr, value], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
-  /** Stores 16 bytes. */
-  storeV(addr: I64, value: V128, access: Access = {}): void {
+  /** Stores 16 bytes, or the low 4 or 8. */
+  storeV(addr: I64, value: V128, access: Access = {}, bytes: 4 | 8 | 16 = 16): void {
     this.#check("storeV", value, "v128");
-    this.emit("store", "", [addr, value], { bytes: 16, align: access.align ?? 16, acc: access.acc ?? 0 });
+    this.emit("store", "", [addr, value], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
   /** Faults now if a store of `bytes` at addr would fault: needed before the first of several stores. */
   probeWrite(addr: I64, bytes: number, access: Access = {}): void {

@@ -50,7 +50,8 @@ export const GUEST_OPS = {
   select: ["any", "any any i32", {}],
   shuffle: ["v128", "v128 v128", {}],
   lane: ["any", "any", {}],
-  // Memory. attrs: {bytes, align, acc}. Little-endian. `acc` is a bit set of the ACC_* flags.
+  // Memory. attrs: {bytes, align, acc}. Little-endian. `acc` is a bit set of the ACC_* flags. A vector may be of 4 or 8 bytes, too: its
+  // low part, with zeros above.
   load: ["any", "i64", { memory: true, mayFault: true }],
   store: ["", "i64 any", { memory: true, mayFault: true }],
   // Makes sure that a following store of `bytes` cannot fault. attrs: {bytes, align, acc}

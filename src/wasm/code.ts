@@ -22,6 +22,11 @@ const MEMORY_OPS = {
   "i64.store32": [0x3e, 2],
   "v128.load": [0xfd00, 0],
   "v128.store": [0xfd0b, 0],
+  "v128.load32_zero": [0xfd5c, 0],
+  "v128.load64_zero": [0xfd5d, 0],
+  // With a lane number: memoryLane().
+  "v128.store32_lane": [0xfd5a, 0],
+  "v128.store64_lane": [0xfd5b, 0],
 } as const;
 export type MemoryOp = keyof typeof MEMORY_OPS;
 
@@ -109,6 +114,12 @@ export class Code {
     } else this.#out.byte(opcode);
     this.#out.u32(align);
     this.#out.u32(offset);
+  }
+
+  /** Stores a lane of the vector on the stack. */
+  memoryLane(op: "v128.store32_lane" | "v128.store64_lane", offset: number, lane: number): void {
+    this.memory(op, offset);
+    this.#out.byte(lane);
   }
 
   block(type: BlockType = ""): void {
