@@ -93,7 +93,7 @@ async function interpreter(): Promise<Record<string, number>> {
   return { boot, integer: rate() };
 }
 
-/** Megabytes that the process has in memory at the embedded guest's prompt: in all, and of them the guest's RAM. */
+/** Megabytes that the process has in memory at the embedded guest's prompt: in all, and of them the guest's RAM and the engine's decoded pages. */
 async function resident(mib: number): Promise<Record<string, number>> {
   const memory = mib * MIB;
   const { until } = await start({
@@ -104,7 +104,9 @@ async function resident(mib: number): Promise<Record<string, number>> {
   const plan = planMemory(memory, 1, Engine.areaBytes());
   const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "latin1"))?.[1]) * 1024;
   const linear = mappingOf(plan.bytes);
-  return { rss: rss / MIB, ram: residentPages(linear + plan.ram, memory) * (PAGE / MIB) };
+  const mibytes = (address: number, bytes: number): number => residentPages(address, bytes) * (PAGE / MIB);
+  const { ram, area, flash0 } = plan;
+  return { rss: rss / MIB, ram: mibytes(linear + ram, memory), decoded: mibytes(linear + area, flash0 - area) };
 }
 
 /** Address of the mapping that the machine's memory is: the only one of that size that can be written. */

@@ -2,6 +2,12 @@
 
 import type { Row } from "./rows.ts";
 
+/** Seconds of the host's clock, and of CPU time of the process. */
+export interface Elapsed {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
 /** Of one system and one row, the medians over the runs. */
 export interface Figure {
   readonly value: number;
@@ -15,8 +21,8 @@ export interface SystemFigures {
   readonly name: string;
   readonly version: string;
   readonly runs: number;
-  /** Seconds from the start of the process to the guest's init. */
-  readonly toInit: number;
+  /** From the start of the process to the guest's init. */
+  readonly toInit: Elapsed;
   readonly rows: Readonly<Record<string, Figure>>;
 }
 
@@ -104,8 +110,11 @@ export function rowsTable(results: Results, rows: readonly Row[]): string {
       ];
     });
   const boot = [
-    ...["boot", "process start to the guest's init", "s", ...systems.map((s) => short(s.toInit))],
-    ...others.flatMap((s) => [ratio(s.toInit / ours.toInit), ""]),
+    ...["boot", "process start to the guest's init", "s", ...systems.map((s) => short(s.toInit.seconds))],
+    ...others.flatMap((s) => [
+      ratio(s.toInit.seconds / ours.toInit.seconds),
+      ratio(s.toInit.cpuSeconds / ours.toInit.cpuSeconds),
+    ]),
     ratio(1 / 1.2),
   ];
   return table(header, [boot, ...lines]);

@@ -6,10 +6,11 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import {
   chart,
+  type Elapsed,
   type Figure,
   type Measure,
   measuresTable,
@@ -61,10 +62,10 @@ function build(...parts: string[]): boolean {
 }
 
 /** Seconds to init, and the rows' figures, of the console's lines. */
-function figuresOf(system: System, lines: readonly Line[]): { toInit: number; rows: Record<string, Figure> } {
+function figuresOf(system: System, lines: readonly Line[]): Pick<SystemFigures, "toInit" | "rows"> {
   const found: Record<string, Figure> = {};
   let before = lines.find(({ text }) => text.includes("BENCH-INIT")) as Line;
-  const toInit = before.seconds;
+  const toInit = { seconds: before.seconds, cpuSeconds: before.cpuSeconds };
   for (const line of lines) {
     const [, name, value, unit, check] = /^BENCH (\S+) ([\d.e+-]+) (\S+) ([0-9a-f]{16})$/.exec(line.text) ?? [];
     if (name && value && unit && check) {
@@ -103,7 +104,7 @@ async function compare(systems: readonly { system: System; guest: Guest }[]): Pr
       };
     }
     const { name, version } = system;
-    return { name, version, runs: ran.length, toInit: median(ran.map((r) => r.toInit)), rows: medians };
+    return { name, version, runs: ran.length, toInit: medianOf(ran.map((r) => r.toInit)), rows: medians };
   });
 }
 
@@ -117,11 +118,15 @@ function verify([ours, theirs]: readonly SystemFigures[]): void {
   }
 }
 
-async function secondsTo(system: System | undefined, guest: Guest, shown: RegExp): Promise<number | undefined> {
-  if (system === undefined) return undefined;
-  const times: number[] = [];
-  for (let run = 0; run < runs; run++) times.push((await boot(system, guest, shown, BOOT_LIMIT)).at(-1)?.seconds ?? 0);
-  return median(times);
+const medianOf = (times: readonly Elapsed[]): Elapsed => ({
+  seconds: median(times.map((t) => t.seconds)),
+  cpuSeconds: median(times.map((t) => t.cpuSeconds)),
+});
+
+async function timeTo(system: System, guest: Guest, shown: RegExp): Promise<Elapsed> {
+  const times: Elapsed[] = [];
+  for (let run = 0; run < runs; run++) times.push((await boot(system, guest, shown, BOOT_LIMIT)).at(-1) as Line);
+  return medianOf(times);
 }
 
 function alone(...args: string[]): Record<string, number> {
@@ -152,9 +157,11 @@ async function measure(ours: System, theirs: System | undefined): Promise<Measur
   } else note("no Debian kernel: guests/debian/fetch.sh fetches it");
   for (const [what, guest, shown, limit] of boots) {
     note(what);
-    const value = (await secondsTo(ours, guest, shown)) as number;
-    const qemuSeconds = await secondsTo(theirs, guest, shown);
-    measures.push({ what, value, unit: "s", limit, ...(qemuSeconds === undefined ? {} : { qemu: qemuSeconds }) });
+    const our = await timeTo(ours, guest, shown);
+    const their = theirs && (await timeTo(theirs, guest, shown));
+    measures.push({ what, value: our.seconds, unit: "s", limit, ...(their && { qemu: their.seconds }) });
+    const cpu = { what: `${what}, CPU time`, value: our.cpuSeconds, unit: "s", limit: "" };
+    measures.push({ ...cpu, ...(their && { qemu: their.cpuSeconds }) });
   }
   note("interpreter alone");
   const { boot: booting, integer } = alone("interpreter") as { boot: number; integer: number };
@@ -163,8 +170,9 @@ async function measure(ours: System, theirs: System | undefined): Promise<Measur
   if (process.platform !== "linux") return measures;
   for (const mib of [64, 512, 2048]) {
     note(`resident memory with ${mib} MiB of RAM`);
-    const { rss, ram } = alone("resident", `${mib}`) as { rss: number; ram: number };
-    const what = `resident at the prompt beyond touched RAM, --memory ${mib}M (RAM touched: ${ram.toFixed(0)} MiB)`;
+    const { rss, ram, decoded } = alone("resident", `${mib}`) as Record<"rss" | "ram" | "decoded", number>;
+    const part = `RAM touched ${ram.toFixed(0)} MiB, decoded code ${decoded.toFixed(0)} MiB`;
+    const what = `resident at the prompt beyond touched RAM, --memory ${mib}M (${part})`;
     measures.push({ what, value: rss - ram, unit: "MiB", limit: "< 200 MiB" });
   }
   return measures;
@@ -218,7 +226,7 @@ verify(figures.filter(({ name }) => name !== "v86"));
 const processors = cpus();
 const compared: Results = {
   date: new Date().toISOString().slice(0, 10),
-  host: `${processors.length} x ${processors[0]?.model ?? "?"}, Node ${process.version}`,
+  host: `${processors.length} x ${processors[0]?.model ?? "?"}, Node ${process.version}, load average ${loadavg()[1]?.toFixed(1)}`,
   scale,
   measures: [],
   systems: figures,

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { Elapsed } from "./report.ts";
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const at = (...parts: string[]): string => join(ROOT, ...parts);
@@ -64,11 +65,9 @@ export function v86(): System | undefined {
   };
 }
 
-/** A line of the console, seconds since the process was started, and CPU seconds that the process had used by then. */
-export interface Line {
+/** A line of the console, and what had passed since the process was started. */
+export interface Line extends Elapsed {
   readonly text: string;
-  readonly seconds: number;
-  readonly cpuSeconds: number;
 }
 
 /** User and system time of a process with all its threads (proc(5), /proc/PID/stat); 0 where the host does not tell. */
