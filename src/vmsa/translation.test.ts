@@ -201,6 +201,7 @@ test("addresses outside both ranges, and those of a disabled one, are level 0 tr
   assert.equal(dfsc(pe, VA), 4, "EPD0");
   assert.equal(dfsc(pe, HIGH), undefined);
   pe.set(TCR_EL1, pe.get(TCR_EL1) | (1n << 23n));
+  pe.changed();
   assert.equal(dfsc(pe, HIGH), 4, "EPD1");
 });
 
