@@ -20,7 +20,13 @@ const KINDS = [
   { kind: "sub", bits: 64 },
   { kind: "logic", bits: 32 },
   { kind: "logic", bits: 64 },
+  { kind: "float", bits: 32 },
+  { kind: "float", bits: 64 },
 ] as const;
+
+/** The type of a producer's operands. */
+const typeOf = ({ kind, bits }: Pick<FlagProducer, "kind" | "bits">) =>
+  `${kind === "float" ? "f" : "i"}${bits}` as const;
 
 /** Stores a producer as the pending flags. False: it cannot be, nothing was emitted. */
 export function emitPending(code: Code, p: FlagProducer): boolean {
@@ -36,7 +42,7 @@ export function emitPending(code: Code, p: FlagProducer): boolean {
     if (local < 0) continue;
     code.get(CPU);
     code.get(local);
-    code.memory(p.bits === 64 ? "i64.store" : "i32.store", offset);
+    code.memory(`${typeOf(p)}.store`, offset);
   }
   return true;
 }
@@ -51,15 +57,16 @@ export function defineSettle(code: Code): void {
   code.if();
   code.return();
   code.end();
-  const locals = (type: "i32" | "i64"): { a: number; b: number; result: number } => ({
+  const locals = (type: "i32" | "i64" | "f32" | "f64"): { a: number; b: number; result: number } => ({
     a: code.local(type),
     b: code.local(type),
     result: code.local(type),
   });
-  const ofWidth = { 32: locals("i32"), 64: locals("i64") };
+  const ofType = { i32: locals("i32"), i64: locals("i64"), f32: locals("f32"), f64: locals("f64") };
   KINDS.forEach(({ kind: name, bits }, i) => {
-    const { a, b, result } = ofWidth[bits];
-    const load = bits === 64 ? "i64.load" : "i32.load";
+    const type = typeOf({ kind: name, bits });
+    const { a, b, result } = ofType[type];
+    const load = `${type}.load` as const;
     code.get(kind);
     code.i32(i + 1);
     op(code, "i32.eq");
@@ -71,7 +78,7 @@ export function defineSettle(code: Code): void {
     code.memory(load, PENDING_B);
     code.set(b);
     const producer: FlagProducer = { kind: name, bits, a, b, carry: -1, result: name === "logic" ? a : result };
-    if (name !== "logic") emitResult(code, producer);
+    if (name !== "logic" && name !== "float") emitResult(code, producer);
     for (const flag of FLAGS) {
       code.get(CPU);
       emitFlag(code, producer, flag);

@@ -5,6 +5,8 @@ import { type FunctionType, TYPE_CODES, type ValueType } from "./types.ts";
 const MEMORY_OPS = {
   "i32.load": [0x28, 2],
   "i64.load": [0x29, 3],
+  "f32.load": [0x2a, 2],
+  "f64.load": [0x2b, 3],
   "i32.load8_s": [0x2c, 0],
   "i32.load8_u": [0x2d, 0],
   "i32.load16_s": [0x2e, 1],
@@ -15,6 +17,8 @@ const MEMORY_OPS = {
   "i64.load32_u": [0x35, 2],
   "i32.store": [0x36, 2],
   "i64.store": [0x37, 3],
+  "f32.store": [0x38, 2],
+  "f64.store": [0x39, 3],
   "i32.store8": [0x3a, 0],
   "i32.store16": [0x3b, 1],
   "i64.store8": [0x3c, 0],
