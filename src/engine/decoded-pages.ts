@@ -4,7 +4,6 @@ import {
   HANDLER_DECODE,
   HANDLER_PAGE_END,
   HANDLER_STOP,
-  HEAT,
   RECORD_BYTES,
   RECORDS,
   RECORDS_BYTES,
@@ -32,9 +31,9 @@ export class DecodedPages {
   readonly #onDrop: (index: number) => void;
   readonly #onEvict: () => void;
 
-  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps and CODE_MAP. */
+  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, a blank page and CODE_MAP. */
   static bytes(count: number): number {
-    return (count + 1) * DECODED_PAGE_BYTES + MAP_BYTES;
+    return (count + 2) * DECODED_PAGE_BYTES + MAP_BYTES;
   }
 
   /**
@@ -51,18 +50,25 @@ export class DecodedPages {
     this.#words = new Int32Array(buffer);
     this.#base = base;
     this.#count = count;
-    const map = base + (count + 1) * DECODED_PAGE_BYTES;
+    const map = base + (count + 2) * DECODED_PAGE_BYTES;
     this.#map = new Int32Array(buffer, map, MAP_BYTES / 4);
     this.#words[CODE_MAP >> 2] = map;
     this.#pageOf = new Uint32Array(count);
     this.#onDrop = onDrop;
     this.#onEvict = onEvict;
+    for (let i = 0; i < RECORDS; i++) this.#words[(this.#blank + i * RECORD_BYTES) >> 2] = HANDLER_DECODE;
+    this.#words[(this.#blank + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
     for (let i = 0; i <= RECORDS; i++) this.#words[(this.scratch + i * RECORD_BYTES) >> 2] = HANDLER_STOP;
   }
 
   /** A decoded page for single steps: every record stops. */
   get scratch(): number {
     return this.#base + this.#count * DECODED_PAGE_BYTES;
+  }
+
+  /** A decoded page of which nothing is decoded: what new ones are copies of. */
+  get #blank(): number {
+    return this.scratch + DECODED_PAGE_BYTES;
   }
 
   /** The decoded page of a page, made if it is not there. */
@@ -112,9 +118,7 @@ export class DecodedPages {
     this.#pageOf[index] = page;
     const address = this.address(index);
     this.#map[page >>> PAGE_SHIFT] = address;
-    this.reset(index, 0, RECORDS);
-    this.#words[(address + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
-    this.#words.fill(0, (address + HEAT) >> 2, (address + DECODED_PAGE_BYTES) >> 2);
+    this.#words.copyWithin(address >> 2, this.#blank >> 2, (this.#blank + DECODED_PAGE_BYTES) >> 2);
     return index;
   }
 

@@ -1,4 +1,4 @@
-import { SLOT_DISCARD, SLOT_ZR } from "../cpu/state-layout.ts";
+import { SLOT_DISCARD, SLOT_SP, SLOT_ZR, V, X } from "../cpu/state-layout.ts";
 import type { Inst } from "../ir/builder.ts";
 import { asksFast } from "./float-fast.ts";
 import { type Block, mayLeave, type Region } from "./region.ts";
@@ -7,17 +7,41 @@ import { wordsOf } from "./vector-fast.ts";
 
 // What is known of a region before it is lowered.
 
-/** Registers as numbers: a general register is its slot, a vector register is V_BASE + its number. */
-export const V_BASE = 64;
-const REGISTERS = V_BASE + 32;
+/**
+ * Registers as sets of bits: X0 to X30 and, as bit 31, SP; and V0 to V31. Written out as numbers, SP is 31, and a vector register is
+ * V_BASE + its number.
+ */
+export interface Registers {
+  x: number;
+  v: number;
+}
+export const V_BASE = 32;
+const SP_NUMBER = 31;
+
+/** The numbers in a set. */
+export function* numbersOf({ x, v }: Registers): Generator<number> {
+  for (let rest = x; rest !== 0; rest &= rest - 1) yield 31 - Math.clz32(rest & -rest);
+  for (let rest = v; rest !== 0; rest &= rest - 1) yield V_BASE + 31 - Math.clz32(rest & -rest);
+}
+
+/** The number of a general register by its slot. */
+export function numberOfSlot(slot: number): number {
+  return slot === SLOT_SP ? SP_NUMBER : slot;
+}
+
+/** Where a register is in the PE's block. */
+export function offsetOf(number: number): number {
+  if (number >= V_BASE) return V + 16 * (number - V_BASE);
+  return X + 8 * (number === SP_NUMBER ? SLOT_SP : number);
+}
 
 export interface Usage {
-  /** Registers that are read or written, in order. */
-  readonly used: readonly number[];
+  /** Registers that are read or written. */
+  readonly used: Registers;
   /** Registers that are written anywhere. */
-  readonly written: readonly number[];
+  readonly written: Registers;
   /** For each block: the registers that may have been written at its end, on some way from the entry. */
-  readonly writtenBy: readonly (readonly number[])[];
+  readonly writtenBy: readonly Registers[];
   /** Words that in-line floating point compares vectors with. */
   readonly words: readonly number[];
   /** Is there floating point that may be done in line? */
@@ -34,74 +58,54 @@ export interface FlagUsage {
   readonly entering: boolean;
 }
 
-/** The register that an instruction of the IR reads or writes, or -1. */
-function registerOf({ op, attrs }: Inst): number {
-  const slot = attrs.reg?.slot as number;
-  switch (op) {
-    case "getX":
-      return slot === SLOT_ZR ? -1 : slot;
-    case "setX":
-      return slot === SLOT_ZR || slot === SLOT_DISCARD ? -1 : slot;
-    case "getV":
-    case "setV":
-      return V_BASE + slot;
-    default:
-      return -1;
-  }
-}
-
-const isWrite = (inst: Inst): boolean => inst.op === "setX" || inst.op === "setV";
-const numbersOf = (set: Uint8Array): number[] => [...set.keys()].filter((n) => set[n] === 1);
-
 export function usageOf({ blocks }: Region, { order }: Structure): Usage {
-  const used = new Uint8Array(REGISTERS);
-  const written = new Uint8Array(REGISTERS);
+  const used: Registers = { x: 0, v: 0 };
+  const written: Registers = { x: 0, v: 0 };
   const words = new Set<number>();
   let fast = false;
-  const ownWrites = blocks.map(({ insns }) => {
-    const own = new Uint8Array(REGISTERS);
+  const writtenBy = blocks.map(({ insns }): Registers => {
+    const own: Registers = { x: 0, v: 0 };
     for (const { ir } of insns) {
       for (const inst of ir) {
-        const register = registerOf(inst);
-        if (register >= 0) {
-          used[register] = 1;
-          if (isWrite(inst)) {
-            own[register] = 1;
-            written[register] = 1;
-          }
-        }
+        noteRegister(inst, used, own);
         fast ||= asksFast(inst);
         if (inst.op === "call") for (const word of wordsOf(inst.attrs.name as string)) words.add(word);
       }
     }
+    written.x |= own.x;
+    written.v |= own.v;
     return own;
   });
   // Forward to a fixed point: what a block may find written joins what it writes itself.
-  const writtenBy = ownWrites.map((own) => own.slice());
   for (let changed = true; changed; ) {
     changed = false;
     for (const n of order) {
-      const out = writtenBy[n] as Uint8Array;
-      for (const s of blocks[n]?.successors ?? []) {
-        const into = s < 0 ? undefined : writtenBy[s];
-        if (!into) continue;
-        for (let r = 0; r < REGISTERS; r++) {
-          if (out[r] === 1 && into[r] === 0) {
-            into[r] = 1;
-            changed = true;
-          }
-        }
+      const out = writtenBy[n] as Registers;
+      for (const s of (blocks[n] as Block).successors) {
+        if (s < 0) continue;
+        const into = writtenBy[s] as Registers;
+        if (((out.x & ~into.x) | (out.v & ~into.v)) === 0) continue;
+        into.x |= out.x;
+        into.v |= out.v;
+        changed = true;
       }
     }
   }
-  return {
-    used: numbersOf(used),
-    written: numbersOf(written),
-    writtenBy: writtenBy.map(numbersOf),
-    words: [...words],
-    fast,
-    flags: flagUsage(blocks, order),
-  };
+  return { used, written, writtenBy, words: [...words], fast, flags: flagUsage(blocks, order) };
+}
+
+/** Puts the register that an instruction of the IR reads or writes into the sets. */
+function noteRegister({ op, attrs }: Inst, used: Registers, written: Registers): void {
+  const slot = attrs.reg?.slot as number;
+  if (op === "getX" || op === "setX") {
+    if (slot === SLOT_ZR || slot === SLOT_DISCARD) return;
+    const bit = 1 << numberOfSlot(slot);
+    used.x |= bit;
+    if (op === "setX") written.x |= bit;
+  } else if (op === "getV" || op === "setV") {
+    used.v |= 1 << slot;
+    if (op === "setV") written.v |= 1 << slot;
+  }
 }
 
 function flagUsage(blocks: readonly Block[], order: readonly number[]): FlagUsage {

@@ -19,7 +19,7 @@ import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import type { Block, Region, RegionInsn } from "./region.ts";
-import { flagLiveness, type Usage, usageOf } from "./region-analysis.ts";
+import { flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
@@ -93,7 +93,7 @@ export class RegionLowering extends RegionState {
       this.#close();
       // Whatever faulted has put the flags into their locals.
       this.producer = undefined;
-      this.storeState([], true);
+      this.storeState({ x: 0, v: 0 }, true);
     }
     this.#close();
     this.storeState(this.#usage.written, false);
@@ -241,7 +241,7 @@ export class RegionLowering extends RegionState {
 
   /** Writes back what block n, or what came before it, may have written. */
   #writeBack(n: number, flags = this.flagsAreOwn): void {
-    this.storeState(this.#usage.writtenBy[n] as readonly number[], flags);
+    this.storeState(this.#usage.writtenBy[n] as Registers, flags);
   }
 
   #recordOf(index: number): number {

@@ -1,4 +1,4 @@
-import { PENDING_FLAGS, SLOT_DISCARD, SLOT_ZR, V, X } from "../cpu/state-layout.ts";
+import { PENDING_FLAGS, SLOT_DISCARD, SLOT_ZR } from "../cpu/state-layout.ts";
 import type { Inst, Reg, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
 import {
@@ -15,7 +15,7 @@ import { lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { Lowering } from "./lowering.ts";
 import { emitPending, FLAG_WORDS, FLAGS } from "./pending-flags.ts";
-import { type Usage, V_BASE } from "./region-analysis.ts";
+import { numberOfSlot, numbersOf, offsetOf, type Registers, type Usage, V_BASE } from "./region-analysis.ts";
 
 /**
  * Guest registers and flags as locals of a region: loaded at its entry, written back where it is left. The flags of the last
@@ -37,7 +37,7 @@ export abstract class RegionState extends Lowering {
   constructor(code: Code, functions: Functions, usage: Usage) {
     super(code, functions);
     this.#entering = usage.flags.entering;
-    for (const n of usage.used) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
+    for (const n of numbersOf(usage.used)) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
     this.#fast = usage.fast ? code.local("i32") : undefined;
     for (const word of usage.words) this.#words.set(word, code.local("v128"));
     if (usage.flags.used) {
@@ -51,8 +51,7 @@ export abstract class RegionState extends Lowering {
     const { code } = this;
     for (const [n, local] of this.#registers) {
       code.get(Lowering.CPU);
-      if (n < V_BASE) code.memory("i64.load", X + 8 * n);
-      else code.memory("v128.load", V + 16 * (n - V_BASE));
+      code.memory(n < V_BASE ? "i64.load" : "v128.load", offsetOf(n));
       code.set(local);
     }
     this.refreshFast();
@@ -71,13 +70,12 @@ export abstract class RegionState extends Lowering {
   }
 
   /** Writes registers back to the PE's block, and the flags, pending ones as such, if the region has them. */
-  protected storeState(registers: readonly number[], flags: boolean): void {
+  protected storeState(registers: Registers, flags: boolean): void {
     const { code } = this;
-    for (const n of registers) {
+    for (const n of numbersOf(registers)) {
       code.get(Lowering.CPU);
       code.get(this.#registers.get(n) as number);
-      if (n < V_BASE) code.memory("i64.store", X + 8 * n);
-      else code.memory("v128.store", V + 16 * (n - V_BASE));
+      code.memory(n < V_BASE ? "i64.store" : "v128.store", offsetOf(n));
     }
     if (!flags || (this.#producer && emitPending(code, this.#producer))) return;
     code.get(Lowering.CPU);
@@ -95,12 +93,12 @@ export abstract class RegionState extends Lowering {
   }
   getX(reg: Reg): void {
     if (reg.slot === SLOT_ZR) this.code.i64(0, 0);
-    else this.code.get(this.#registers.get(reg.slot as number) as number);
+    else this.code.get(this.#registers.get(numberOfSlot(reg.slot as number)) as number);
   }
   setX(reg: Reg, value: Value): void {
     if (reg.slot === SLOT_ZR || reg.slot === SLOT_DISCARD) return;
     this.push(value);
-    this.code.set(this.#registers.get(reg.slot as number) as number);
+    this.code.set(this.#registers.get(numberOfSlot(reg.slot as number)) as number);
   }
   getV(reg: Reg): void {
     this.code.get(this.#registers.get(V_BASE + (reg.slot as number)) as number);
