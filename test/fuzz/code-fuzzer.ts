@@ -9,7 +9,7 @@ import { TRANSLATION_EPOCH } from "../../src/cpu/sysreg-layout.ts";
 import type { MachineParts } from "../../src/machine/runnable.ts";
 import { CPU_BASE, GIC_STATE, GIC_STATE_END } from "../../src/memory/linear-layout.ts";
 import { b, mov64 } from "../differential/assembler.ts";
-import { CODE, type Context, DATA, prepare } from "../differential/environment.ts";
+import { CODE, type Context, DATA, descriptorOf, prepare } from "../differential/environment.ts";
 import { ENTRY, makeRig, poke, RAM, type Rig } from "../differential/rig.ts";
 import type { Random } from "../vectors/inputs.ts";
 
@@ -133,9 +133,23 @@ function place(rig: Rig, random: Random, cpus: number): void {
     devices: true,
   };
   prepare(rig, environment, context(random), start);
+  if (random.below(3) === 0) confuseTables(rig, random);
   poke(rig, start, cpus === 2 && random.below(2) === 0 ? [...powerOn(start + 0x1000), ...words] : words);
   // Exceptions go on after the instruction, or into the words.
   if (random.below(2) === 0) poke(rig, RAM + 0x1_0000, words);
+}
+
+/** Descriptors of any kind and any output address among those of the page tables, and in the pages that they may name as tables. */
+function confuseTables(rig: Rig, random: Random): void {
+  const first = (descriptorOf(RAM) & ~0xfff) - 0x2000;
+  for (let i = 0; i < 200; i++) {
+    const table = random.below(8) === 0 ? DATA : first + 0x1000 * random.below(3);
+    const low = random.below(3) === 0 ? random.u32() : (random.pick(PLACES) & ~0xfff) | (random.u32() & 0xfff) | 1;
+    const high = random.below(3) === 0 ? random.u32() : random.pick([0, 0, 0x600000, 0x100000, 0xffff]);
+    // The first entries of a table translate what the code is in.
+    const index = random.below(4) === 0 ? random.below(4) : 4 + random.below(508);
+    poke(rig, table + 8 * index, [low, high]);
+  }
 }
 
 /** PSCI CPU_ON of the second PE. */
