@@ -15,7 +15,7 @@ export const ROWS: readonly Row[] = [
   { name: "integer", what: "lists, matrices, a state machine, CRC", target: INTEGER },
   { name: "lu", what: "LU factorization, double", target: FLOAT },
   { name: "mandelbrot", what: "Mandelbrot set, double", target: FLOAT },
-  { name: "stream-copy", what: "STREAM copy (C library's memcpy)", target: FLOAT },
+  { name: "stream-copy", what: "STREAM copy", target: FLOAT },
   { name: "stream-scale", what: "STREAM scale", target: FLOAT },
   { name: "stream-add", what: "STREAM add", target: FLOAT },
   { name: "stream-triad", what: "STREAM triad", target: FLOAT },
