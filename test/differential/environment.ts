@@ -41,7 +41,7 @@ export interface Environment {
   readonly patience: number;
   /** The program runs at EL0. */
   readonly el0: boolean;
-  /** The window at 0..1 GiB is mapped as device memory. */
+  /** The window at 0..1 GiB is mapped as device memory, and all of RAM. */
   readonly devices: boolean;
 }
 
@@ -108,6 +108,8 @@ function pageTables({ devices, el0 }: Environment): Uint32Array {
   set(1, 4, code);
   const page = (address: number, readOnly: boolean, forEL0: boolean): void =>
     set(2, (address >>> 12) & 511, ...dataDescriptor(address, readOnly, forEL0));
+  // Where there are devices there is all of the second half of RAM, and what comes after it.
+  for (let at = RAM + ALIAS; devices && at < RAM + 2 * ALIAS; at += 0x1000) page(at, false, true);
   for (let at = 0; at < DATA_BYTES; at += 0x1000) page(DATA + at, false, el0 || at < DATA_BYTES / 2);
   for (let at = 0; at < READ_ONLY_BYTES; at += 0x1000) page(DATA + DATA_BYTES + at, true, el0);
   for (let at = 0; at < LOG_BYTES; at += 0x1000) page(LOG + at, false, false);

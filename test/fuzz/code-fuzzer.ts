@@ -158,7 +158,8 @@ const powerOn = (entry: number): number[] => [...mov64(0, 0xc4000003), ...mov64(
 /** Kinds: 1 any word, 2 to 4 words of known encodings with more or less of branches, loads and system instructions. */
 function word(random: Random, kind: number): number {
   if (kind === 1 || random.below(20) === 0) return random.u32();
-  if (random.below(16) === 0) return b(random.below(64) - 32);
+  // Loops, but few, lest nothing else be executed.
+  if (random.below(32) === 0) return b(random.below(100) === 0 ? -random.below(64) : 1 + random.below(16));
   const rows = kind === 2 ? ALL_ROWS : kind === 3 ? PRIVILEGED : ORDINARY;
   const { mask, value } = encodingOf(random.pick(rows));
   return (value | (random.u32() & ~mask)) >>> 0;
