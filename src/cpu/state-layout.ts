@@ -25,6 +25,8 @@ export const PENDING_FLAGS = 0x430;
 /** i64 each: the operands, in the low half for 32-bit kinds. */
 export const PENDING_A = 0x438;
 export const PENDING_B = 0x440;
+/** i64: context number of accesses whose natural alignment has been checked, while ALIGN_CHECK is 1. */
+export const CTX_CHECKED = 0x448;
 
 // The rest of PSTATE, one 32-bit word a field. DAIF keeps D,A,I,F in bits 9:6, where MRS DAIF has them.
 export const EL = 0x130;
@@ -61,7 +63,10 @@ export const CTX_UNPRIV = 0x178;
 export const FETCH_VA = 0x180;
 /** i32: address of the decoded page that is being executed (see engine). */
 export const FETCH_BASE = 0x188;
-/** i32: nonzero while SCTLR_ELx.A makes unaligned accesses fault: the fast path must not be taken unaligned. */
+/**
+ * i32: 1 while an unaligned access faults (SCTLR_ELx.A, or translation is off and all memory is Device), else 0. Pages are then in
+ * the data TLB under CTX_CHECKED only, for code that looks at the alignment first.
+ */
 export const ALIGN_CHECK = 0x18c;
 /** i32: nonzero while SP alignment checks are on at the current EL (SCTLR_ELx.SA/SA0). */
 export const SP_CHECK = 0x190;

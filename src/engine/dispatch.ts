@@ -53,6 +53,8 @@ export interface EngineImports {
   readonly decode: number;
   /** (cpu, record): the place has become hot. */
   readonly hot: number;
+  /** (cpu, record): the region at the record was made for another state of the PE. */
+  readonly unfit: number;
   /** native.wasm's fetchMiss (cpu, va): the decoded page, or 0. */
   readonly fetchMiss: number;
 }
@@ -124,6 +126,15 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.returnCall(call(name));
     runtime.settled[name].code = code;
   }
+
+  define("unfit", (code) => {
+    code.get(CPU);
+    code.call(call("settle"));
+    code.get(CPU);
+    code.get(1);
+    code.call(engine.unfit);
+    dispatch(code, 1, 2);
+  });
 
   define("leave", (code) => {
     code.get(CPU);

@@ -2,7 +2,7 @@ import { createDecoder, type Decoder } from "../a64/decoder.ts";
 import { ALL_ROWS } from "../a64/index.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
-import { FETCH_BASE, PC } from "../cpu/state-layout.ts";
+import { ALIGN_CHECK, FETCH_BASE, PC } from "../cpu/state-layout.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
@@ -107,8 +107,9 @@ export class Engine implements CodeEngine {
       native,
       host,
       engine: {
-        decode: (_cpu: number, record: number) => this.#decode(record),
-        hot: (_cpu: number, record: number) => this.#translator?.request(record),
+        decode: (cpu: number, record: number) => this.#decode(cpu, record),
+        hot: (cpu: number, record: number) => this.#translator?.request(record, this.#isAligned(cpu)),
+        unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
     } as Record<string, Record<string, unknown>>);
     this.#enter = instance.exports.enter as unknown as WasmFunction;
@@ -154,7 +155,7 @@ export class Engine implements CodeEngine {
   /** Translates the code at these byte offsets of a page of memory now, without waiting for it to become hot. */
   translate(page: number, offsets: Iterable<number>): void {
     const decoded = this.#pages.get(page);
-    for (const offset of offsets) this.#translator?.request(decoded + offset * (RECORD_BYTES / 4));
+    for (const offset of offsets) this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), false);
     this.#translator?.translate();
   }
 
@@ -181,7 +182,18 @@ export class Engine implements CodeEngine {
     this.#pages.clear();
   }
 
-  #decode(record: number): void {
+  /** Do unaligned accesses of the PE fault now? */
+  #isAligned(cpu: number): boolean {
+    return this.#words[(cpu + ALIGN_CHECK) >> 2] !== 0;
+  }
+
+  /** A region was made for the other way of looking at alignment: the page's regions go, and come again if they are still hot. */
+  #retranslate(cpu: number, record: number): void {
+    this.#translator?.dropPage(this.#pages.indexOfRecord(record));
+    this.#decode(cpu, record);
+  }
+
+  #decode(cpu: number, record: number): void {
     const index = this.#pages.indexOfRecord(record);
     const first = (record - this.#pages.address(index)) / RECORD_BYTES;
     const last = Math.min(first + DECODE_AHEAD, RECORDS);
@@ -191,7 +203,7 @@ export class Engine implements CodeEngine {
       this.#decodeOne(index, i, at);
     }
     if (this.#eager) {
-      this.#translator?.request(record);
+      this.#translator?.request(record, this.#isAligned(cpu));
       this.#translator?.translate();
     }
   }

@@ -14,4 +14,4 @@ export interface Functions {
   runtime(name: RuntimeName): number;
 }
 
-export type RuntimeName = "leave" | "near" | "jump" | "raise" | "attend" | "indirect" | "pcOf" | "settle";
+export type RuntimeName = "leave" | "near" | "jump" | "raise" | "attend" | "indirect" | "pcOf" | "settle" | "unfit";

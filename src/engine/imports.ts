@@ -33,6 +33,7 @@ export const RUNTIME: Readonly<Record<RuntimeName, FunctionType>> = {
   raise: { params: ["i32", "i32", "i32", "i32", "i32"], results: [] },
   attend: { params: ["i32", "i32"], results: ["i32"] },
   pcOf: { params: ["i32", "i32"], results: ["i64"] },
+  unfit: HANDLER_TYPE,
   settle: { params: ["i32"], results: [] },
 };
 

@@ -54,10 +54,11 @@ export function generateInterpreter(rows: readonly Row[], decoder: Decoder): Int
   );
   const decode = module.importFunction("engine", "decode", ENGINE_IMPORT_TYPE);
   const hot = module.importFunction("engine", "hot", ENGINE_IMPORT_TYPE);
+  const unfit = module.importFunction("engine", "unfit", ENGINE_IMPORT_TYPE);
   const fetchMiss = module.importFunction("native", "fetchMiss", FETCH_MISS_TYPE);
   const runtime = declareRuntime(module);
   functions.current = (name) => runtime.functions[name].index;
-  defineRuntime(module, runtime, { decode, hot, fetchMiss });
+  defineRuntime(module, runtime, { decode, hot, unfit, fetchMiss });
 
   const keys: number[] = [];
   const handlers: DefinedFunction[] = [];

@@ -169,6 +169,10 @@ export abstract class Lowering {
     this.code.get(Lowering.CPU);
     this.code.memory("i64.load", CTX);
   }
+  /** Do accesses have to be checked for their natural alignment before they may be quick? */
+  get checksAlignment(): boolean {
+    return false;
+  }
   /** The accesses that a load or store shares its TLB check with; `base`: the local with their range's address in linear memory, or 0. */
   groupOf(_inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
     return undefined;

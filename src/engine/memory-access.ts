@@ -77,7 +77,7 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   } else l.pushContext();
   code.op(I64.or);
   code.op(I64.eq);
-  if (acc & ACC_ALIGNED && align > 1) {
+  if ((acc & ACC_ALIGNED || l.checksAlignment) && align > 1) {
     code.get(va);
     code.op(WRAP);
     code.i32(align - 1);

@@ -1,6 +1,8 @@
 import {
+  ALIGN_CHECK,
   COUNT_TRANSLATED,
   CTX,
+  CTX_CHECKED,
   EXC_EC,
   EXC_ISS,
   EXC_STAGE2,
@@ -23,7 +25,7 @@ import { flagLiveness, type Registers, type Usage, usageOf } from "./region-anal
 import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
-const I32 = { add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
+const I32 = { eqz: 0x45, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
 const I64_ADD = 0x7c;
 
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
@@ -37,6 +39,8 @@ export interface RegionContext {
   readonly firstRegion: number;
   /** The code counts its instructions in COUNT_TRANSLATED. */
   readonly counting: boolean;
+  /** ALIGN_CHECK as it is while the code runs: accesses are then checked for alignment. */
+  readonly aligned: boolean;
 }
 
 /**
@@ -52,6 +56,8 @@ export class RegionLowering extends RegionState {
   readonly #flagsLive: readonly boolean[];
   /** i64: CTX, which nothing in a region changes. */
   readonly #ctx: number;
+  /** i64: CTX_CHECKED, when accesses are checked for alignment. */
+  readonly #ctxChecked: number | undefined;
   readonly #faultRecord: number;
   /** Of the block being lowered: its number; its accesses that share a check; and where each group is in linear memory, 0 if unknown. */
   #number = 0;
@@ -75,16 +81,23 @@ export class RegionLowering extends RegionState {
     this.#context = context;
     this.#flagsLive = flagLiveness(region, structure);
     this.#ctx = code.local("i64");
+    this.#ctxChecked = context.aligned ? code.local("i64") : undefined;
     this.#faultRecord = code.local("i32");
   }
 
   /** Emits the whole function. */
   emit(): void {
     const { code } = this;
+    this.#checkMode();
     this.loadState();
     code.get(Lowering.CPU);
     code.memory("i64.load", CTX);
     code.set(this.#ctx);
+    if (this.#ctxChecked !== undefined) {
+      code.get(Lowering.CPU);
+      code.memory("i64.load", CTX_CHECKED);
+      code.set(this.#ctxChecked);
+    }
     this.#open("fault", () => code.block());
     if (this.#usage.flags.used) this.#open("fault with flags", () => code.block());
     this.#tree(0);
@@ -101,6 +114,19 @@ export class RegionLowering extends RegionState {
     code.get(this.#faultRecord);
     code.get(Lowering.BUDGET);
     code.returnCall(this.functions.runtime("leave"));
+  }
+
+  /** Code that was made for the other way of looking at alignment goes back to the interpreter. */
+  #checkMode(): void {
+    const { code } = this;
+    code.get(Lowering.CPU);
+    code.memory("i32.load", ALIGN_CHECK);
+    if (this.#context.aligned) code.op(I32.eqz);
+    code.unlikely();
+    code.if();
+    for (const parameter of [Lowering.CPU, Lowering.RECORD, Lowering.BUDGET]) code.get(parameter);
+    code.returnCall(this.functions.runtime("unfit"));
+    code.end();
   }
 
   // Structure.
@@ -151,7 +177,8 @@ export class RegionLowering extends RegionState {
     this.#fpChecked = false;
     this.flagsAreOwn = this.#usage.flags.mayBefore[n] as boolean;
     this.#number = n;
-    this.#groups = groupAccesses(block);
+    // Accesses that share a check would need their alignment checked one by one.
+    this.#groups = this.#context.aligned ? new Map() : groupAccesses(block);
     this.#freeBases.push(...this.#bases.values());
     this.#bases = new Map();
     code.get(Lowering.BUDGET);
@@ -400,7 +427,10 @@ export class RegionLowering extends RegionState {
   // Memory.
 
   override pushContext(): void {
-    this.code.get(this.#ctx);
+    this.code.get(this.#ctxChecked ?? this.#ctx);
+  }
+  override get checksAlignment(): boolean {
+    return this.#context.aligned;
   }
   override groupOf(inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
     const grouped = this.#groups.get(inst);

@@ -28,6 +28,14 @@ export interface TranslatorOptions {
   readonly now: () => number;
 }
 
+interface Found {
+  readonly index: number;
+  readonly page: number;
+  readonly record: number;
+  readonly region: Region;
+  readonly aligned: boolean;
+}
+
 interface Installed {
   /** Number of its first instruction in the page. */
   readonly entry: number;
@@ -44,8 +52,8 @@ export class Translator {
   /** The dispatch runtime as regions see it. */
   readonly #runtime: Readonly<Record<string, unknown>>;
   readonly #words: Int32Array;
-  /** Records at which regions are wanted. */
-  readonly #queue = new Set<number>();
+  /** Records at which regions are wanted, and whether with alignment checked. */
+  readonly #queue = new Map<number, boolean>();
   readonly #free: number[] = [];
   /** Regions by index of their decoded page, the oldest page first. */
   readonly #installed = new Map<number, Installed[]>();
@@ -72,9 +80,9 @@ export class Translator {
     return true;
   }
 
-  /** Asks for a region that starts at a record. */
-  request(record: number): void {
-    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.add(record);
+  /** Asks for a region that starts at a record. `aligned`: its accesses are to be checked for alignment. */
+  request(record: number, aligned: boolean): void {
+    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.set(record, aligned);
   }
 
   /** Translates what was asked for, and puts it in the place of the records' handlers. */
@@ -107,17 +115,17 @@ export class Translator {
     this.#words.fill(0, heat, heat + 512);
   }
 
-  #translateBatch(records: readonly number[]): void {
-    const found = records.map((r) => this.#find(r)).filter((f) => f !== undefined);
+  #translateBatch(records: readonly (readonly [number, boolean])[]): void {
+    const found = records.map(([record, aligned]) => this.#find(record, aligned)).filter((f) => f !== undefined);
     if (found.length === 0) return;
     this.#makeRoom(found.length);
     const { memory, table, native, host, stats, firstRegion, countInstructions } = this.#options;
     const module = new ModuleWriter();
     const functions = declareImports(module, helpersOf(found.map((f) => f.region)), undefined, hasFusedMultiplyAdd());
-    const defined = found.map(({ page, region }, i): DefinedFunction => {
+    const defined = found.map(({ page, region, aligned }, i): DefinedFunction => {
       const f = module.function(HANDLER_TYPE);
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, { page, firstRegion, counting: countInstructions }).emit();
+      new RegionLowering(code, functions, region, { page, firstRegion, counting: countInstructions, aligned }).emit();
       f.code = code;
       module.export(`r${i}`, f);
       return f;
@@ -142,7 +150,7 @@ export class Translator {
     });
   }
 
-  #find(record: number): { index: number; page: number; record: number; region: Region } | undefined {
+  #find(record: number, aligned: boolean): Found | undefined {
     const { pages, decoder, firstRegion } = this.#options;
     const index = pages.indexOfRecord(record);
     const memory = pages.pageOf(index);
@@ -150,7 +158,7 @@ export class Translator {
     const page = pages.address(index);
     const entry = (record - page) / RECORD_BYTES;
     const region = findRegion(entry, decoder, (i) => this.#words[(memory + i * 4) >>> 2] as number);
-    return region && { index, page, record, region };
+    return region && { index, page, record, region, aligned };
   }
 
   #makeRoom(regions: number): void {

@@ -2,7 +2,7 @@
 // (docs/architecture.md).
 
 import {
-  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
+  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
 } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
@@ -30,12 +30,6 @@ export const ACC_RMW: i32 = 2;
 export const ACC_ALIGNED: i32 = 4;
 
 const PAGE_BYTES: i32 = 0x1000;
-
-/**
- * Does generated code honour ALIGN_CHECK? Until it does, pages get no entry in the data TLB while unaligned accesses to
- * them would fault at SCTLR_ELx.A's word or because translation is off.
- */
-const FAST_PATH_CHECKS_ALIGNMENT: bool = false;
 
 // What locate() found: the access is at `host` (0: on the bus) from physical address `pa`; its bytes from `split` on,
 // if that is not 0, at `host2` and `pa2`. `isThere` is false after a fault.
@@ -73,11 +67,12 @@ function locatePart(
   if (!isWatching(cpu) || !isPageWatched(cpu, va)) {
     const isOn = isTranslating(cpu, regime);
     const needsAlignment = (sctlr(cpu, regime) & SCTLR_A) != 0 || !isOn;
-    if (needsAlignment ? FAST_PATH_CHECKS_ALIGNMENT : (attributes & DEVICE) == 0) {
+    if (needsAlignment ? context == load<u64>(cpu, CTX) : (attributes & DEVICE) == 0) {
       const canRead = readable && isAllowed(attributes, isPrivileged, pan, READ);
       const canWrite = canRead && writable && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
       const page = host - (<usize>va & (PAGE_BYTES - 1));
-      fillData(cpu, va, context, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
+      const number = needsAlignment ? load<u64>(cpu, CTX_CHECKED) : context;
+      fillData(cpu, va, number, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
     }
   }
   if (!(isStore ? writable : readable)) host = 0;

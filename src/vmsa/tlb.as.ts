@@ -9,7 +9,9 @@ import {
   ARG1,
   ARG2,
   COUNT_WALKS,
+  ALIGN_CHECK,
   CTX,
+  CTX_CHECKED,
   CTX_UNPRIV,
   DTLB,
   DTLB_ADDEND,
@@ -249,6 +251,9 @@ export function translate(cpu: usize, va: u64, regime: i32, isPrivileged: bool, 
 
 // ---- Context numbers ----
 
+/** In what a context number stands for: accesses of it are known to be aligned. */
+const ALIGNMENT_CHECKED: u64 = (<u64>1) << 45;
+
 /** What a context number of the current state stands for: 52 bits. */
 function contextWord(cpu: usize, regime: i32, isPrivileged: bool, pan: bool): u64 {
   const hcr = effectiveHCR(cpu);
@@ -315,6 +320,15 @@ export function renewContexts(cpu: usize): void {
     user = contextNumber(cpu, word);
     // Numbers ran out between the two: the first is void.
     if (load<i32>(cpu, LAST_CONTEXT) < last) own = contextNumber(cpu, contextWord(cpu, regime, true, pan));
+  }
+  if (load<i32>(cpu, ALIGN_CHECK) != 0) {
+    const known = load<i32>(cpu, LAST_CONTEXT);
+    store<u64>(cpu, contextNumber(cpu, contextWord(cpu, regime, el != 0, pan) | ALIGNMENT_CHECKED), CTX_CHECKED);
+    // Numbers ran out: once more, from the first.
+    if (load<i32>(cpu, LAST_CONTEXT) < known) {
+      renewContexts(cpu);
+      return;
+    }
   }
   store<u64>(cpu, own, CTX);
   store<u64>(cpu, user, CTX_UNPRIV);
