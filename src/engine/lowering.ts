@@ -71,6 +71,18 @@ export abstract class Lowering {
     return local;
   }
 
+  /** Takes locals of an earlier instruction back, which code emitted since then has let go. */
+  protected reserve(locals: readonly number[]): void {
+    for (const [type, free] of Object.entries(this.#free) as [ValueType, number[]][]) {
+      for (const local of locals) {
+        const at = free.indexOf(local);
+        if (at < 0) continue;
+        free.splice(at, 1);
+        this.#taken.push([type, local]);
+      }
+    }
+  }
+
   /** Is a local of an earlier instruction still needed? */
   retains(_local: number): boolean {
     return false;

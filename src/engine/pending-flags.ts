@@ -47,6 +47,45 @@ export function emitPending(code: Code, p: FlagProducer): boolean {
   return true;
 }
 
+/** Leaves the kind and the operands, as i64, of a producer in locals. False: it cannot be pending, nothing was emitted. */
+export function emitDeferred(code: Code, p: FlagProducer, to: PendingLocals): boolean {
+  const kind = KINDS.findIndex((k) => k.kind === p.kind && k.bits === p.bits) + 1;
+  if (kind === 0) return false;
+  code.i32(kind);
+  code.set(to.kind);
+  for (const [into, local] of [
+    [to.a, p.a],
+    [to.b, p.b],
+  ] as const) {
+    if (local < 0) continue;
+    code.get(local);
+    if (p.kind === "float") op(code, p.bits === 64 ? "i64.reinterpret_f64" : "i32.reinterpret_f32");
+    if (p.bits === 32) op(code, "i64.extend_i32_u");
+    code.set(into);
+  }
+  return true;
+}
+
+/** Pending flags inside of a region: PENDING_FLAGS, PENDING_A and PENDING_B as locals. */
+export interface PendingLocals {
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+}
+
+/** Stores those locals. */
+export function emitStoreDeferred(code: Code, from: PendingLocals): void {
+  code.get(CPU);
+  code.get(from.kind);
+  code.memory("i32.store", PENDING_FLAGS);
+  code.get(CPU);
+  code.get(from.a);
+  code.memory("i64.store", PENDING_A);
+  code.get(CPU);
+  code.get(from.b);
+  code.memory("i64.store", PENDING_B);
+}
+
 /** The body of the runtime's settle (cpu): puts pending flags into their words. */
 export function defineSettle(code: Code): void {
   const kind = code.local("i32");

@@ -157,15 +157,38 @@ function flagUsage(blocks: readonly Block[], order: readonly number[]): FlagUsag
 const setsFlags = (op: string): boolean => op.startsWith("flags") || op === "setNZCV";
 const readsFlags = (op: string): boolean => op === "cond" || op === "getNZCV" || op === "getC";
 
-/** For each block: may the flags at its start be looked at, or be written back, before they are set? */
-export function flagLiveness(region: Region, { position, cut }: Structure): boolean[] {
-  const { blocks } = region;
-  /** true: live, false: set first, undefined: as after the block. */
+/** Of the flags at a block's start: they are read; only a way out of the region may write them back; nobody wants them. */
+export type FlagLiveness = "read" | "kept" | "dead";
+
+export function flagLiveness(region: Region, { position, cut }: Structure): FlagLiveness[] {
+  // An edge out of the region, or a back edge, which leaves when the budget is spent.
+  const at = (n: number): number => position.get(n) ?? 0;
+  const leaves = (n: number, s: number): boolean => s < 0 || cut.has(edge(n, s)) || at(s) <= at(n);
+  const read = backward(
+    region,
+    (inst) => readsFlags(inst.op),
+    () => false,
+  );
+  const kept = backward(
+    region,
+    (inst) => readsFlags(inst.op) || mayLeave(inst),
+    (block, n) => block.ending.kind === "leaves" || block.successors.some((s) => leaves(n, s)),
+  );
+  return region.blocks.map((_, n) => (read[n] ? "read" : kept[n] ? "kept" : "dead"));
+}
+
+/** For each block: does an instruction want the flags, on some way from its start, before they are set, or the end of a block? */
+function backward(
+  { blocks }: Region,
+  wants: (inst: Inst) => boolean,
+  endWants: (block: Block, n: number) => boolean,
+): boolean[] {
+  /** true: wanted, false: set first, undefined: as after the block. */
   const local = blocks.map((block): boolean | undefined => {
     for (const { ir } of block.insns) {
       let conditional = 0;
       for (const inst of ir) {
-        if (readsFlags(inst.op) || mayLeave(inst)) return true;
+        if (wants(inst)) return true;
         if (inst.op === "if") conditional++;
         if (inst.op === "end") conditional--;
         if (setsFlags(inst.op) && conditional === 0) return false;
@@ -173,20 +196,14 @@ export function flagLiveness(region: Region, { position, cut }: Structure): bool
     }
     return undefined;
   });
-  // An edge out of the region, or a back edge, which leaves when the budget is spent.
-  const at = (n: number): number => position.get(n) ?? 0;
-  const leaves = (n: number, s: number): boolean => s < 0 || cut.has(edge(n, s)) || at(s) <= at(n);
-  const live = local.map((l) => l === true);
+  const wanted = local.map((l, n) => l === true || (l === undefined && endWants(blocks[n] as Block, n)));
   for (let changed = true; changed; ) {
     changed = false;
     blocks.forEach((block, n) => {
-      if (live[n] || local[n] !== undefined) return;
-      const after = block.ending.kind === "leaves" || block.successors.some((s) => leaves(n, s) || live[s]);
-      if (after) {
-        live[n] = true;
-        changed = true;
-      }
+      if (wanted[n] || local[n] !== undefined || !block.successors.some((s) => s >= 0 && wanted[s])) return;
+      wanted[n] = true;
+      changed = true;
     });
   }
-  return live;
+  return wanted;
 }

@@ -21,7 +21,7 @@ import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import type { Block, Region, RegionInsn } from "./region.ts";
-import { flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
+import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
@@ -53,7 +53,7 @@ export class RegionLowering extends RegionState {
   readonly #usage: Usage;
   readonly #context: RegionContext;
   /** Block numbers at whose start the flags matter. */
-  readonly #flagsLive: readonly boolean[];
+  readonly #flagsLive: readonly FlagLiveness[];
   /** i64: CTX, which nothing in a region changes. */
   readonly #ctx: number;
   /** i64: CTX_CHECKED, when accesses are checked for alignment. */
@@ -104,7 +104,7 @@ export class RegionLowering extends RegionState {
     code.unreachable();
     if (this.#usage.flags.used) {
       this.#close();
-      // Whatever faulted has put the flags into their locals.
+      // Whatever faulted has left the flags in locals.
       this.producer = undefined;
       this.storeState({ x: 0, v: 0 }, true);
     }
@@ -167,13 +167,13 @@ export class RegionLowering extends RegionState {
     this.#open(first, () => this.code.block());
     this.#within(n, rest);
     this.#close();
+    this.producer = undefined;
     this.#tree(first);
   }
 
   #block(n: number): void {
     const { code } = this;
     const block = this.#region.blocks[n] as Block;
-    this.producer = undefined;
     this.#fpChecked = false;
     this.flagsAreOwn = this.#usage.flags.mayBefore[n] as boolean;
     this.#number = n;
@@ -221,7 +221,7 @@ export class RegionLowering extends RegionState {
       code.if();
       this.#edge(n, ending.to, block.successors[0] as number);
       code.end();
-      this.producer = producer;
+      this.resume(producer);
       this.#edge(n, ending.otherwise, block.successors[1] as number);
     };
     this.lower(insn.ir);
@@ -231,15 +231,13 @@ export class RegionLowering extends RegionState {
   /** Goes to instruction `to`, which is at the start of block `s` if that is not negative. */
   #edge(n: number, to: number, s: number): void {
     const { code } = this;
-    const { cut, position, isMerge } = this.#structure;
+    const { cut, position, isMerge, isLoop } = this.#structure;
     if (s < 0 || cut.has(edge(n, s))) {
       this.#goto(n, to);
       return;
     }
-    const back = (position.get(s) as number) <= (position.get(n) as number);
-    if (back || this.#flagsLive[s]) this.settleFlags();
-    this.producer = undefined;
-    if (back) {
+    if ((position.get(s) as number) <= (position.get(n) as number)) {
+      const { producer } = this;
       code.get(Lowering.BUDGET);
       code.i32(0);
       code.op(I32.leS);
@@ -247,9 +245,25 @@ export class RegionLowering extends RegionState {
       code.if();
       this.#goto(n, to);
       code.end();
+      this.resume(producer);
+      this.#deliverFlags(s);
       this.#br(s);
-    } else if (isMerge.has(s)) this.#br(s);
-    else this.#tree(s);
+    } else if (isMerge.has(s)) {
+      this.#deliverFlags(s);
+      this.#br(s);
+    } else {
+      // A block with one way in knows what set the flags.
+      if (isLoop.has(s)) this.#deliverFlags(s);
+      this.#tree(s);
+    }
+  }
+
+  /** Leaves the flags as a block that is entered from several places wants them. */
+  #deliverFlags(s: number): void {
+    const live = this.#flagsLive[s];
+    if (live === "read") this.settleFlags();
+    else if (live === "kept") this.deferFlags();
+    this.producer = undefined;
   }
 
   // Ways out.
@@ -349,7 +363,7 @@ export class RegionLowering extends RegionState {
     code.set(Lowering.BUDGET);
     this.#count(-this.#uncharged);
     const { producer } = this;
-    this.settleFlags();
+    this.deferFlags();
     this.producer = producer;
     this.#br(this.flagsAreOwn ? "fault with flags" : "fault");
   }

@@ -14,7 +14,14 @@ import {
 import { lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { Lowering } from "./lowering.ts";
-import { emitPending, FLAG_WORDS, FLAGS } from "./pending-flags.ts";
+import {
+  emitDeferred,
+  emitPending,
+  emitStoreDeferred,
+  FLAG_WORDS,
+  FLAGS,
+  type PendingLocals,
+} from "./pending-flags.ts";
 import { numberOfSlot, numbersOf, offsetOf, type Registers, type Usage, V_BASE } from "./region-analysis.ts";
 
 /**
@@ -26,6 +33,8 @@ export abstract class RegionState extends Lowering {
   readonly #registers = new Map<number, number>();
   readonly #entering: boolean;
   readonly #flagLocals: Record<Flag, number> | undefined;
+  /** The flags between blocks, when nothing but a way out may want them: they hold if the kind is not 0, else the words do. */
+  readonly #pending: PendingLocals | undefined;
   #producer: FlagProducer | undefined;
   /** The region may have set the flags by the point that is being lowered. */
   protected flagsAreOwn = false;
@@ -43,6 +52,7 @@ export abstract class RegionState extends Lowering {
     if (usage.flags.used) {
       const local = (): number => code.local("i32");
       this.#flagLocals = { n: local(), z: local(), c: local(), v: local() };
+      this.#pending = { kind: local(), a: code.local("i64"), b: code.local("i64") };
     }
   }
 
@@ -78,9 +88,11 @@ export abstract class RegionState extends Lowering {
       code.memory(n < V_BASE ? "i64.store" : "v128.store", offsetOf(n));
     }
     if (!flags || (this.#producer && emitPending(code, this.#producer))) return;
-    code.get(Lowering.CPU);
-    code.i32(0);
-    code.memory("i32.store", PENDING_FLAGS);
+    if (this.#producer) {
+      code.get(Lowering.CPU);
+      code.i32(0);
+      code.memory("i32.store", PENDING_FLAGS);
+    } else emitStoreDeferred(code, this.#pending as PendingLocals);
     for (const flag of FLAGS) {
       code.get(Lowering.CPU);
       this.#pushFlag(flag);
@@ -162,6 +174,7 @@ export abstract class RegionState extends Lowering {
       emitWordOfNZCV(this.code, nzcv, flag);
       this.code.set((this.#flagLocals as Record<Flag, number>)[flag]);
     }
+    this.#wordsHold();
   }
   getC(): void {
     this.#pushFlag("c");
@@ -174,6 +187,24 @@ export abstract class RegionState extends Lowering {
     this.settleFlags();
   }
 
+  /** Keeps what set the flags for a block that only a way out of may want them from. */
+  protected deferFlags(): void {
+    if (!this.#producer || !this.#pending) return;
+    if (emitDeferred(this.code, this.#producer, this.#pending)) this.#producer = undefined;
+    else this.settleFlags();
+  }
+
+  /** The producer is, once more, what set the flags: other code has been emitted since. */
+  protected resume(producer: FlagProducer | undefined): void {
+    this.#producer = producer;
+    if (producer) this.reserve([producer.a, producer.b, producer.carry, producer.result]);
+  }
+
+  #wordsHold(): void {
+    this.code.i32(0);
+    this.code.set((this.#pending as PendingLocals).kind);
+  }
+
   /** Puts the flags into their locals. */
   protected settleFlags(): void {
     const producer = this.#producer;
@@ -182,6 +213,7 @@ export abstract class RegionState extends Lowering {
       emitFlag(this.code, producer, flag);
       this.code.set(this.#flagLocals[flag]);
     }
+    this.#wordsHold();
     this.#producer = undefined;
   }
 
