@@ -56,7 +56,7 @@ interface Machine {
 }
 
 function machine(code: Record<number, Instruction>, options: Partial<PeOptions> = {}, features = 0): Machine {
-  const memory = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true });
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
   const states = [0, 1].map((i) => new PeState(memory.buffer, CPU_BASE + i * CPU_STRIDE));
   const s = states[0] as PeState;
   const log: string[] = [];

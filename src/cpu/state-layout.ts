@@ -3,7 +3,7 @@
 // Every offset is in bytes from the address of the PE's block ("cpu" everywhere). 64-bit values are little-endian.
 
 /** Bytes from one PE's block to the next. */
-export const CPU_STRIDE = 0x20000;
+export const CPU_STRIDE = 0x80000;
 
 // General registers: 64-bit slots. Slot 31 always reads as zero (XZR); slot 32 takes writes to XZR; slot 33 is the current SP.
 export const X = 0x000;
@@ -148,7 +148,7 @@ export const SYSREGS_END = 0x3000;
 // Data TLB: direct-mapped, DTLB_ENTRIES entries of 32 bytes.
 // An access of n bytes at va hits when the entry's tag equals (page of (va + n - 1)) | CTX, so an access across a page misses.
 export const DTLB = 0x4000;
-export const DTLB_ENTRIES = 1024;
+export const DTLB_ENTRIES = 4096;
 export const DTLB_ENTRY_SHIFT = 5;
 /** i64: tag for reads. 0 never matches: context numbers start at 1. */
 export const DTLB_READ = 0;
@@ -158,8 +158,8 @@ export const DTLB_WRITE = 8;
 export const DTLB_ADDEND = 16;
 
 // Instruction TLB: direct-mapped, 16 bytes an entry.
-export const ITLB = 0xc000;
-export const ITLB_ENTRIES = 512;
+export const ITLB = 0x24000;
+export const ITLB_ENTRIES = 1024;
 export const ITLB_ENTRY_SHIFT = 4;
 /** i64: page | CTX. */
 export const ITLB_TAG = 0;
@@ -169,8 +169,8 @@ export const ITLB_BASE = 8;
 export const ITLB_FLAGS = 12;
 
 // Second-level TLB, kept by vmsa (layout there).
-export const TLB2 = 0xe000;
-export const TLB2_END = 0x1f000;
+export const TLB2 = 0x28000;
+export const TLB2_END = 0x7f000;
 
 // EXIT reasons.
 /** The slice's budget is used up, or ATTENTION was set. PC is right. */

@@ -81,7 +81,7 @@ const ENTRY_ATTRIBUTES: usize = 12;
 const ENTRY_PA: usize = 16;
 const ENTRY_SIZE: usize = 24;
 
-const PAGE_SETS: usize = 1024;
+const PAGE_SETS: usize = 4096;
 const PAGES: usize = TLB2;
 const SET_SIZE: usize = 2 * ENTRY_SIZE;
 const BLOCKS: usize = PAGES + PAGE_SETS * SET_SIZE;
