@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Random } from "../vectors/inputs.ts";
 import { codeFuzzer } from "./code-fuzzer.ts";
 
-const GUESTS = 60;
+const GUESTS = 100;
 
 for (const cpu of ["max", "cortex-a72"] as const) {
   for (const tier of ["interpreter", "translator"] as const) {
