@@ -2,7 +2,18 @@ import { createDecoder, type Decoder } from "../a64/decoder.ts";
 import { ALL_ROWS } from "../a64/index.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
-import { ALIGN_CHECK, FETCH_BASE, PC } from "../cpu/state-layout.ts";
+import {
+  ALIGN_CHECK,
+  CTX,
+  FETCH_BASE,
+  FETCH_VA,
+  ITLB,
+  ITLB_BASE,
+  ITLB_ENTRIES,
+  ITLB_ENTRY_SHIFT,
+  ITLB_TAG,
+  PC,
+} from "../cpu/state-layout.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
@@ -13,7 +24,7 @@ import {
 } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
 import { DECODE_AHEAD, MAX_DECODED_PAGES, MAX_REGIONS } from "./limits.ts";
-import { Translator } from "./translator.ts";
+import { type Request, Translator } from "./translator.ts";
 
 /** Which tiers run: the interpreter alone, everything translated at its first execution that can be, or what is hot. */
 export type Tier = "interpreter" | "translator" | "auto";
@@ -108,7 +119,7 @@ export class Engine implements CodeEngine {
       host,
       engine: {
         decode: (cpu: number, record: number) => this.#decode(cpu, record),
-        hot: (cpu: number, record: number) => this.#translator?.request(record, this.#isAligned(cpu)),
+        hot: (cpu: number, record: number) => this.#translator?.request(record, this.#requestOf(cpu)),
         unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
     } as Record<string, Record<string, unknown>>);
@@ -155,7 +166,9 @@ export class Engine implements CodeEngine {
   /** Translates the code at these byte offsets of a page of memory now, without waiting for it to become hot. */
   translate(page: number, offsets: Iterable<number>): void {
     const decoded = this.#pages.get(page);
-    for (const offset of offsets) this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), false);
+    for (const offset of offsets) {
+      this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), { aligned: false, before: 0, after: 0 });
+    }
     this.#translator?.translate();
   }
 
@@ -182,9 +195,24 @@ export class Engine implements CodeEngine {
     this.#pages.clear();
   }
 
-  /** Do unaligned accesses of the PE fault now? */
-  #isAligned(cpu: number): boolean {
-    return this.#words[(cpu + ALIGN_CHECK) >> 2] !== 0;
+  /** How a region for what the PE executes is to be made. */
+  #requestOf(cpu: number): Request {
+    const aligned = this.#words[(cpu + ALIGN_CHECK) >> 2] !== 0;
+    return { aligned, before: this.#around(cpu, -1), after: this.#around(cpu, 1) };
+  }
+
+  /** The decoded page that the instruction TLB has for the page before (-1) or after (1) the one that the PE executes, or 0. */
+  #around(cpu: number, side: -1 | 1): number {
+    const words = this.#words;
+    const low = words[(cpu + FETCH_VA) >> 2] as number;
+    const va = (low + side * 4096) | 0;
+    // Pages at the edge of 4 GiB are left out.
+    if (va === (side > 0 ? 0 : -4096)) return 0;
+    const entry = (cpu + ITLB + (((va >>> 12) & (ITLB_ENTRIES - 1)) << ITLB_ENTRY_SHIFT)) >> 2;
+    const tag = entry + (ITLB_TAG >> 2);
+    const isThere =
+      words[tag] === (va | (words[(cpu + CTX) >> 2] as number)) && words[tag + 1] === words[(cpu + FETCH_VA + 4) >> 2];
+    return isThere ? (words[entry + (ITLB_BASE >> 2)] as number) : 0;
   }
 
   /** A region was made for the other way of looking at alignment: the page's regions go, and come again if they are still hot. */
@@ -203,7 +231,7 @@ export class Engine implements CodeEngine {
       this.#decodeOne(index, i, at);
     }
     if (this.#eager) {
-      this.#translator?.request(record, this.#isAligned(cpu));
+      this.#translator?.request(record, this.#requestOf(cpu));
       this.#translator?.translate();
     }
   }

@@ -9,8 +9,11 @@ import {
   EXC_TARGET,
   EXIT,
   EXIT_EXCEPTION,
+  FETCH_BASE,
   FETCH_VA,
   FP_TRAP,
+  ITLB,
+  ITLB_BASE,
 } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
@@ -20,12 +23,12 @@ import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
-import type { Block, Region, RegionInsn } from "./region.ts";
+import { type Block, pageNumber, type Region, type RegionInsn } from "./region.ts";
 import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
-const I32 = { eqz: 0x45, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
+const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
 const I64_ADD = 0x7c;
 
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
@@ -33,8 +36,8 @@ type Label = number | "fault" | "fault with flags";
 
 /** What the translator tells of a region besides its code. */
 export interface RegionContext {
-  /** Address of the decoded page. */
-  readonly page: number;
+  /** Address of the decoded page; by pageNumber() + 1, those of the pages before, of the region and after: 0 where it does not go. */
+  readonly pages: readonly number[];
   /** Handlers with this table index or a higher one are regions. */
   readonly firstRegion: number;
   /** The code counts its instructions in COUNT_TRANSLATED. */
@@ -246,16 +249,55 @@ export class RegionLowering extends RegionState {
       this.#goto(n, to);
       code.end();
       this.resume(producer);
+      this.#changePage(n, s, to);
       this.#deliverFlags(s);
       this.#br(s);
     } else if (isMerge.has(s)) {
+      this.#changePage(n, s, to);
       this.#deliverFlags(s);
       this.#br(s);
     } else {
+      this.#changePage(n, s, to);
       // A block with one way in knows what set the flags.
       if (isLoop.has(s)) this.#deliverFlags(s);
       this.#tree(s);
     }
+  }
+
+  /** From block n to block s, which may be in another page: it must be mapped as it was when the region was made. */
+  #changePage(n: number, s: number, to: number): void {
+    const { code } = this;
+    const page = pageNumber((this.#region.blocks[s] as Block).start);
+    const from = pageNumber((this.#region.blocks[n] as Block).start);
+    if (page === from) return;
+    const { producer } = this;
+    const va = this.temp("i64");
+    const entry = this.temp("i32");
+    code.get(Lowering.CPU);
+    code.memory("i64.load", FETCH_VA);
+    code.i64((page - from) * 4096, page < from ? -1 : 0);
+    code.op(I64_ADD);
+    code.set(va);
+    pushItlbEntry(code, va);
+    code.set(entry);
+    pushItlbHit(code, entry, va, false, () => code.get(this.#ctx));
+    code.get(entry);
+    code.memory("i32.load", ITLB + ITLB_BASE);
+    code.i32(this.#context.pages[page + 1] as number);
+    code.op(I32.eq);
+    code.op(I32.and);
+    code.op(I32.eqz);
+    code.unlikely();
+    code.if();
+    this.#goto(n, to);
+    code.end();
+    this.resume(producer);
+    code.get(Lowering.CPU);
+    code.get(va);
+    code.memory("i64.store", FETCH_VA);
+    code.get(Lowering.CPU);
+    code.i32(this.#context.pages[page + 1] as number);
+    code.memory("i32.store", FETCH_BASE);
   }
 
   /** Leaves the flags as a block that is entered from several places wants them. */
@@ -285,15 +327,23 @@ export class RegionLowering extends RegionState {
     this.storeState(this.#usage.writtenBy[n] as Registers, flags);
   }
 
+  /** Of the block being lowered. */
+  get #page(): number {
+    return pageNumber((this.#region.blocks[this.#number] as Block).start);
+  }
+
+  /** The record of an instruction in the page of the block being lowered, or right behind it. */
   #recordOf(index: number): number {
-    return this.#context.page + index * RECORD_BYTES;
+    const page = this.#page;
+    return (this.#context.pages[page + 1] as number) + (index - page * RECORDS) * RECORD_BYTES;
   }
 
   /** From block n to instruction `to`, which may be outside of the page. */
   #goto(n: number, to: number): void {
     const { code } = this;
     this.#writeBack(n, this.#usage.flags.mayAfter[n] as boolean);
-    if (to >= 0 && to < RECORDS) {
+    this.#number = n;
+    if (pageNumber(to) === this.#page) {
       const record = this.temp("i32");
       code.i32(this.#recordOf(to));
       code.set(record);
@@ -431,7 +481,8 @@ export class RegionLowering extends RegionState {
   #pushAddress(index: number): void {
     this.code.get(Lowering.CPU);
     this.code.memory("i64.load", FETCH_VA);
-    this.code.i64(index * 4, index < 0 ? -1 : 0);
+    const distance = (index - this.#page * RECORDS) * 4;
+    this.code.i64(distance, distance >> 31);
     this.code.op(I64_ADD);
   }
   pc(): void {

@@ -15,7 +15,7 @@ export type Ending =
 
 /** One instruction of a region. */
 export interface RegionInsn {
-  /** Number in the page, 0..1023. */
+  /** Number from the start of the region's page: 0..1023 there, less in the page before, more in the page after. */
   readonly index: number;
   readonly ir: readonly Inst[];
   /** An instruction of the FP and SIMD register file: traps when FP_TRAP is set. */
@@ -33,23 +33,41 @@ export interface Block {
   readonly successors: readonly number[];
 }
 
-/** The control-flow graph of a piece of code within one page, entered at block 0. */
+/**
+ * The control-flow graph of a piece of code, entered at block 0, which is in the region's page. Blocks may be in the pages before and after.
+ */
 export interface Region {
   readonly entry: number;
   readonly blocks: readonly Block[];
 }
 
+/** Which page an instruction is in: 0 the region's own, -1 the one before, 1 the one after. */
+export function pageNumber(index: number): number {
+  return Math.floor(index / RECORDS);
+}
+
 /**
  * Finds the code that is reachable from instruction `entry` of a page through direct branches, calls excepted. Undefined when the first
- * instruction is unallocated. `wordAt` gives the instruction words.
+ * instruction is unallocated. `wordAt` gives the instruction words; undefined for an instruction that is not to be had.
  */
-export function findRegion(entry: number, decoder: Decoder, wordAt: (index: number) => number): Region | undefined {
+export function findRegion(
+  entry: number,
+  decoder: Decoder,
+  wordAt: (index: number) => number | undefined,
+): Region | undefined {
   const insns = new Map<number, RegionInsn>();
   const leaders = new Set<number>([entry]);
   const work = [entry];
   for (let start = work.shift(); start !== undefined; start = work.shift()) {
-    for (let i = start; i < RECORDS && !insns.has(i) && insns.size < MAX_REGION_INSTRUCTIONS; i++) {
-      const decoded = decoder.decode(wordAt(i));
+    for (let i = start; !insns.has(i) && insns.size < MAX_REGION_INSTRUCTIONS; i++) {
+      // A block is in one page.
+      if (i !== start && pageNumber(i) !== pageNumber(start)) {
+        leaders.add(i);
+        work.push(i);
+        break;
+      }
+      const word = wordAt(i);
+      const decoded = word === undefined ? undefined : decoder.decode(word);
       if (!decoded) {
         leaders.add(i);
         break;
@@ -61,7 +79,7 @@ export function findRegion(entry: number, decoder: Decoder, wordAt: (index: numb
       const targets =
         ending.kind === "branch" ? [ending.to] : ending.kind === "branchIf" ? [ending.otherwise, ending.to] : [];
       for (const to of targets) {
-        if (to < 0 || to >= RECORDS || leaders.has(to) || leaders.size >= MAX_REGION_BLOCKS) continue;
+        if (wordAt(to) === undefined || leaders.has(to) || leaders.size >= MAX_REGION_BLOCKS) continue;
         leaders.add(to);
         work.push(to);
       }

@@ -1,13 +1,13 @@
 import type { Decoder } from "../a64/decoder.ts";
 import { Code } from "../wasm/code.ts";
 import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
-import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
+import { HANDLER_DECODE, HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
 import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT } from "./limits.ts";
-import { findRegion, type Region } from "./region.ts";
+import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
 
 export interface TranslatorOptions {
@@ -29,14 +29,24 @@ export interface TranslatorOptions {
 }
 
 interface Found {
-  readonly index: number;
-  readonly page: number;
+  /** Addresses of the decoded pages before, of the region and after; 0: it is not in that one. */
+  readonly pages: readonly number[];
   readonly record: number;
   readonly region: Region;
   readonly aligned: boolean;
 }
 
+/** What is asked for: a region, with its accesses checked for alignment or not; and what is around its page. */
+export interface Request {
+  readonly aligned: boolean;
+  /** The decoded pages that are mapped right before and after the record's page; 0 where that is not known. */
+  readonly before: number;
+  readonly after: number;
+}
+
 interface Installed {
+  /** Indices of the decoded pages that its code is of, the first the one of its entry. */
+  readonly pages: readonly number[];
   /** Number of its first instruction in the page. */
   readonly entry: number;
   readonly tableIndex: number;
@@ -52,10 +62,10 @@ export class Translator {
   /** The dispatch runtime as regions see it. */
   readonly #runtime: Readonly<Record<string, unknown>>;
   readonly #words: Int32Array;
-  /** Records at which regions are wanted, and whether with alignment checked. */
-  readonly #queue = new Map<number, boolean>();
+  /** Records at which regions are wanted. */
+  readonly #queue = new Map<number, Request>();
   readonly #free: number[] = [];
-  /** Regions by index of their decoded page, the oldest page first. */
+  /** Regions by index of each decoded page that they have code of, the oldest page first. */
   readonly #installed = new Map<number, Installed[]>();
   #bytes = 0;
   /** Slices since the oldest request. */
@@ -80,9 +90,9 @@ export class Translator {
     return true;
   }
 
-  /** Asks for a region that starts at a record. `aligned`: its accesses are to be checked for alignment. */
-  request(record: number, aligned: boolean): void {
-    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.set(record, aligned);
+  /** Asks for a region that starts at a record. */
+  request(record: number, request: Request): void {
+    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.set(record, request);
   }
 
   /** Translates what was asked for, and puts it in the place of the records' handlers. */
@@ -101,8 +111,13 @@ export class Translator {
     if (!list) return;
     const { pages, table, stats } = this.#options;
     this.#installed.delete(index);
-    for (const { entry, tableIndex, bytes } of list) {
-      const record = pages.address(index) + entry * RECORD_BYTES;
+    for (const region of list) {
+      const { entry, tableIndex, bytes } = region;
+      for (const other of region.pages) {
+        const rest = this.#installed.get(other)?.filter((r) => r !== region);
+        if (rest) this.#installed.set(other, rest);
+      }
+      const record = pages.address(region.pages[0] as number) + entry * RECORD_BYTES;
       if (this.#words[record >> 2] === tableIndex) this.#words[record >> 2] = HANDLER_DECODE;
       table.set(tableIndex);
       this.#free.push(tableIndex);
@@ -115,17 +130,17 @@ export class Translator {
     this.#words.fill(0, heat, heat + 512);
   }
 
-  #translateBatch(records: readonly (readonly [number, boolean])[]): void {
-    const found = records.map(([record, aligned]) => this.#find(record, aligned)).filter((f) => f !== undefined);
+  #translateBatch(records: readonly (readonly [number, Request])[]): void {
+    const found = records.map(([record, request]) => this.#find(record, request)).filter((f) => f !== undefined);
     if (found.length === 0) return;
     this.#makeRoom(found.length);
     const { memory, table, native, host, stats, firstRegion, countInstructions } = this.#options;
     const module = new ModuleWriter();
     const functions = declareImports(module, helpersOf(found.map((f) => f.region)), undefined, hasFusedMultiplyAdd());
-    const defined = found.map(({ page, region, aligned }, i): DefinedFunction => {
+    const defined = found.map(({ pages, region, aligned }, i): DefinedFunction => {
       const f = module.function(HANDLER_TYPE);
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, { page, firstRegion, counting: countInstructions, aligned }).emit();
+      new RegionLowering(code, functions, region, { pages, firstRegion, counting: countInstructions, aligned }).emit();
       f.code = code;
       module.export(`r${i}`, f);
       return f;
@@ -135,14 +150,20 @@ export class Translator {
       Record<string, unknown>
     >;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), imports);
-    found.forEach(({ index, record, region }, i) => {
+    found.forEach(({ pages, record, region }, i) => {
       const tableIndex = this.#free.pop() as number;
       table.set(tableIndex, exports[`r${i}`]);
       this.#words[record >> 2] = tableIndex;
       const bytes = defined[i]?.code?.size ?? 0;
-      const list = this.#installed.get(index) ?? [];
-      list.push({ entry: region.entry, tableIndex, bytes });
-      this.#installed.set(index, list);
+      const indices = [pages[1], pages[0], pages[2]]
+        .filter((page) => page !== 0)
+        .map((page) => this.#options.pages.indexOfRecord(page as number));
+      const installed: Installed = { pages: [...new Set(indices)], entry: region.entry, tableIndex, bytes };
+      for (const index of installed.pages) {
+        const list = this.#installed.get(index) ?? [];
+        list.push(installed);
+        this.#installed.set(index, list);
+      }
       this.#bytes += bytes;
       stats.regions++;
       stats.translatedBytes += bytes;
@@ -150,15 +171,23 @@ export class Translator {
     });
   }
 
-  #find(record: number, aligned: boolean): Found | undefined {
+  #find(record: number, { aligned, before, after }: Request): Found | undefined {
     const { pages, decoder, firstRegion } = this.#options;
     const index = pages.indexOfRecord(record);
     const memory = pages.pageOf(index);
     if (memory === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
     const page = pages.address(index);
     const entry = (record - page) / RECORD_BYTES;
-    const region = findRegion(entry, decoder, (i) => this.#words[(memory + i * 4) >>> 2] as number);
-    return region && { index, page, record, region, aligned };
+    const around = [before, page, after];
+    const memories = around.map((address) => (address === 0 ? 0 : pages.pageOf(pages.indexOfRecord(address))));
+    const region = findRegion(entry, decoder, (i) => {
+      const number = pageNumber(i);
+      const at = memories[number + 1] ?? 0;
+      return at === 0 ? undefined : this.#words[(at + (i - number * RECORDS) * 4) >>> 2];
+    });
+    if (!region) return undefined;
+    const reached = new Set(region.blocks.map((b) => pageNumber(b.start)));
+    return { pages: around.map((address, i) => (reached.has(i - 1) ? address : 0)), record, region, aligned };
   }
 
   #makeRoom(regions: number): void {
