@@ -1,5 +1,7 @@
-// What is measured of Atoll alone, with the machine in this process: `node bench/alone.ts interpreter | resident MIB`. Prints JSON.
+// What is measured of Atoll alone: `node bench/alone.ts interpreter | resident MIB`. Prints JSON. The interpreter's speed is that of a machine
+// in this process; resident memory is the command's, as it is installed (dist/).
 
+import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { Engine } from "../src/engine/engine.ts";
 import { entropy, monotonic, wallClock } from "../src/hosts/node/clocks.ts";
@@ -93,25 +95,36 @@ async function interpreter(): Promise<Record<string, number>> {
   return { boot, integer: rate() };
 }
 
-/** Megabytes that the process has in memory at the embedded guest's prompt: in all, and of them the guest's RAM and the engine's decoded pages. */
+/** Megabytes that the command has in memory at the embedded guest's prompt: in all, and of them the guest's RAM and the engine's decoded pages. */
 async function resident(mib: number): Promise<Record<string, number>> {
   const memory = mib * MIB;
-  const { until } = await start({
-    ...{ memory, tier: "auto", append: "console=ttyAMA0 quiet" },
-    initrd: named("guests", "embedded", "initramfs.cpio.gz"),
-  });
-  await until("atoll:~# ");
+  const atoll = spawn(process.execPath, [
+    at("dist", "cli", "main.js"),
+    "run",
+    "--memory",
+    `${mib}M`,
+    "--timeout",
+    "60",
+  ]);
+  let shown = "";
+  for await (const data of atoll.stdout) {
+    shown += data;
+    if (shown.includes("atoll:~# ")) break;
+  }
+  const proc = `/proc/${atoll.pid}`;
   const plan = planMemory(memory, 1, Engine.areaBytes());
-  const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "latin1"))?.[1]) * 1024;
-  const linear = mappingOf(plan.bytes);
-  const mibytes = (address: number, bytes: number): number => residentPages(address, bytes) * (PAGE / MIB);
+  const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, "latin1"))?.[1]) * 1024;
+  const linear = mappingOf(proc, plan.bytes);
+  const mibytes = (address: number, bytes: number): number => residentPages(proc, address, bytes) * (PAGE / MIB);
   const { ram, area, flash0 } = plan;
-  return { rss: rss / MIB, ram: mibytes(linear + ram, memory), decoded: mibytes(linear + area, flash0 - area) };
+  const found = { rss: rss / MIB, ram: mibytes(linear + ram, memory), decoded: mibytes(linear + area, flash0 - area) };
+  atoll.kill("SIGKILL");
+  return found;
 }
 
 /** Address of the mapping that the machine's memory is: the only one of that size that can be written. */
-function mappingOf(bytes: number): number {
-  for (const line of readFileSync("/proc/self/maps", "latin1").split("\n")) {
+function mappingOf(proc: string, bytes: number): number {
+  for (const line of readFileSync(`${proc}/maps`, "latin1").split("\n")) {
     const [, from, to] = /^(\w+)-(\w+) rw/.exec(line) ?? [];
     if (from === undefined || to === undefined) continue;
     const [start, end] = [Number.parseInt(from, 16), Number.parseInt(to, 16)];
@@ -120,9 +133,9 @@ function mappingOf(bytes: number): number {
   throw new Error("the machine's memory was not found among the mappings of the process");
 }
 
-/** How many pages from an address on are in memory: bit 63 of each entry of /proc/self/pagemap. */
-function residentPages(address: number, bytes: number): number {
-  const pagemap = openSync("/proc/self/pagemap", "r");
+/** How many pages from an address on are in memory: bit 63 of each entry of pagemap. */
+function residentPages(proc: string, address: number, bytes: number): number {
+  const pagemap = openSync(`${proc}/pagemap`, "r");
   const entries = Buffer.alloc((bytes / PAGE) * 8);
   let got = 0;
   while (got < entries.length) {

@@ -3,7 +3,6 @@ import {
   BRANCH_TBI,
   BTYPE,
   BUDGET,
-  CTX,
   EXC_EC,
   EXC_ISS,
   EXC_STAGE2,

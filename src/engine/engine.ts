@@ -136,6 +136,7 @@ export class Engine implements CodeEngine {
         pages: this.#pages,
         stats: this.stats,
         countInstructions: options.countTranslated === true,
+        eager: this.#eager,
         now: options.now ?? (() => 0),
       });
     }

@@ -29,3 +29,9 @@ export const MAX_TRANSLATED_BYTES = 16 << 20;
 
 /** When that or the table is used up, this part of the regions is dropped, the oldest pages first. */
 export const DROPPED_PART = 4;
+
+/**
+ * Taken branches that have come to a place before it is worth being in the region of another. What seldom runs makes a region's entry
+ * load more registers, and its compilation longer.
+ */
+export const WARM = 16;

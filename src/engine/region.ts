@@ -49,11 +49,13 @@ export function pageNumber(index: number): number {
 /**
  * Finds the code that is reachable from instruction `entry` of a page through direct branches, calls excepted. Undefined when the first
  * instruction is unallocated. `wordAt` gives the instruction words; undefined for an instruction that is not to be had.
+ * `isWarm`: branches have come to an instruction often enough that it is worth being in the region.
  */
 export function findRegion(
   entry: number,
   decoder: Decoder,
   wordAt: (index: number) => number | undefined,
+  isWarm: (index: number) => boolean,
 ): Region | undefined {
   const insns = new Map<number, RegionInsn>();
   const leaders = new Set<number>([entry]);
@@ -79,6 +81,7 @@ export function findRegion(
       const targets =
         ending.kind === "branch" ? [ending.to] : ending.kind === "branchIf" ? [ending.otherwise, ending.to] : [];
       for (const to of targets) {
+        if (to !== i + 1 && !isWarm(to)) continue;
         if (wordAt(to) === undefined || leaders.has(to) || leaders.size >= MAX_REGION_BLOCKS) continue;
         leaders.add(to);
         work.push(to);

@@ -6,7 +6,7 @@ import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
-import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT } from "./limits.ts";
+import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT, WARM } from "./limits.ts";
 import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
 
@@ -24,6 +24,8 @@ export interface TranslatorOptions {
   readonly stats: EngineStats;
   /** Regions count their instructions in COUNT_TRANSLATED. */
   readonly countInstructions: boolean;
+  /** Code is translated before it is warm. */
+  readonly eager: boolean;
   /** Nanoseconds of a clock, for statistics. */
   readonly now: () => number;
 }
@@ -180,11 +182,25 @@ export class Translator {
     const entry = (record - page) / RECORD_BYTES;
     const around = [before, page, after];
     const memories = around.map((address) => (address === 0 ? 0 : pages.pageOf(pages.indexOfRecord(address))));
-    const region = findRegion(entry, decoder, (i) => {
+    const isWarm = (i: number): boolean => {
       const number = pageNumber(i);
-      const at = memories[number + 1] ?? 0;
-      return at === 0 ? undefined : this.#words[(at + (i - number * RECORDS) * 4) >>> 2];
-    });
+      const decoded = around[number + 1] ?? 0;
+      const at = decoded + HEAT + (i - number * RECORDS) * 2;
+      return (
+        decoded !== 0 &&
+        (this.#options.eager || ((this.#words[at >> 2] as number) >>> (at & 2 ? 16 : 0)) % 65536 >= WARM)
+      );
+    };
+    const region = findRegion(
+      entry,
+      decoder,
+      (i) => {
+        const number = pageNumber(i);
+        const at = memories[number + 1] ?? 0;
+        return at === 0 ? undefined : this.#words[(at + (i - number * RECORDS) * 4) >>> 2];
+      },
+      isWarm,
+    );
     if (!region) return undefined;
     const reached = new Set(region.blocks.map((b) => pageNumber(b.start)));
     return { pages: around.map((address, i) => (reached.has(i - 1) ? address : 0)), record, region, aligned };
