@@ -6,6 +6,10 @@ import { MonitorPrompt } from "./monitor-prompt.ts";
 function machine() {
   return {
     ended: false,
+    pressed: 0,
+    pressPowerKey() {
+      this.pressed++;
+    },
     registers: () => "x0 = 0",
     memoryMap: () => "40000000 ram\n",
     statistics: () => "",
@@ -41,9 +45,16 @@ test("quit ends the machine", () => {
   assert.equal(m.ended, true);
 });
 
+test("system_powerdown presses the power key", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "system_powerdown"), "");
+  assert.equal(m.pressed, 1);
+  assert.equal(m.ended, false);
+});
+
 test("help lists every command", () => {
   const text = executeMonitorLine(machine(), "help");
-  for (const name of ["info registers", "info mtree", "info stats", "help", "quit"]) {
+  for (const name of ["info registers", "info mtree", "info stats", "system_powerdown", "help", "quit"]) {
     assert.match(text, new RegExp(`^${name} +\\S`, "m"));
   }
 });

@@ -2,7 +2,7 @@
 
 import type { RunnableMachine } from "../machine/runnable.ts";
 
-export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap"> {
+export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey"> {
   /** Counters, for people. */
   statistics(): string;
   /** Ends the run. */
@@ -21,6 +21,16 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
   [
     "info stats",
     { help: "counters of the processing elements, the engine and the devices", run: (m) => lines(m.statistics()) },
+  ],
+  [
+    "system_powerdown",
+    {
+      help: "press the power key: a guest that listens shuts down",
+      run: (m) => {
+        m.pressPowerKey();
+        return "";
+      },
+    },
   ],
   ["help", { help: "list the commands", run: () => help() }],
   [
@@ -44,7 +54,7 @@ export function executeMonitorLine(machine: Monitored, line: string): string {
 }
 
 function help(): string {
-  return [...COMMANDS].map(([name, command]) => `${name.padEnd(16)}${command.help}\n`).join("");
+  return [...COMMANDS].map(([name, command]) => `${name.padEnd(18)}${command.help}\n`).join("");
 }
 
 function lines(text: string): string {

@@ -128,6 +128,11 @@ function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Termin
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
+    pressPowerKey: () => {
+      machine.pressPowerKey();
+      // The guest may be asleep, waiting for just this.
+      loop.wake();
+    },
     quit: () => loop.stop("quit"),
   };
   return new MonitorPrompt(

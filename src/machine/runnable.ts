@@ -82,6 +82,8 @@ export interface RunnableMachine {
   reset(): void;
   /** The device tree blob that the guest is given. */
   deviceTree(): Uint8Array;
+  /** Presses and lets go the power key (PL061, gpio-keys): a guest that listens to it shuts down. */
+  pressPowerKey(): void;
   /** Registers of every PE, for people. */
   registers(): string;
   /** The physical memory map, for people. */

@@ -25,6 +25,7 @@ class Scripted implements RunnableMachine {
     return new Uint8Array();
   }
 
+  pressPowerKey(): void {}
   registers(): string {
     return "";
   }
