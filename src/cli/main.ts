@@ -43,6 +43,11 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+// Help that nobody reads to its end (atoll run --help | head) is no failure. While a machine runs, the terminal sees this first.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const status = await main(process.argv.slice(2));
 // Not all hosts write to pipes at once: let what was written arrive before leaving.
 await new Promise((resolve) => process.stdout.write("", resolve));
