@@ -71,7 +71,11 @@ export abstract class RegionState extends Lowering {
     }
     if (!this.#flagLocals || !this.#entering) return;
     code.get(Lowering.CPU);
+    code.memory("i32.load", PENDING_FLAGS);
+    code.if();
+    code.get(Lowering.CPU);
     code.call(this.functions.runtime("settle"));
+    code.end();
     for (const flag of FLAGS) {
       code.get(Lowering.CPU);
       code.memory("i32.load", FLAG_WORDS[flag]);
