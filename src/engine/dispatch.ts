@@ -18,8 +18,6 @@ import {
   INSTRUCTIONS,
   ITLB,
   ITLB_BASE,
-  ITLB_ENTRIES,
-  ITLB_ENTRY_SHIFT,
   ITLB_FLAGS,
   PC,
 } from "../cpu/state-layout.ts";
@@ -148,11 +146,11 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
 
   define("raise", (code) => {
     const [, RECORD, BUDGET_LEFT, EC, ISS] = [0, 1, 2, 3, 4];
-    setWord(code, EXC_EC, () => code.get(EC));
-    setWord(code, EXC_ISS, () => code.get(ISS));
-    setWord(code, EXC_TARGET, () => code.i32(0));
-    setWord(code, EXC_STAGE2, () => code.i32(0));
-    setWord(code, EXIT, () => code.i32(EXIT_EXCEPTION));
+    setException(
+      code,
+      () => code.get(EC),
+      () => code.get(ISS),
+    );
     code.get(CPU);
     code.get(RECORD);
     code.get(BUDGET_LEFT);
@@ -288,7 +286,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   define("indirect", (code) => {
     const [, VA, LEFT, TYPE] = [0, 1, 2, 3];
     const entry = code.local("i32");
-    const fromGuarded = code.local("i32");
+    const from = code.local("i64");
     code.get(CPU);
     code.memory("i32.load", BRANCH_TBI);
     code.if();
@@ -330,19 +328,11 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.if();
     code.get(CPU);
     code.memory("i64.load", FETCH_VA);
-    code.i64(12, 0);
-    op(code, "i64.shr_u");
-    op(code, "i32.wrap_i64");
-    code.i32(ITLB_ENTRIES - 1);
-    op(code, "i32.and");
-    code.i32(ITLB_ENTRY_SHIFT);
-    op(code, "i32.shl");
-    code.get(CPU);
-    op(code, "i32.add");
+    code.set(from);
+    pushItlbEntry(code, from);
     code.memory("i32.load", ITLB + ITLB_FLAGS);
     code.i32(1);
     op(code, "i32.and");
-    code.tee(fromGuarded);
     op(code, "i32.eqz");
     code.if();
     code.i32(1);
@@ -423,6 +413,15 @@ function setWord(code: Code, offset: number, push: () => void): void {
   code.get(CPU);
   push();
   code.memory("i32.store", offset);
+}
+
+/** Makes a synchronous exception pending, routed by the rules: its class and ISS. */
+export function setException(code: Code, ec: () => void, iss: () => void): void {
+  setWord(code, EXC_EC, ec);
+  setWord(code, EXC_ISS, iss);
+  setWord(code, EXC_TARGET, () => code.i32(0));
+  setWord(code, EXC_STAGE2, () => code.i32(0));
+  setWord(code, EXIT, () => code.i32(EXIT_EXCEPTION));
 }
 
 /** Sets PC and EXIT, and returns. */

@@ -1,5 +1,5 @@
 import type { RecordOperand } from "../a64/encoding.ts";
-import { CF, NF, V, VF, X, ZF } from "../cpu/state-layout.ts";
+import { V, X } from "../cpu/state-layout.ts";
 import type { Inst, Reg, Value } from "../ir/builder.ts";
 import { PURE_OPS } from "../ir/pure-ops.ts";
 import type { Code } from "../wasm/code.ts";
@@ -17,9 +17,8 @@ import {
 import { lowerCompare } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { Lowering, type Way } from "./lowering.ts";
+import { FLAG_WORDS, FLAGS } from "./pending-flags.ts";
 
-const FLAG_WORDS: Readonly<Record<Flag, number>> = { n: NF, z: ZF, c: CF, v: VF };
-const FLAGS: readonly Flag[] = ["n", "z", "c", "v"];
 const I32 = { add: 0x6a, sub: 0x6b, shl: 0x74 };
 
 /** Lowers an instruction with its operands left open: they come from the decoded record, registers are in the PE's block. */

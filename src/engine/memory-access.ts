@@ -12,7 +12,7 @@ import {
 import type { Inst, Value } from "../ir/builder.ts";
 import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
-import type { MemoryOp } from "../wasm/code.ts";
+import type { Code, MemoryOp } from "../wasm/code.ts";
 import type { GroupedAccess } from "./access-groups.ts";
 import { Lowering } from "./lowering.ts";
 
@@ -48,13 +48,8 @@ interface Check {
   readonly entry: number;
 }
 
-/** Puts 1 on the stack when the access may go straight to linear memory. */
-function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
-  const { code } = l;
-  const va = l.localOf(address);
-  const entry = l.temp("i32");
-  // entry = cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits
-  code.get(va);
+/** From an address on the stack to its entry: cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits. */
+function entryOf(code: Code): void {
   code.op(WRAP);
   code.i32(12 - DTLB_ENTRY_SHIFT);
   code.op(I32.shrU);
@@ -62,6 +57,15 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   code.op(I32.and);
   code.get(Lowering.CPU);
   code.op(I32.add);
+}
+
+/** Puts 1 on the stack when the access may go straight to linear memory. */
+function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
+  const { code } = l;
+  const va = l.localOf(address);
+  const entry = l.temp("i32");
+  code.get(va);
+  entryOf(code);
   code.tee(entry);
   code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
   code.get(va);
@@ -128,13 +132,7 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
     code.op(I64.add);
   }
   code.tee(start);
-  code.op(WRAP);
-  code.i32(12 - DTLB_ENTRY_SHIFT);
-  code.op(I32.shrU);
-  code.i32((DTLB_ENTRIES - 1) << DTLB_ENTRY_SHIFT);
-  code.op(I32.and);
-  code.get(Lowering.CPU);
-  code.op(I32.add);
+  entryOf(code);
   code.tee(entry);
   code.memory("i32.load", DTLB + DTLB_ADDEND);
   code.get(start);

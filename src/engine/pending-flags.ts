@@ -28,9 +28,14 @@ const KINDS = [
 const typeOf = ({ kind, bits }: Pick<FlagProducer, "kind" | "bits">) =>
   `${kind === "float" ? "f" : "i"}${bits}` as const;
 
+/** The kind of a producer, 0 if it cannot be pending. */
+function kindOf(p: FlagProducer): number {
+  return KINDS.findIndex((k) => k.kind === p.kind && k.bits === p.bits) + 1;
+}
+
 /** Stores a producer as the pending flags. False: it cannot be, nothing was emitted. */
 export function emitPending(code: Code, p: FlagProducer): boolean {
-  const kind = KINDS.findIndex((k) => k.kind === p.kind && k.bits === p.bits) + 1;
+  const kind = kindOf(p);
   if (kind === 0) return false;
   code.get(CPU);
   code.i32(kind);
@@ -49,7 +54,7 @@ export function emitPending(code: Code, p: FlagProducer): boolean {
 
 /** Leaves the kind and the operands, as i64, of a producer in locals. False: it cannot be pending, nothing was emitted. */
 export function emitDeferred(code: Code, p: FlagProducer, to: PendingLocals): boolean {
-  const kind = KINDS.findIndex((k) => k.kind === p.kind && k.bits === p.bits) + 1;
+  const kind = kindOf(p);
   if (kind === 0) return false;
   code.i32(kind);
   code.set(to.kind);

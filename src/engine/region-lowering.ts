@@ -3,12 +3,6 @@ import {
   COUNT_TRANSLATED,
   CTX,
   CTX_CHECKED,
-  EXC_EC,
-  EXC_ISS,
-  EXC_STAGE2,
-  EXC_TARGET,
-  EXIT,
-  EXIT_EXCEPTION,
   FETCH_BASE,
   FETCH_VA,
   FP_TRAP,
@@ -19,6 +13,7 @@ import type { Inst, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
 import { type AccessGroup, type GroupedAccess, groupAccesses } from "./access-groups.ts";
 import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
+import { setException } from "./dispatch.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
@@ -419,16 +414,7 @@ export class RegionLowering extends RegionState {
   }
 
   raise(ec: number, iss: () => void): void {
-    const word = (offset: number, push: () => void): void => {
-      this.code.get(Lowering.CPU);
-      push();
-      this.code.memory("i32.store", offset);
-    };
-    word(EXC_EC, () => this.code.i32(ec));
-    word(EXC_ISS, iss);
-    word(EXC_TARGET, () => this.code.i32(0));
-    word(EXC_STAGE2, () => this.code.i32(0));
-    word(EXIT, () => this.code.i32(EXIT_EXCEPTION));
+    setException(this.code, () => this.code.i32(ec), iss);
     this.leave();
   }
 

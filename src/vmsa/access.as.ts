@@ -2,14 +2,14 @@
 // (docs/architecture.md).
 
 import {
-  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB, DTLB_ADDEND, DTLB_ENTRIES, DTLB_ENTRY_SHIFT, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
+  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB_ADDEND, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
 } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
 import { busRead, busWrite } from "./host.as";
 import { isReadable, isWritable, linearOf } from "./physical.as";
 import { SCTLR_A, currentEL, has, isTranslating, regimeOf, sctlr } from "./regime.as";
-import { fillData, isFaultOfWrite, isUnprivilegedUser, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { dataSlot, fillData, isFaultOfWrite, isUnprivilegedUser, translate, translatedAttributes, translatedPA } from "./tlb.as";
 import {
   CLEAN,
   DEVICE,
@@ -229,9 +229,9 @@ export function writeSlow(cpu: usize, va: u64, bytes: i32, align: i32, lowValue:
  * all in one page.
  */
 @inline
-function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): usize {
+export function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): usize {
   if (acc != 0) return 0;
-  const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
+  const slot = dataSlot(cpu, va);
   if (load<u64>(slot + tag) != (((va + bytes - 1) & ~0xfff) | load<u64>(cpu, CTX))) return 0;
   return load<u32>(slot, DTLB_ADDEND) + <usize>va;
 }

@@ -3,18 +3,13 @@
 // store.
 
 import {
-  CTX,
-  DTLB,
-  DTLB_ADDEND,
-  DTLB_ENTRIES,
-  DTLB_ENTRY_SHIFT,
   DTLB_READ,
   DTLB_WRITE,
   EXCL_ADDR,
   EXCL_SIZE,
   EXCL_VALUE,
 } from "../cpu/state-layout";
-import { ACC_ALIGNED, isLocated, locate, locatedPA, writeSlow } from "./access.as";
+import { ACC_ALIGNED, inDTLB, isLocated, locate, locatedPA, writeSlow } from "./access.as";
 import { physicalOf } from "./physical.as";
 
 const OPEN: u64 = ~(<u64>0);
@@ -23,9 +18,7 @@ const OPEN: u64 = ~(<u64>0);
 @inline
 function fast(cpu: usize, va: u64, bytes: i32, tag: usize): usize {
   if ((va & <u64>(bytes - 1)) != 0) return 0;
-  const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
-  if (load<u64>(slot + tag) != ((va & ~0xfff) | load<u64>(cpu, CTX))) return 0;
-  return load<u32>(slot, DTLB_ADDEND) + <u32>va;
+  return inDTLB(cpu, va, bytes, 0, tag);
 }
 
 export function clearExclusive(cpu: usize): void {

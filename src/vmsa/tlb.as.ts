@@ -365,12 +365,17 @@ export function fillData(
   cpu: usize, va: u64, context: u64, page: usize, canRead: bool, canWrite: bool, span: u32,
 ): void {
   if (outlivesItsASID(cpu, context)) return;
-  const slot = cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
+  const slot = dataSlot(cpu, va);
   const tag = (va & ~PAGE_MASK) | context;
   store<u64>(slot, canRead ? tag : 0, DTLB_READ);
   store<u64>(slot, canWrite ? tag : 0, DTLB_WRITE);
   store<u32>(slot, <u32>page - <u32>(va & ~PAGE_MASK), DTLB_ADDEND);
   store<u32>(slot, span, DTLB_SPAN);
+}
+
+@inline
+export function dataSlot(cpu: usize, va: u64): usize {
+  return cpu + DTLB + ((<usize>(va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT);
 }
 
 @inline
