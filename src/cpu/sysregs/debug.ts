@@ -1,6 +1,6 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow, type Trap, wo } from "./row.ts";
+import { ro, rw, type SysregRow, type Trap, trap, wo } from "./row.ts";
 import { mdcr } from "./traps.ts";
 
 // Self-hosted debug registers (Arm ARM D19.3). No debugger is connected from outside: DCC transmits to nobody and never receives.
@@ -23,7 +23,7 @@ const OSLSR_OSLM = 8;
 /** MDSCR_EL1 bits that are writable while the OS lock is clear: SS, TDCC, KDE, MDE; the others, to save and restore, need it. */
 const MDSCR_UNLOCKED = 0xb001;
 
-const dcc: Trap = (a) => (a.el === 0 && a.bit(slots.MDSCR_EL1, MDSCR_TDCC) ? 1 : 0);
+const dcc: Trap = trap("MDSCR_EL1.TDCC", (a) => (a.el === 0 && a.bit(slots.MDSCR_EL1, MDSCR_TDCC) ? 1 : 0));
 const locked = (a: Access): boolean => (a.state.word(slots.OSLSR_EL1) & OSLSR_OSLK) !== 0;
 
 function debugChanged(a: Access): void {

@@ -1,7 +1,7 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
-import { ro, rw, type SysregRow, UNDEFINED } from "./row.ts";
+import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
 import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
 import { el3Control } from "./traps.ts";
 
@@ -56,7 +56,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     slot: slots.CPTR_EL2,
     bits: "31 10",
     res1: "13:12 9:0",
-    traps: [el3Control(slots.CPTR_EL3, 31, true)],
+    traps: [el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true)],
     changed: contextChanged,
   }),
   rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),
@@ -98,7 +98,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
   rw("VBAR_EL2", 2, { ...EL2, slot: slots.VBAR_EL2, bits: "63:11" }),
   ro("RVBAR_EL2", 2, {
     ...EL2,
-    traps: [(a) => (a.highestEL === 2 ? 0 : UNDEFINED)],
+    traps: [trap("", (a) => (a.highestEL === 2 ? 0 : UNDEFINED))],
     get: (a) => a.giveSlot(slots.RVBAR),
   }),
   rw("TPIDR_EL2", 2, { ...EL2, slot: slots.TPIDR_EL2 }),

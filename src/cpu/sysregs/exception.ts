@@ -1,7 +1,7 @@
 import { LINES, SPSEL } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow, UNDEFINED } from "./row.ts";
+import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
 import { virtualMemory } from "./traps.ts";
 
 // Exception handling and thread registers of EL1 and EL0 (Arm ARM D19.2).
@@ -13,7 +13,7 @@ export const SPSR_BITS = {
 } as const;
 
 /** The stack pointer in use is no register to MRS and MSR (Arm ARM C5.2.18). */
-const spEL0: (a: Access) => number = (a) => (a.state.word(SPSEL) === 0 ? UNDEFINED : 0);
+const spEL0 = trap("PSTATE.SP", (a) => (a.state.word(SPSEL) === 0 ? UNDEFINED : 0));
 
 // LINES: the virtual lines are four bits above the physical ones.
 const VIRTUAL_LINES = 4;
@@ -39,7 +39,7 @@ export const EXCEPTION_ROWS: readonly SysregRow[] = [
   rw("VBAR_EL1", 1, { slot: slots.VBAR_EL1, bits: "63:11" }),
   ro("RVBAR_EL1", 1, {
     // Only the highest exception level has one.
-    traps: [(a) => (a.highestEL === 1 ? 0 : UNDEFINED)],
+    traps: [trap("", (a) => (a.highestEL === 1 ? 0 : UNDEFINED))],
     get: (a) => a.giveSlot(slots.RVBAR),
   }),
   ro("ISR_EL1", 1, { get: interruptStatus }),

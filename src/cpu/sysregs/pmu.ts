@@ -1,7 +1,7 @@
 import { CYCLE_COUNTER, PMCEID0, PMCR_C, PMCR_P, PMU_COUNTERS } from "../pmu.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow, type Trap, wo } from "./row.ts";
+import { ro, rw, type SysregRow, type Trap, trap, wo } from "./row.ts";
 import { mdcr } from "./traps.ts";
 
 // Performance monitors registers (Arm ARM D19.5). N is PMU_COUNTERS.
@@ -18,11 +18,12 @@ const FILTER_BITS = "31:26";
 
 /** EL0 traps to EL1 unless PMUSERENR_EL0.EN, or another of its bits, is set. */
 function user(bit?: number, reads = true, writes = true): Trap {
-  return (a) => {
+  const controls = Object.entries(USER).filter(([, n]) => n === USER.EN || n === bit);
+  return trap(controls.map(([name]) => `PMUSERENR_EL0.${name}`).join(", "), (a) => {
     if (a.el !== 0 || a.bit(slots.PMUSERENR_EL0, USER.EN)) return 0;
     const allowed = bit !== undefined && (a.write ? writes : reads) && a.bit(slots.PMUSERENR_EL0, bit);
     return allowed ? 0 : 1;
-  };
+  });
 }
 
 const monitors = mdcr(MDCR_TPM, MDCR_TPM, false);

@@ -2,7 +2,7 @@ import { RESULT, SECURE } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
 import { TIMERS, type TimerRegisters } from "../timers.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow, type Trap, UNDEFINED } from "./row.ts";
+import { ro, rw, type SysregRow, type Trap, trap, UNDEFINED } from "./row.ts";
 
 // Generic timer registers (Arm ARM D19.12).
 
@@ -14,21 +14,26 @@ const HCTL = { EL1PCTEN: 0, EL1PCEN: 1 } as const;
 const SCR_EL3_ST = 11;
 
 /** EL0 traps to EL1 unless one of some bits of CNTKCTL_EL1 is set. */
-function kernelControl(...bits: readonly number[]): Trap {
-  return (a) => (a.el === 0 && !bits.some((bit) => a.bit(slots.CNTKCTL_EL1, bit)) ? 1 : 0);
+function kernelControl(...names: readonly (keyof typeof KCTL)[]): Trap {
+  const bits = names.map((name) => KCTL[name]);
+  return trap(names.map((name) => `CNTKCTL_EL1.${name}`).join(", "), (a) =>
+    a.el === 0 && !bits.some((bit) => a.bit(slots.CNTKCTL_EL1, bit)) ? 1 : 0,
+  );
 }
 
 /** EL0 and EL1 trap to EL2 while a bit of CNTHCTL_EL2 is clear. */
-function hypervisorControl(bit: number): Trap {
-  return (a) => (a.el < 2 && a.el2Enabled && !a.bit(slots.CNTHCTL_EL2, bit) ? 2 : 0);
+function hypervisorControl(name: keyof typeof HCTL): Trap {
+  return trap(`CNTHCTL_EL2.${name}`, (a) =>
+    a.el < 2 && a.el2Enabled && !a.bit(slots.CNTHCTL_EL2, HCTL[name]) ? 2 : 0,
+  );
 }
 
 /** CNTPS_*: EL3, and Secure EL1 while SCR_EL3.ST is set. */
-const secureTimer: Trap = (a) => {
+const secureTimer: Trap = trap("SCR_EL3.ST", (a) => {
   if (a.el === 3) return 0;
   if (a.el === 2 || a.state.word(SECURE) === 0) return UNDEFINED;
   return a.bit(slots.SCR_EL3, SCR_EL3_ST) ? 0 : 3;
-};
+});
 
 function counter(kind: 0 | 1): (a: Access) => void {
   return (a) => {
@@ -74,17 +79,17 @@ export const TIMER_ROWS: readonly SysregRow[] = [
     slot: slots.CNTFRQ_EL0,
     bits: "31:0",
     traps: [
-      kernelControl(KCTL.EL0PCTEN, KCTL.EL0VCTEN),
+      kernelControl("EL0PCTEN", "EL0VCTEN"),
       // Only the highest exception level may write it.
-      (a) => (a.write && a.el < a.highestEL ? UNDEFINED : 0),
+      trap("", (a) => (a.write && a.el < a.highestEL ? UNDEFINED : 0)),
     ],
   },
-  ro("CNTPCT_EL0", 0, { traps: [kernelControl(KCTL.EL0PCTEN), hypervisorControl(HCTL.EL1PCTEN)], get: counter(0) }),
-  ro("CNTVCT_EL0", 0, { traps: [kernelControl(KCTL.EL0VCTEN)], get: counter(1) }),
+  ro("CNTPCT_EL0", 0, { traps: [kernelControl("EL0PCTEN"), hypervisorControl("EL1PCTEN")], get: counter(0) }),
+  ro("CNTVCT_EL0", 0, { traps: [kernelControl("EL0VCTEN")], get: counter(1) }),
   ...timer("CNTP_*_EL0", 0, TIMERS.physical, {
-    traps: [kernelControl(KCTL.EL0PTEN), hypervisorControl(HCTL.EL1PCEN)],
+    traps: [kernelControl("EL0PTEN"), hypervisorControl("EL1PCEN")],
   }),
-  ...timer("CNTV_*_EL0", 0, TIMERS.virtual, { traps: [kernelControl(KCTL.EL0VTEN)] }),
+  ...timer("CNTV_*_EL0", 0, TIMERS.virtual, { traps: [kernelControl("EL0VTEN")] }),
   ...timer("CNTHP_*_EL2", 2, TIMERS.hypervisor, { feature: "EL2" }),
   ...timer("CNTPS_*_EL1", 1, TIMERS.secure, { feature: "EL3", traps: [secureTimer] }),
   rw("CNTHCTL_EL2", 2, { feature: "EL2", slot: slots.CNTHCTL_EL2, reset: [3, 0], bits: "7:0" }),

@@ -1,6 +1,6 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { rw, type SysregRow } from "./row.ts";
+import { rw, type SysregRow, type Trap, trap } from "./row.ts";
 import { el3Control, HCR, hcr, virtualMemory } from "./traps.ts";
 
 // Control and translation registers of EL1 (Arm ARM D19.2).
@@ -39,15 +39,15 @@ export const TTBR_BITS = { bits: "47:1", bitsWith: { TTCNP: "0" } } as const;
 
 const CPTR_EL2_TCPAC = 31;
 const cpacrTrap = [
-  (a: Access): number => (a.el < 2 && a.el2Enabled && a.bit(slots.CPTR_EL2, CPTR_EL2_TCPAC) ? 2 : 0),
-  el3Control(slots.CPTR_EL3, 31, true),
+  trap("CPTR_EL2.TCPAC", (a) => (a.el < 2 && a.el2Enabled && a.bit(slots.CPTR_EL2, CPTR_EL2_TCPAC) ? 2 : 0)),
+  el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true),
 ];
 
-const pauthTraps = [hcrClear(HCR.APK), el3Control(slots.SCR_EL3, 16, false)];
+const pauthTraps = [hcrClear("APK"), el3Control("SCR_EL3.APK", slots.SCR_EL3, 16, false)];
 
 /** Accesses from EL1 trap to EL2 while a bit of HCR_EL2 is clear. */
-function hcrClear(bit: number): (a: Access) => number {
-  return (a) => (a.el < 2 && a.el2Enabled && !a.bit(slots.HCR_EL2, bit) ? 2 : 0);
+function hcrClear(name: keyof typeof HCR): Trap {
+  return trap(`HCR_EL2.${name}`, (a) => (a.el < 2 && a.el2Enabled && !a.bit(slots.HCR_EL2, HCR[name]) ? 2 : 0));
 }
 
 const KEYS: readonly (readonly [string, number])[] = [
