@@ -33,4 +33,4 @@ export { counter, readCounter } from "../vmsa/counter.as";
 export { contextChanged } from "../vmsa/context.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { flushFetch, tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb.as";
-export { addressTranslate, maintain } from "../vmsa/translate.as";
+export { addressTranslate, maintain, outsideAddress } from "../vmsa/translate.as";

@@ -1,6 +1,6 @@
 import type { Native } from "../vmsa/native.ts";
 import type { PeState } from "./pe-state.ts";
-import type { CodeEngine, Firmware } from "./ports.ts";
+import type { CodeEngine, Firmware, SemihostingPort } from "./ports.ts";
 
 // What a processing element is made of.
 
@@ -53,4 +53,6 @@ export interface PeOptions {
   readonly everyone: readonly PeState[];
   readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
+  /** Absent: HLT is UNDEFINED, as halting debug is never allowed. */
+  readonly semihosting?: SemihostingPort | undefined;
 }
