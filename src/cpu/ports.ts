@@ -46,3 +46,16 @@ export interface CounterClock {
 export interface PpiPort {
   set(cpuIndex: number, ppi: number, level: boolean): void;
 }
+
+/** The breakpoints of a debugger outside of the guest. Addresses in signed halves. */
+export interface OutsideBreakpoints {
+  /** Whether there is one in the page of an address. */
+  inPage(low: number, high: number): boolean;
+  at(low: number, high: number): boolean;
+}
+
+/** Arm semihosting: what HLT #0xF000 calls. */
+export interface SemihostingPort {
+  /** False: what it waits for is not there. The PE waits as in WFI, then executes the instruction again. */
+  call(index: number): boolean;
+}

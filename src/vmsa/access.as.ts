@@ -22,7 +22,7 @@ import {
   WRITE,
   isAllowed,
 } from "./walk.as";
-import { isPageWatched, isWatching, watchpointHit } from "./watch.as";
+import { debuggerStops, isPageWatched, isWatching, watchpointHit } from "./watch.as";
 
 // The flags of ir/guest-ops.ts.
 export const ACC_UNPRIV: i32 = 1;
@@ -119,6 +119,7 @@ export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, is
     pa = firstPA;
   }
   if (isWatching(cpu)) {
+    if (debuggerStops(cpu, va, bytes, access)) return 0;
     const hit = watchpointHit(cpu, va, bytes, isPrivileged, access);
     if (hit) {
       watchpointException(cpu, va, hit == WRITE ? ISS_WNR : 0);

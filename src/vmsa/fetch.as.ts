@@ -1,6 +1,16 @@
 // Instruction fetch: from PC to the decoded page of its page of memory.
 
-import { COUNT_FETCH_MISSES, CTX, FETCH_BASE, FETCH_VA, ITLB_BASE, ITLB_TAG, PC, RESULT } from "../cpu/state-layout";
+import {
+  COUNT_FETCH_MISSES,
+  CTX,
+  DEBUGGER_BREAKS,
+  FETCH_BASE,
+  FETCH_VA,
+  ITLB_BASE,
+  ITLB_TAG,
+  PC,
+  RESULT,
+} from "../cpu/state-layout";
 import { MDSCR_EL1 } from "../cpu/sysreg-layout";
 import { CODE_MAP } from "../memory/linear-layout";
 import { instructionAbort, pcAlignmentFault } from "./fault.as";
@@ -51,10 +61,10 @@ export function translateFetch(cpu: usize): usize {
 
 /**
  * What a jump to `va` in another page does when the instruction TLB has not got it: the decoded page, which is now there, or 0 when
- * the processing element has to look (a fault, a page that is not decoded, self-hosted debug).
+ * the processing element has to look (a fault, a page that is not decoded, self-hosted debug, a debugger's breakpoints).
  */
 export function fetchMiss(cpu: usize, va: u64): u32 {
-  if ((load<u32>(cpu, MDSCR_EL1) & MDSCR_DEBUG) != 0) return 0;
+  if ((load<u32>(cpu, MDSCR_EL1) & MDSCR_DEBUG) != 0 || load<i32>(cpu, DEBUGGER_BREAKS) != 0) return 0;
   const el = currentEL(cpu);
   if (translate(cpu, va, regimeOf(cpu, el), el != 0, false, EXECUTE) != NO_FAULT) return 0;
   const at = linearOf(translatedPA());

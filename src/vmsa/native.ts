@@ -35,6 +35,11 @@ export interface Native {
    * 1 write. A fault is left in EXC_*, EXIT (with ISS.CM set), and -1 returned.
    */
   maintain(cpu: number, access: number): number;
+  /**
+   * A register in memory (FEAT_NV2): reads the 8 bytes at the VA in ARG0 into RESULT, or, with `write` 1, writes them from ARG1, as EL2.
+   * 1: the data abort is in EXC_*, for EL2.
+   */
+  nestedAccess(cpu: number, write: number): number;
   /** Ticks of the physical (0) or virtual (1) counter, in RESULT. */
   readCounter(cpu: number, kind: number): void;
   /** Clears the local exclusive monitor. */
@@ -50,4 +55,13 @@ export interface NativeHost {
   busWrite(cpu: number, bytes: number): number;
   /** Nanoseconds since power-on. */
   now(): number;
+}
+
+/** What a debugger and semihosting call in native.wasm. */
+export interface NativeOutside {
+  /**
+   * The physical address of the byte at the VA in ARG0 in the PE's current regime, in RESULT. 0: there is none; nothing is pending then.
+   * `access` 0: whatever the permissions, and no guest notices; 1, 2: as for a read or a write of the PE's.
+   */
+  outsideAddress(cpu: number, access: number): number;
 }

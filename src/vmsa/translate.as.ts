@@ -1,6 +1,6 @@
 // Address translation (AT) and cache maintenance (DC, IC) instructions.
 
-import { ARG0, PAN } from "../cpu/state-layout";
+import { ARG0, PAN, RESULT } from "../cpu/state-layout";
 import { PAR_EL1 } from "../cpu/sysreg-layout";
 import { ISS_CM, ISS_WNR, dataAbort } from "./fault.as";
 import { isReadable, linearOf } from "./physical.as";
@@ -50,6 +50,21 @@ export function addressTranslate(cpu: usize, regime: i32, el: i32, write: i32, p
     par |= (<u64>walkAttr() << 56) | (walkPA() & 0x0000fffffffff000) | (reportedShareability() << 7) | PAR_NS;
   }
   store<u64>(cpu, par, PAR_EL1);
+}
+
+/** For what is outside of the guest: see vmsa/native.ts. */
+export function outsideAddress(cpu: usize, access: i32): i32 {
+  const va = load<u64>(cpu, ARG0);
+  const el = currentEL(cpu);
+  const regime = regimeOf(cpu, el);
+  if (access == 0) {
+    if (walk(cpu, regime, va, true, false) != NO_FAULT) return 0;
+    store<u64>(cpu, walkPA(), RESULT);
+    return 1;
+  }
+  if (translate(cpu, va, regime, el != 0, load<u32>(cpu, PAN) != 0, access) != NO_FAULT) return 0;
+  store<u64>(cpu, translatedPA(), RESULT);
+  return 1;
 }
 
 /** Cache maintenance by VA: PSTATE.PAN does not count. */
