@@ -251,26 +251,29 @@ export const RVBAR = 0x1718;
 export const PE_FEATURES = 0x1720;
 /** Counts the TLB invalidations of this PE. */
 export const TRANSLATION_EPOCH = 0x1728;
+
 // Timers of Secure EL2.
 export const CNTHPS_CTL_EL2 = 0x1730;
 export const CNTHPS_CVAL_EL2 = 0x1738;
 export const CNTHVS_CTL_EL2 = 0x1740;
 export const CNTHVS_CVAL_EL2 = 0x1748;
 
+// Stage 2 of Secure EL1&0.
+export const VSTTBR_EL2 = 0x1750;
+export const VSTCR_EL2 = 0x1758;
+
+// Fine-grained traps.
+export const HFGRTR_EL2 = 0x1760;
+export const HFGWTR_EL2 = 0x1768;
+export const HFGITR_EL2 = 0x1770;
+export const HDFGRTR_EL2 = 0x1778;
+export const HDFGWTR_EL2 = 0x1780;
+
 /**
  * i32: which of the system registers that are plain slots (arch/sysreg-plain.ts) may not be accessed as such at the current exception
  * level, because the access is UNDEFINED, trapped or redirected: GUARD_* bits. Kept by the processing element (cpu/sysreg-guard.ts).
  */
-export const SYSREG_GUARD = 0x1750;
-
-// EL2, continued: fine-grained traps, stage 2 of Secure state.
-export const HFGRTR_EL2 = 0x1758;
-export const HFGWTR_EL2 = 0x1760;
-export const HFGITR_EL2 = 0x1768;
-export const HDFGRTR_EL2 = 0x1770;
-export const HDFGWTR_EL2 = 0x1778;
-export const VSTTBR_EL2 = 0x1780;
-export const VSTCR_EL2 = 0x1788;
+export const SYSREG_GUARD = 0x1788;
 
 /** First byte after the last slot. */
 export const SYSREG_SLOTS_END = 0x1790;
