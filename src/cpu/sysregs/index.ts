@@ -1,5 +1,6 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
 import { sysregId } from "../../arch/sysreg-names.ts";
+import { fineGrainedTraps } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
 import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
@@ -7,11 +8,13 @@ import { DEBUG_ROWS } from "./debug.ts";
 import { EL2_ROWS } from "./el2.ts";
 import { EL3_ROWS } from "./el3.ts";
 import { EXCEPTION_ROWS } from "./exception.ts";
+import { type FineTrap, INSTRUCTION_TRAPS, READ_TRAPS, WRITE_TRAPS } from "./fine-grained.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
 import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
+import { RAS_ROWS } from "./ras.ts";
 import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import type { SystemRow } from "./system-row.ts";
@@ -26,6 +29,7 @@ export const SYSREG_ROWS: readonly SysregRow[] = [
   ...ID_ROWS,
   ...TRANSLATION_ROWS,
   ...EXCEPTION_ROWS,
+  ...RAS_ROWS,
   ...PSTATE_ROWS,
   ...TIMER_ROWS,
   ...PMU_ROWS,
@@ -54,7 +58,19 @@ function isFeatureId(id: number): boolean {
   return id >> 14 === 3 && (op1 === 0 || op1 === 1 || op1 === 3) && (id & 0x7c0) === 0;
 }
 
+/** What is implementation defined: CRn = 11 or 15 of op0 = 3 and of the system instructions (Arm ARM D17.3.3). */
+function isImplementationDefined(id: number): boolean {
+  return (id & 0x4000) !== 0 && (id & 0x580) === 0x580;
+}
+
 const TID3 = hcr(HCR.TID3);
+const TIDCP = hcr(HCR.TIDCP);
+const NO_TRAPS: readonly Trap[] = [];
+
+/** The row that a register of EL2 has in a machine with EL3 and without EL2: RES0 (Arm ARM D1.1.2). */
+function withoutEL2(row: SysregRow): SysregRow {
+  return { name: row.name, ...(row.read && { read: 3 }), ...(row.write && { write: 3 }) };
+}
 
 /** System registers and system instructions of one PE. */
 export class Sysregs {
@@ -68,6 +84,8 @@ export class Sysregs {
       if (row.model !== undefined && row.model !== host.model.name) continue;
       if (row.feature === undefined || this.#access.features.has(row.feature)) {
         this.#registers.set(sysregId(row.name), this.#register(row));
+      } else if ((row.read ?? row.write) === 2 && row.slot !== undefined && host.options.el3 && !host.options.el2) {
+        this.#registers.set(sysregId(row.name), this.#register(withoutEL2(row)));
       }
     }
     for (const row of SYSTEM_ROWS) {
@@ -107,8 +125,10 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id, rt, false);
     const register = this.#registers.get(id);
+    const fine = READ_TRAPS.get(id);
     if (!register) {
       if (isInterruptRegister(id)) {
+        if (!this.#allowed(NO_TRAPS, fine)) return false;
         if (!readInterruptRegister(a)) return a.undefinedInstruction();
       } else if (isReservedId(id) && a.el >= 1) {
         const target = TID3(a);
@@ -118,7 +138,7 @@ export class Sysregs {
     } else {
       const { row } = register;
       if (row.read === undefined || a.el < row.read) return this.#refuse(id);
-      if (row.traps && !this.#allowed(row.traps)) return false;
+      if (!this.#allowed(row.traps ?? NO_TRAPS, fine)) return false;
       if (row.get) row.get(a);
       else if (row.slot === undefined) a.give(0);
       else a.giveSlot(row.slot);
@@ -133,10 +153,15 @@ export class Sysregs {
     a.begin(id, rt, true);
     a.giveSlot(X + 8 * rt);
     const register = this.#registers.get(id);
-    if (!register) return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
+    const fine = WRITE_TRAPS.get(id);
+    if (!register) {
+      if (!isInterruptRegister(id)) return this.#refuse(id);
+      if (!this.#allowed(NO_TRAPS, fine)) return false;
+      return writeInterruptRegister(a) || a.undefinedInstruction();
+    }
     const { row } = register;
-    if (row.write === undefined || a.el < row.write) return a.undefinedInstruction();
-    if (row.traps && !this.#allowed(row.traps)) return false;
+    if (row.write === undefined || a.el < row.write) return this.#refuse(id);
+    if (!this.#allowed(row.traps ?? NO_TRAPS, fine)) return false;
     const low = (a.low & register.maskLow) | register.res1Low;
     const high = (a.high & register.maskHigh) | register.res1High;
     if (row.set) row.set(a, low, high);
@@ -154,26 +179,30 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id & 0xffff, rt, (id & SYSL) === 0);
     const row = a.write ? this.#instructions.get(id) : undefined;
-    if (!row || a.el < row.el) return a.undefinedInstruction();
-    if (row.traps && !this.#allowed(row.traps)) return false;
+    if (!row || a.el < row.el) return this.#refuse(a.id);
+    if (!this.#allowed(row.traps ?? NO_TRAPS, INSTRUCTION_TRAPS.get(id))) return false;
     a.giveSlot(X + 8 * rt);
     return row.execute(a);
   }
 
-  #allowed(traps: readonly Trap[]): boolean {
+  /** False: the access traps, or is UNDEFINED. The checks of EL1 come first, then those of EL2, then those of EL3. */
+  #allowed(traps: readonly Trap[], fine: FineTrap | undefined): boolean {
     const a = this.#access;
-    for (const trap of traps) {
-      const target = trap(a);
-      if (target > 0) return a.trapped(target);
-      if (target < 0) return a.undefinedInstruction();
-    }
-    return true;
+    let target = a.el === 1 && isImplementationDefined(a.id) ? TIDCP(a) : 0;
+    for (let i = 0; target === 0 && i < traps.length; i++) target = (traps[i] as Trap)(a);
+    if ((target === 0 || target === 3) && fine && a.state.word(fine.word) & fine.mask && fineGrainedTraps(a.state)) target = 2;
+    if (target === 0) return true;
+    return target > 0 ? a.trapped(target) : a.undefinedInstruction();
   }
 
-  /** A read that nothing allows: UNDEFINED, or with FEAT_IDST trapped when it is of the feature ID space from EL0. */
+  /**
+   * What nothing allows: UNDEFINED; trapped with FEAT_IDST, when it reads the feature ID space from EL0, and with HCR_EL2.TIDCP, when it is
+   * implementation defined.
+   */
   #refuse(id: number): boolean {
     const a = this.#access;
-    if (a.el === 0 && isFeatureId(id) && a.features.has("IDST")) return a.trapped(1);
+    if (a.el === 0 && !a.write && isFeatureId(id) && a.features.has("IDST")) return a.trapped(1);
+    if (a.el === 1 && isImplementationDefined(id) && TIDCP(a)) return a.trapped(2);
     return a.undefinedInstruction();
   }
 }
