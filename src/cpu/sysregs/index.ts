@@ -1,6 +1,6 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
 import { SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
-import { HCR_HIGH_E2H } from "../levels.ts";
+import { HCR_HIGH_E2H, isNested } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
 import { HCR_EL2, PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
@@ -11,7 +11,7 @@ import { EXCEPTION_ROWS } from "./exception.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
 import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
-import { accessMemory, isElsewhere, isNested, NESTED_NAMES, type NestedName } from "./nested.ts";
+import { accessMemory, isElsewhere, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
 import { ALIASES, HOST_REGISTERS, hasAliases, redirection } from "./redirection.ts";
