@@ -1,45 +1,37 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
-import { TRAP_REGISTERS } from "./fine-grained.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
-import { coprocessorAccessEL3 } from "./traps.ts";
+import {
+  contextChanged,
+  SCTLR_BITS,
+  SCTLR_EL1_LAYOUT,
+  sctlrChanged,
+  TCR_EL1_LAYOUT,
+  TTBR_BITS,
+  tcrChanged,
+} from "./translation.ts";
+import { el3Control } from "./traps.ts";
 
-// Registers of EL2 (Arm ARM D19.2). Those that have another layout with HCR_EL2.E2H store the bits of both with FEAT_VHE: bits that are RES0
-// or RES1 in only some contexts keep what was written.
+// Registers of EL2 (Arm ARM D19.2).
 
-/** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID, E2H, NV1, FWB. */
-const HCR_TRANSLATION = {
-  low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27),
-  high: 3 | (1 << 2) | (1 << 11) | (1 << 14),
-} as const;
-const HCR_HIGH_E2H = 1 << 2;
+/** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID. */
+const HCR_TRANSLATION = { low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27), high: 3 } as const;
 
 function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
   const low = oldLow ^ a.state.word(slots.HCR_EL2);
   const high = oldHigh ^ a.state.high(slots.HCR_EL2);
   if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
-  // EL2's regime is another one with E2H.
-  if (high & HCR_HIGH_E2H) a.host.native.tlbInvalidate(a.state.cpu, 2, 0);
   a.host.contextChanged();
 }
 
 const EL2 = { feature: "EL2" } as const;
-const VHE = { feature: "VHE" } as const;
-const SEL2 = { feature: "SEL2" } as const;
 /** What SCTLR_EL2 and SCTLR_EL3 have in common. */
 export const SCTLR_HIGH = {
   ...SCTLR_BITS,
   bitsWith: { ...SCTLR_BITS.bitsWith, BTI: "36" },
-  res1: "5 11 22 28 29",
+  res1: "4 5 11 16 18 22 23 28 29",
 } as const;
-
-/** Registers of Secure EL2: at EL2 in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
-const secureOnly = trap("SCR_EL3.EEL2", (a) => {
-  if (a.el === 2) return a.state.word(SECURE) ? 0 : UNDEFINED;
-  return a.state.word(slots.SCR_EL3) & SCR_EEL2 ? 0 : UNDEFINED;
-});
 
 export const EL2_ROWS: readonly SysregRow[] = [
   rw("VPIDR_EL2", 2, {
@@ -58,84 +50,53 @@ export const EL2_ROWS: readonly SysregRow[] = [
   rw("SCTLR_EL2", 2, {
     ...EL2,
     ...SCTLR_HIGH,
+    // As SCTLR_EL1, but for UMA: EL0 of a host has no DAIF.
+    withE2H: { ...SCTLR_EL1_LAYOUT, bits: `${SCTLR_BITS.bits} 4 14 15 16 18 26` },
     slot: slots.SCTLR_EL2,
-    reset: SCTLR_EL2_RESET,
-    // With E2H: SA0, DZE, UCT, nTWI, nTWE, SPAN, UCI, EnRCTX, BT0, and ITD, SED.
-    bitsWith: { ...SCTLR_HIGH.bitsWith, VHE: "4 14 15 16 18 23 26 10 35 7 8" },
-    res1Without: { VHE: "4 16 18 23" },
     changed: sctlrChanged(2, slots.SCTLR_EL2),
   }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
     ...EL2,
     slot: slots.HCR_EL2,
-    // All but TID0 (AArch32) and HCD.
-    bits: "14:0 28:16 30 33:32",
-    bitsWith: {
-      VHE: "34",
-      LOR: "35",
-      // TERR, TEA.
-      RAS: "37:36",
-      PAuth: "41:40",
-      NV: "44:42",
-      NV2: "45",
-      S2FWB: "46",
-      // TID4, TICAB, TOCU, TTLBIS, TTLBOS.
-      EVT: "50:49 52 55:54",
-    },
-    // HCD is for PEs without EL3.
-    bitsWithout: { EL3: "29" },
+    bits: "28:0 30 33:32",
+    bitsWith: { LOR: "35", PAuth: "41:40", VHE: "34", NV: "44:42", NV2: "45" },
     // RW: EL1 is AArch64.
     res1: "31",
     changed: hcrChanged,
   }),
-  rw("MDCR_EL2", 2, {
-    ...EL2,
-    slot: slots.MDCR_EL2,
-    reset: [PMU_COUNTERS, 0],
-    bits: "11:0",
-    // TDCC.
-    bitsWith: { FGT: "27" },
-    changed(a) {
-      a.host.pmu.sync();
-      a.host.contextChanged();
-    },
-  }),
+  rw("MDCR_EL2", 2, { ...EL2, slot: slots.MDCR_EL2, reset: [6, 0], bits: "11:0", changed: contextChanged }),
   rw("CPTR_EL2", 2, {
     ...EL2,
     slot: slots.CPTR_EL2,
-    reset: [CPTR_RES1, 0],
-    // TCPAC, TFP; with E2H, FPEN.
     bits: "31 10",
-    bitsWith: { VHE: "21:20 13:12 9:0" },
-    res1Without: { VHE: "13:12 9:0" },
-    traps: [coprocessorAccessEL3],
+    res1: "13:12 9:0",
+    // TCPAC, FPEN.
+    withE2H: { bits: "31 21:20" },
+    traps: [el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true)],
     changed: contextChanged,
   }),
-  // What it traps is of AArch32.
-  rw("HSTR_EL2", 2, EL2),
+  rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),
   rw("HACR_EL2", 2, EL2),
-  ...TRAP_REGISTERS.map(({ name, slot, bits }) => rw(name, 2, { feature: "FGT", slot, bits, changed: contextChanged })),
   rw("TTBR0_EL2", 2, {
     ...EL2,
+    ...TTBR_BITS,
+    withE2H: { ...TTBR_BITS, bits: "63:1" },
     slot: slots.TTBR0_EL2,
-    bits: TTBR_BITS.bits,
-    bitsWith: { ...TTBR_BITS.bitsWith, VHE: "63:48" },
     changed: contextChanged,
   }),
-  rw("TTBR1_EL2", 2, { ...VHE, ...TTBR_BITS, slot: slots.TTBR1_EL2, bits: "63:1", changed: contextChanged }),
+  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, bits: "63:1", slot: slots.TTBR1_EL2, changed: contextChanged }),
+  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
+  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
   rw("TCR_EL2", 2, {
     ...EL2,
     slot: slots.TCR_EL2,
-    reset: [TCR_RES1, 0],
     bits: "5:0 15:8 18:16 20",
-    // With E2H, the layout is that of TCR_EL1.
-    bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29", VHE: TCR_EL1_BITS.bits },
-    bitsWithAll: ["VHE", TCR_EL1_BITS.bitsWith],
-    res1Without: { VHE: "23 31" },
+    bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
+    res1: "23 31",
+    withE2H: TCR_EL1_LAYOUT,
     changed: tcrChanged(2, slots.TCR_EL2),
   }),
-  rw("CONTEXTIDR_EL2", 2, { ...VHE, slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
   rw("VTTBR_EL2", 2, {
     ...EL2,
     slot: slots.VTTBR_EL2,
@@ -147,26 +108,9 @@ export const EL2_ROWS: readonly SysregRow[] = [
     ...EL2,
     slot: slots.VTCR_EL2,
     bits: "18:0",
-    bitsWith: { VMID16: "19", HAFDBS: "21 22", SEL2: "30:29" },
+    bitsWith: { VMID16: "19", HAFDBS: "21 22" },
     res1: "31",
     changed: tcrChanged(1, slots.VTCR_EL2),
-  }),
-  rw("VSTTBR_EL2", 2, {
-    ...SEL2,
-    slot: slots.VSTTBR_EL2,
-    bits: "47:1",
-    bitsWith: { TTCNP: "0" },
-    traps: [secureOnly],
-    changed: contextChanged,
-  }),
-  rw("VSTCR_EL2", 2, {
-    ...SEL2,
-    slot: slots.VSTCR_EL2,
-    // T0SZ, SL0, TG0, SW, SA.
-    bits: "7:0 15:14 30:29",
-    res1: "31",
-    traps: [secureOnly],
-    changed: tcrChanged(1, slots.VSTCR_EL2),
   }),
   rw("SPSR_EL2", 2, { ...EL2, ...SPSR_BITS, slot: slots.SPSR_EL2 }),
   rw("ELR_EL2", 2, { ...EL2, slot: slots.ELR_EL2 }),
@@ -175,7 +119,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
   rw("AFSR1_EL2", 2, EL2),
   rw("ESR_EL2", 2, { ...EL2, slot: slots.ESR_EL2, bits: "31:0" }),
   rw("FAR_EL2", 2, { ...EL2, slot: slots.FAR_EL2 }),
-  rw("HPFAR_EL2", 2, { ...EL2, slot: slots.HPFAR_EL2, bits: "39:4", bitsWith: { SEL2: "63" } }),
+  rw("HPFAR_EL2", 2, { ...EL2, slot: slots.HPFAR_EL2, bits: "39:4" }),
   rw("MAIR_EL2", 2, { ...EL2, slot: slots.MAIR_EL2 }),
   rw("AMAIR_EL2", 2, EL2),
   rw("VBAR_EL2", 2, { ...EL2, slot: slots.VBAR_EL2, bits: "63:11" }),

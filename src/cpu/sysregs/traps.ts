@@ -1,6 +1,5 @@
 import { HCR_TGE, hostApplications, sctlrOf } from "../levels.ts";
 import { CPTR_EL2, CPTR_EL3, HCR_EL2, MDCR_EL2, MDCR_EL3, SCR_EL3 } from "../sysreg-layout.ts";
-import type { Access } from "./access.ts";
 import { type Trap, trap } from "./row.ts";
 
 // Trap controls that several registers share. In the list of a row those of EL1 come first, then those of EL2, then those of EL3, which is
