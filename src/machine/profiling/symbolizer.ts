@@ -36,7 +36,9 @@ export class Symbolizer {
   /** The function's name, and how far into it the address is; undefined where none is known. */
   locate(address: bigint): { readonly name: string; readonly offset: bigint } | undefined {
     const found = this.#find(address);
-    return found && { name: found.symbol.name, offset: BigInt.asUintN(64, address - found.slide) - found.symbol.address };
+    return (
+      found && { name: found.symbol.name, offset: BigInt.asUintN(64, address - found.slide) - found.symbol.address }
+    );
   }
 
   /** Whether two addresses are in one function; undefined when that of either is not known. */

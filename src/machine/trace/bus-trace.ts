@@ -17,7 +17,7 @@ export class BusTrace implements BusWatcher {
 
   /** PC is known where it matters only while an instruction runs alone: others come again. */
   admit({ name }: BusWindow): boolean {
-    if (!this.#tracer.traces("mmio") && !name.startsWith("gic")) return true;
+    if (!this.#tracer.traces("mmio") && !name.startsWith("gic.")) return true;
     const pe = this.#pes[this.#currentCpu()];
     if (pe === undefined || pe.alone) return true;
     pe.putOff = true;

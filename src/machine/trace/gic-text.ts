@@ -37,18 +37,18 @@ function listRegister(value: bigint): string {
   return `${state} ${field(0n, 0xffff_ffffn)}, group ${field(60n, 1n)}, priority 0x${field(48n, 0xffn).toString(16)}${hardware}`;
 }
 
-/** Of a register of a GICv2: device "gicd", "gicc", "gicv" or "gich", by offset; undefined: it is configuration. */
+/** Of a register of a GICv2, by the name of its window and the offset in it; undefined: it is configuration. */
 export function gicV2AccessText(device: string, offset: number, write: boolean, value: number): string | undefined {
-  if (device === "gicc" || device === "gicv") {
+  if (device === "gic.cpu-interface" || device === "gic.virtual-cpu-interface") {
     if (!write && (offset === 0xc || offset === 0x20)) return acknowledged(value & 0x3ff);
     if (write && (offset === 0x10 || offset === 0x24)) return `end of interrupt ${value & 0x3ff}`;
     if (write && offset === 0x1000) return `deactivate ${value & 0x3ff}`;
   }
-  if (device === "gicd" && write && offset === 0xf00) {
+  if (device === "gic.distributor" && write && offset === 0xf00) {
     const to = ["", " to all others", " to itself"][(value >>> 24) & 3] as string;
     return `SGI ${value & 15}${to === "" ? ` to CPU mask 0x${((value >>> 16) & 0xff).toString(16)}` : to}`;
   }
-  if (device === "gich" && write && offset >= 0x100 && offset < 0x200) {
+  if (device === "gic.hypervisor-interface" && write && offset >= 0x100 && offset < 0x200) {
     const state = STATES[(value >>> 28) & 3] as string;
     const hardware = value >>> 31 ? `, hardware ${(value >>> 10) & 0x3ff}` : "";
     return `list register ${(offset - 0x100) / 4}: ${state} ${value & 0x3ff}, priority 0x${(((value >>> 23) & 31) << 3).toString(16)}${hardware}`;

@@ -1,5 +1,5 @@
-import type { GuestSymbol } from "../profiling/symbols.ts";
 import { type SymbolFile, Symbolizer } from "../profiling/symbolizer.ts";
+import type { GuestSymbol } from "../profiling/symbols.ts";
 
 /** Kernels that are told apart by where their exception vectors are; what is known of more is forgotten. */
 const MOST_KERNELS = 16;

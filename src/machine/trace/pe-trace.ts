@@ -1,17 +1,11 @@
-import {
-  LINE_FIQ,
-  LINE_IRQ,
-  LINE_SERROR,
-  LINE_VFIQ,
-  LINE_VIRQ,
-  LINE_VSERROR,
-} from "../../cpu/interrupts.ts";
+import { LINE_FIQ, LINE_IRQ, LINE_SERROR, LINE_VFIQ, LINE_VIRQ, LINE_VSERROR } from "../../cpu/interrupts.ts";
 import type { PeObserver } from "../../cpu/pe-options.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
-import { EL, EXC_STAGE2, PC, SECURE, X } from "../../cpu/state-layout.ts";
+import { EL, EXC_STAGE2, PC, PSTATE_IL, SECURE, X } from "../../cpu/state-layout.ts";
 import * as slots from "../../cpu/sysreg-layout.ts";
 import { bits64 } from "../profiling/guest-view.ts";
 import { controlsOf } from "./controls.ts";
+import type { TraceKind } from "./options.ts";
 import { classOf, EC, syndromeText, systemId, systemOperand } from "./syndrome.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -30,6 +24,7 @@ const FAR = [0, slots.FAR_EL1, slots.FAR_EL2, slots.FAR_EL3] as const;
 const ELR = [0, slots.ELR_EL1, slots.ELR_EL2, slots.ELR_EL3] as const;
 const SPSR = [0, slots.SPSR_EL1, slots.SPSR_EL2, slots.SPSR_EL3] as const;
 const SCR_NS = 1;
+const SPSR_IL = 1n << 20n;
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
@@ -69,13 +64,12 @@ export class PeTrace implements PeObserver {
     if (!this.#tracer.traces("exceptions")) return;
     const s = this.#state;
     const spsr = bits64(s, SPSR[from] as number);
-    const illegal = s.word(slots.SPSR_EL1) >= 0 && s.word(EL) === from && (Number(spsr & 0xfn) >> 2) !== from;
-    const how = illegal ? "illegal return" : "return";
+    const how = s.word(PSTATE_IL) !== 0 && !(spsr & SPSR_IL) ? "illegal return" : "return";
     this.#tracer.atPc("exceptions", this.#index, `${how} EL${from} -> EL${s.word(EL)}, SPSR ${hex(spsr)}`);
   }
 
   /** At the preferred return address: of the instruction that was not done, or, for a call, of the next one. */
-  #at(kind: "exceptions" | "traps" | "tlb", from: number, target: number, text: string): void {
+  #at(kind: TraceKind, from: number, target: number, text: string): void {
     const s = this.#state;
     const secure = from === 3 || (target === 3 ? !(s.word(slots.SCR_EL3) & SCR_NS) : s.word(SECURE) !== 0);
     this.#tracer.at(kind, this.#index, from, secure, bits64(s, ELR[target] as number), text);
