@@ -124,6 +124,7 @@ function pstate(
 }
 
 const DAIF_ID = sysregId("DAIF");
+const CURRENTEL_ID = sysregId("CURRENTEL");
 const DCZID_ID = sysregId("DCZID_EL0");
 const CNTVCT_ID = sysregId("CNTVCT_EL0");
 const KEYS = [
@@ -379,8 +380,10 @@ export const SYSTEM_ROWS: readonly Row[] = [
     id: "MRS_CurrentEL",
     asm: "MRS CurrentEL",
     bits: "1101010100 1 11 000 0100 0010 010 ttttt",
-    ops: { t: "xw" },
-    execute(b, { t }) {
+    ops: { t: "xw", r: "u8:t" },
+    execute(b, { t, r }) {
+      // A nested hypervisor (FEAT_NV) finds itself at EL2.
+      b.hostIf(hasHigherLevels(b), "sysregRead", b.const32(CURRENTEL_ID), r);
       const el = b.getWord(EL);
       b.trapIf(b.i32.eqz(el));
       b.w.set(t, b.i32.shl(el, b.const32(2)));
