@@ -12,7 +12,7 @@ import { pstateName, sysInsnText, sysregName } from "./system-names.ts";
 // System register numbers are op0:op1:CRn:CRm:op2 as 16 bits.
 
 /** The register number of MRS and MSR: the pattern has all of op0 but its upper bit. */
-const OP0_HIGH = 0x8000;
+export const OP0_HIGH = 0x8000;
 /** Of SYS: op0 = 1. */
 const OP0_SYS = 0x4000;
 /** Marks the number of a SYSL. */
