@@ -1,4 +1,6 @@
+import { SCR_EEL2, SCR_NS } from "../levels.ts";
 import * as slots from "../sysreg-layout.ts";
+import type { Access } from "./access.ts";
 import { SCTLR_HIGH } from "./el2.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow } from "./row.ts";
@@ -8,22 +10,41 @@ import { contextChanged, sctlrChanged, TTBR_BITS, tcrChanged } from "./translati
 
 const EL3 = { feature: "EL3" } as const;
 
+/** NS and EEL2 choose whose translations those of EL1&0 are. */
+const SCR_TRANSLATION = SCR_NS | SCR_EEL2;
+
+function scrChanged(a: Access, oldLow: number): void {
+  if ((oldLow ^ a.state.word(slots.SCR_EL3)) & SCR_TRANSLATION) a.host.native.tlbInvalidateAll(a.state.cpu);
+  a.host.contextChanged();
+}
+
 export const EL3_ROWS: readonly SysregRow[] = [
-  rw("SCTLR_EL3", 3, { ...EL3, ...SCTLR_HIGH, slot: slots.SCTLR_EL3, changed: sctlrChanged(3, slots.SCTLR_EL3) }),
+  rw("SCTLR_EL3", 3, {
+    ...EL3,
+    ...SCTLR_HIGH,
+    res1: `${SCTLR_HIGH.res1} 4 16 18 23`,
+    slot: slots.SCTLR_EL3,
+    changed: sctlrChanged(3, slots.SCTLR_EL3),
+  }),
   rw("ACTLR_EL3", 3, EL3),
   rw("SCR_EL3", 3, {
     ...EL3,
     slot: slots.SCR_EL3,
     // NS, IRQ, FIQ, EA, SMD, HCE, SIF, ST, TWI, TWE.
     bits: "3:0 9:7 13:11",
-    bitsWith: { LOR: "14", PAuth: "17:16" },
+    bitsWith: { LOR: "14", RAS: "15", PAuth: "17:16", SEL2: "18", FGT: "27", ECV: "28" },
     // RW: the next level is AArch64.
     res1: "5:4 10",
+    changed: scrChanged,
+  }),
+  rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),
+  rw("MDCR_EL3", 3, {
+    ...EL3,
+    slot: slots.MDCR_EL3,
+    bits: "6 10:9 17:16 21:20",
+    bitsWith: { FGT: "27" },
     changed: contextChanged,
   }),
-  rw("SDER32_EL3", 3, { ...EL3, slot: slots.SDER32_EL3, bits: "1:0" }),
-  rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),
-  rw("MDCR_EL3", 3, { ...EL3, slot: slots.MDCR_EL3, bits: "6 10:9 17:14 21:20", changed: contextChanged }),
   rw("TTBR0_EL3", 3, { ...EL3, ...TTBR_BITS, slot: slots.TTBR0_EL3, changed: contextChanged }),
   rw("TCR_EL3", 3, {
     ...EL3,

@@ -1,6 +1,7 @@
 import { encodeSysreg, sysregId } from "../../arch/sysreg-names.ts";
+import { PLAIN_SYSREGS } from "../../arch/sysreg-plain.ts";
 import { HDFGRTR_EL2, HDFGWTR_EL2, HFGITR_EL2, HFGRTR_EL2, HFGWTR_EL2 } from "../sysreg-layout.ts";
-import type { Bits } from "./row.ts";
+import { type Bits, mask } from "./row.ts";
 
 // FEAT_FGT (Arm ARM D19.2, HFGRTR_EL2 and its relatives): a bit for each register and instruction, that makes accesses from EL1 and EL0
 // trap to EL2. HFGRTR_EL2 and HFGWTR_EL2, HDFGRTR_EL2 and HDFGWTR_EL2 have a register at the same place, for reads and for writes.
@@ -10,7 +11,8 @@ type Group = Readonly<Record<number, string>>;
 
 const KEY_NAMES = ["APDA", "APDB", "APGA", "APIA", "APIB"];
 const key = (n: number): string => `${KEY_NAMES[n]}KEYLO_EL1 ${KEY_NAMES[n]}KEYHI_EL1`;
-const series = (count: number, name: (n: number) => string): string => Array.from({ length: count }, (_, n) => name(n)).join(" ");
+const series = (count: number, name: (n: number) => string): string =>
+  Array.from({ length: count }, (_, n) => name(n)).join(" ");
 
 /** HFGRTR_EL2 and HFGWTR_EL2. */
 const GENERAL: Group = {
@@ -130,7 +132,12 @@ const INSTRUCTIONS: readonly (readonly [bit: number, op1: number, crn: number, c
   [54, 3, 7, 10, 1],
 ];
 
-function tlbi(bit: number, rangeBit: number, crm: number, rangeCrm: number): [number, number, number, number, number][] {
+function tlbi(
+  bit: number,
+  rangeBit: number,
+  crm: number,
+  rangeCrm: number,
+): [number, number, number, number, number][] {
   return [
     ...[0, 1, 2, 3, 5, 7].map((op2, i): [number, number, number, number, number] => [bit + i, 0, 8, crm, op2]),
     ...[1, 3, 5, 7].map((op2, i): [number, number, number, number, number] => [rangeBit + i, 0, 8, rangeCrm, op2]),
@@ -198,3 +205,16 @@ export const TRAP_REGISTERS: readonly { readonly name: string; readonly slot: nu
   { name: "HDFGWTR_EL2", slot: HDFGWTR_EL2, bits: without(DEBUG, READS_ONLY.debug) },
   { name: "HFGITR_EL2", slot: HFGITR_EL2, bits: bitsOf([...INSTRUCTIONS.map(([bit]) => bit), 51, 52, 53]) },
 ];
+
+/** The bits of HFGRTR_EL2 and HFGWTR_EL2 that are for some registers, as halves. */
+function maskOf(isMeant: (id: number, name: string) => boolean): readonly [number, number] {
+  const bits = Object.entries(GENERAL).filter(([, names]) =>
+    names.split(" ").some((name) => isMeant(sysregId(name), name)),
+  );
+  return mask(bitsOf(bits.map(([bit]) => bit)));
+}
+
+// Those of plain registers, by the lowest exception level that may access them, and those of the keys.
+export const FINE_EL0 = maskOf((id) => PLAIN_SYSREGS.get(id)?.minEL === 0);
+export const FINE_EL1 = maskOf((id) => PLAIN_SYSREGS.get(id)?.minEL === 1);
+export const FINE_KEYS = maskOf((_, name) => name.includes("KEY"));

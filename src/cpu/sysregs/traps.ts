@@ -1,4 +1,4 @@
-import { HCR_TGE, hostApplications, sctlrOf } from "../levels.ts";
+import { HCR_TGE, sctlrOf } from "../levels.ts";
 import { CPTR_EL2, CPTR_EL3, HCR_EL2, MDCR_EL2, MDCR_EL3, SCR_EL3 } from "../sysreg-layout.ts";
 import { type Trap, trap } from "./row.ts";
 
@@ -91,16 +91,12 @@ export function el3Control(control: string, slot: number, bit: number, when: boo
   return trap(control, (a) => (a.el < 3 && a.host.options.el3 && a.bit(slot, bit) === when ? 3 : 0));
 }
 
-/** SCTLR_ELx bits that let EL0 do something. UMA is not in SCTLR_EL2: a host's applications never may. */
+/** SCTLR_ELx bits that let EL0 do something. UMA is RES0 in SCTLR_EL2: a host's applications never may. */
 const SCTLR = { UMA: 9, EnRCTX: 10, DZE: 14, UCT: 15, UCI: 26 } as const;
 
 /** Accesses from EL0 trap while a bit of the SCTLR_ELx that rules it is clear: to EL1, or EL2 where that has EL0's exceptions. */
 export function sctlrEnable(bit: number): Trap {
-  return trap(`SCTLR_EL1.${nameOf(SCTLR, bit)}`, (a) => {
-    if (a.el !== 0) return 0;
-    if (bit === SCTLR.UMA && hostApplications(a.state)) return 1;
-    return a.bit(sctlrOf(a.state, 0), bit) ? 0 : 1;
-  });
+  return trap(`SCTLR_EL1.${nameOf(SCTLR, bit)}`, (a) => (a.el === 0 && !a.bit(sctlrOf(a.state, 0), bit) ? 1 : 0));
 }
 
 function nameOf(bits: Readonly<Record<string, number>>, bit: number): string {
