@@ -20,6 +20,7 @@ const HCR_TRANSLATION = {
 } as const;
 
 function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
+  a.host.timers.controlsChanged();
   const low = oldLow ^ a.state.word(slots.HCR_EL2);
   const high = oldHigh ^ a.state.high(slots.HCR_EL2);
   if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);

@@ -15,6 +15,7 @@ const SCR_TRANSLATION = SCR_NS | SCR_EEL2;
 
 function scrChanged(a: Access, oldLow: number): void {
   if ((oldLow ^ a.state.word(slots.SCR_EL3)) & SCR_TRANSLATION) a.host.native.tlbInvalidateAll(a.state.cpu);
+  a.host.timers.controlsChanged();
   a.host.contextChanged();
 }
 
