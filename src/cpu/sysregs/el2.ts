@@ -43,9 +43,9 @@ const TCR_RES1 = "23 31";
 /** The reset value of RES1 bits that are not fixed. */
 const initially = (bits: Bits) => (): Halves => mask(bits);
 
-/** Registers of Secure EL2: at EL2 in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
+/** Registers of Secure EL2: in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
 const secureOnly = trap("SCR_EL3.EEL2", (a) =>
-  (a.el === 2 ? a.state.word(SECURE) : a.state.word(slots.SCR_EL3) & SCR_EEL2) ? 0 : UNDEFINED,
+  (a.el < 3 ? a.state.word(SECURE) : a.state.word(slots.SCR_EL3) & SCR_EEL2) ? 0 : UNDEFINED,
 );
 
 export const EL2_ROWS: readonly SysregRow[] = [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { sysregId } from "../../arch/sysreg-names.ts";
+import { SECURE } from "../state-layout.ts";
 import { systemIss } from "../syndrome.ts";
 import { CNTHCTL_EL2, HCR_EL2, SCR_EL3, VNCR_EL2 } from "../sysreg-layout.ts";
 import { SYSREG_ROWS } from "./index.ts";
@@ -14,6 +15,9 @@ const NV1 = 1 << 11;
 const AT = 1 << 12;
 const NV2 = 1 << 13;
 
+const SCR_EEL2 = 1 << 18;
+const SCR_ECVEN = 1 << 28;
+
 /** A negative address, by BADDR's uppermost bit, 52. */
 const VNCR_HIGH = 0x00101234;
 const VNCR_LOW = 0x56789000;
@@ -21,7 +25,10 @@ const VNCR_LOW = 0x56789000;
 const interrupts = { read: () => [1, 2] as const, write: () => true };
 
 function bench(hcrHigh: number): Bench {
-  const pe = new Bench({ model: "max", el2: true, interrupts, features: ["VHE", "ECV", "NV", "NV2", "FGT", "RAS"] });
+  const pe = new Bench({ model: "max", el2: true, el3: true, interrupts });
+  // Secure EL2, where all of the registers are; timers at EL1 with FEAT_ECV.
+  pe.state.setWord(SCR_EL3, SCR_EEL2 | SCR_ECVEN);
+  pe.state.setWord(SECURE, 1);
   // CNTHCTL_EL2.{EL1PCTEN,EL1PCEN}, in both layouts.
   pe.state.setWord(CNTHCTL_EL2, 0xc03);
   pe.state.set64(HCR_EL2, 0, hcrHigh);
