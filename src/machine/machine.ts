@@ -1,3 +1,4 @@
+import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
 import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
@@ -7,9 +8,10 @@ import { affinityOf, Board, MAX_DISKS } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
 import { type BootPlan, planBoot } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree } from "./device-tree.ts";
+import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
+import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
@@ -23,6 +25,7 @@ import type { GuestSymbol } from "./profiling/symbols.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { statisticsOf } from "./statistics.ts";
+import { MachineTrace } from "./trace/machine-trace.ts";
 
 /** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
 const TURN_INSTRUCTIONS = 0x8000;
@@ -33,9 +36,6 @@ const POWER_KEY_NANOSECONDS = 100e6;
 const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 
-/** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
-const LEVELS = { el2: false, el3: false } as const;
-const CONDUIT = "hvc";
 /** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
 const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
@@ -51,6 +51,7 @@ export class Machine implements RunnableMachine {
   #deviceTree: Uint8Array;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
+  readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   #ended: RunState | undefined;
@@ -65,22 +66,36 @@ export class Machine implements RunnableMachine {
   private constructor(parts: MachineParts) {
     checkParts(parts);
     const boot = bootPlanOf(parts);
-    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
+    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
+    const trace =
+      parts.trace &&
+      new MachineTrace(parts.trace, {
+        states,
+        now: () => clock.now(),
+        kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      });
+    const toLines = (cpu: number, irq: boolean, fiq: boolean): void => setLines(states[cpu] as PeState, irq, fiq);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
       firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
-      setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
+      setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
+      trace,
+      securePower: (action) => this.#end({ kind: action }),
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
-    const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
-    const firmware = this.#firmware(parts);
+    const levels = levelsOf(parts);
+    const model = { el2: levels.el2, el3: levels.el3, gicv3: parts.gicVersion === 3 };
+    trace?.watch(board.bus, () => native.currentCpu);
+    const ownFirmware = this.#firmware(parts);
+    const firmware = trace?.firmware(ownFirmware) ?? ownFirmware;
     this.#parts = parts;
+    this.#trace = trace;
     this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
     const onSample = this.recording && stackRecorder(this.recording, states, board.memory, native.exports);
     const sampler =
@@ -96,7 +111,20 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
-    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware, sampler });
+    this.#processors = new Processors({
+      parts,
+      memory,
+      states,
+      plan,
+      clock,
+      board,
+      model,
+      levels,
+      native,
+      firmware,
+      sampler,
+      trace,
+    });
     this.#deviceTree = this.#powerOn(boot);
   }
 
@@ -113,7 +141,8 @@ export class Machine implements RunnableMachine {
       systemReset: () => this.#end({ kind: "reset" }),
     };
     return new SystemFirmware({
-      conduit: CONDUIT,
+      conduit: levelsOf(parts).conduit,
+      ownsEL3: parts.secure === true,
       power,
       entropy: parts.entropy,
       isEntry: (low, high) => this.#board.memory.linearOf(physical(high * 2 ** 32 + low)) !== undefined,
@@ -133,6 +162,7 @@ export class Machine implements RunnableMachine {
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
+    this.#trace?.betweenSlices();
     this.#running += this.#clock.now() - started;
     return state;
   }
@@ -218,10 +248,13 @@ export class Machine implements RunnableMachine {
   /** The symbols that a Linux kernel which runs has of itself, found around its exception vectors; undefined where there are none. */
   kernelSymbols(): GuestSymbol[] | undefined {
     const vectors = this.recording?.vectors;
-    if (vectors === undefined) return undefined;
+    return vectors === undefined ? undefined : this.#kernelSymbols(vectors, 1);
+  }
+
+  #kernelSymbols(vectors: bigint, level: 1 | 2): GuestSymbol[] | undefined {
     const { memory } = this.#board;
     for (const state of this.#states) {
-      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, 1);
+      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, level);
       const region = memory.regions().find(({ pa, bytes }) => at !== undefined && at >= pa && at < pa + bytes);
       if (at === undefined || region === undefined) continue;
       const start = Math.max(region.pa, at - KERNEL_BYTES);
@@ -249,15 +282,19 @@ function bootPlanOf(parts: MachineParts): BootPlan {
     parts.entropy.fill(random);
     return random;
   };
+  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
   const tree = boardTree({
     ...{ memory, cpus, gicVersion },
     cpuCompatible: CPU_COMPATIBLE[parts.cpu],
     mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: CONDUIT,
+    conduit: levelsOf(parts).conduit,
+    virtualization: parts.virtualization === true,
+    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
+    secure: parts.secure === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { rngSeed: seed(32), kaslrSeed: seed(8) } },
+    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
     granules: GRANULES[parts.cpu],
     inflate: parts.inflate,
   });

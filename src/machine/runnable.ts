@@ -2,6 +2,7 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { TraceOptions } from "./trace/options.ts";
 
 /** A file that the host read for the machine, and what its user calls it (for messages). */
 export interface NamedBytes {
@@ -25,9 +26,14 @@ export interface MachineParts {
   readonly cpus: number;
   readonly cpu: CpuModel;
   readonly gicVersion: GicVersion;
+  /** Whether the PEs have EL2 for the guest: a kernel starts there. */
+  readonly virtualization?: boolean | undefined;
+  /** Whether there are EL3 and Secure state, with memory and devices of its own. */
+  readonly secure?: boolean | undefined;
   readonly tier: Tier;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
+  readonly trace?: TraceOptions | undefined;
 
   readonly kernel?: NamedBytes;
   readonly initrd?: NamedBytes;

@@ -45,7 +45,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     ...EL2,
     slot: slots.HCR_EL2,
     bits: "28:0 30 33:32",
-    bitsWith: { LOR: "35", PAuth: "41:40" },
+    bitsWith: { VHE: "34", LOR: "35", PAuth: "41:40", NV: "44:42", NV2: "45" },
     // RW: EL1 is AArch64.
     res1: "31",
     changed: hcrChanged,
@@ -62,6 +62,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
   rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),
   rw("HACR_EL2", 2, EL2),
   rw("TTBR0_EL2", 2, { ...EL2, ...TTBR_BITS, slot: slots.TTBR0_EL2, changed: contextChanged }),
+  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, slot: slots.TTBR1_EL2, bits: "63:1", changed: contextChanged }),
   rw("TCR_EL2", 2, {
     ...EL2,
     slot: slots.TCR_EL2,
@@ -70,6 +71,8 @@ export const EL2_ROWS: readonly SysregRow[] = [
     res1: "23 31",
     changed: tcrChanged(2, slots.TCR_EL2),
   }),
+  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
+  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
   rw("VTTBR_EL2", 2, {
     ...EL2,
     slot: slots.VTTBR_EL2,

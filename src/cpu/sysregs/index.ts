@@ -1,5 +1,6 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
-import { sysregId } from "../../arch/sysreg-names.ts";
+import { SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
+import { isNested } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
 import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
@@ -10,8 +11,10 @@ import { EXCEPTION_ROWS } from "./exception.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
 import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
+import { accessMemory, isElsewhere, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
+import { ALIASES, HOST_REGISTERS, hasAliases, redirection } from "./redirection.ts";
 import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import type { SystemRow } from "./system-row.ts";
@@ -41,6 +44,37 @@ interface Register {
   readonly maskHigh: number;
   readonly res1Low: number;
   readonly res1High: number;
+  /** What a host at EL2 reaches under this name, and in Secure state. */
+  host?: Register;
+  secureHost?: Register;
+}
+
+/** What an access reaches under a register's name. */
+function reached(a: Access, register: Register): Register {
+  if (register.host === undefined) return register;
+  const way = redirection(a);
+  return (way === 0 ? undefined : way === 1 ? register.host : register.secureHost) ?? register;
+}
+
+function readRegister(a: Access, { row }: Register): true {
+  if (row.get) row.get(a);
+  else if (row.slot === undefined) a.give(0);
+  else a.giveSlot(row.slot);
+  return true;
+}
+
+function writeRegister(a: Access, register: Register): true {
+  const { row } = register;
+  const low = (a.low & register.maskLow) | register.res1Low;
+  const high = (a.high & register.maskHigh) | register.res1High;
+  if (row.set) row.set(a, low, high);
+  else if (row.slot !== undefined) {
+    const oldLow = a.state.word(row.slot);
+    const oldHigh = a.state.high(row.slot);
+    a.state.set64(row.slot, low, high);
+    row.changed?.(a, oldLow, oldHigh);
+  }
+  return true;
 }
 
 /** The reserved part of the ID space: op0 = 3, op1 = 0, CRn = 0, CRm = 1..7 reads as zero (Arm ARM D19.1.1). */
@@ -61,6 +95,10 @@ export class Sysregs {
   readonly #access: Access;
   readonly #registers = new Map<number, Register>();
   readonly #instructions = new Map<number, SystemRow>();
+  /** The _EL12 and _EL02 names. */
+  readonly #aliases = new Map<number, Register>();
+  /** What FEAT_NV2 finds elsewhere. */
+  readonly #nestedNames = new Map<number, NestedName>();
 
   constructor(host: SysregHost) {
     this.#access = new Access(host);
@@ -72,6 +110,27 @@ export class Sysregs {
     }
     for (const row of SYSTEM_ROWS) {
       if (!row.features || row.features.every((f) => this.#access.features.has(f))) this.#instructions.set(row.id, row);
+    }
+    const { features } = this.#access;
+    if (features.has("EL2") && features.has("VHE")) this.#addHostNames();
+    if (features.has("EL2") && features.has("NV2")) {
+      for (const [name, nested] of NESTED_NAMES) this.#nestedNames.set(sysregId(name), nested);
+    }
+  }
+
+  #addHostNames(): void {
+    const find = (name: string): Register | undefined => this.#registers.get(sysregId(name));
+    for (const [name, { host, secure }] of HOST_REGISTERS) {
+      const register = find(name);
+      if (!register) continue;
+      const own = find(host);
+      const ofSecure = (secure && find(secure)) || own;
+      if (own) register.host = own;
+      if (ofSecure) register.secureHost = ofSecure;
+    }
+    for (const [alias, name] of ALIASES) {
+      const register = find(name);
+      if (register) this.#aliases.set(sysregId(alias), register);
     }
   }
 
@@ -106,25 +165,30 @@ export class Sysregs {
   read(id: number, rt: number): boolean {
     const a = this.#access;
     a.begin(id, rt, false);
-    const register = this.#registers.get(id);
-    if (!register) {
-      if (isInterruptRegister(id)) {
-        if (!readInterruptRegister(a)) return a.undefinedInstruction();
-      } else if (isReservedId(id) && a.el >= 1) {
-        const target = TID3(a);
-        if (target) return a.trapped(target);
-        a.give(0);
-      } else return this.#refuse(id);
-    } else {
-      const { row } = register;
-      if (row.read === undefined || a.el < row.read) return this.#refuse(id);
-      if (row.traps && !this.#allowed(row.traps)) return false;
-      if (row.get) row.get(a);
-      else if (row.slot === undefined) a.give(0);
-      else a.giveSlot(row.slot);
-    }
+    if (!this.#read(id)) return false;
     if (rt !== SLOT_ZR) a.state.set64(X + 8 * rt, a.low, a.high);
     return true;
+  }
+
+  #read(id: number): boolean {
+    const a = this.#access;
+    if (isNested(a.state)) {
+      const done = this.#nested(id);
+      if (done !== undefined) return done;
+    }
+    const register = this.#registers.get(id);
+    if (!register) {
+      const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
+      if (known) return this.#checked(known) && readRegister(a, known);
+      if (isInterruptRegister(id)) return readInterruptRegister(a) || a.undefinedInstruction();
+      if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
+      const target = TID3(a);
+      if (target) return a.trapped(target);
+      a.give(0);
+      return true;
+    }
+    if (register.row.read === undefined || a.el < register.row.read) return this.#refuse(id);
+    return this.#checked(register) && readRegister(a, reached(a, register));
   }
 
   /** MSR (register): false with an exception pending. */
@@ -132,21 +196,48 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id, rt, true);
     a.giveSlot(X + 8 * rt);
-    const register = this.#registers.get(id);
-    if (!register) return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
-    const { row } = register;
-    if (row.write === undefined || a.el < row.write) return a.undefinedInstruction();
-    if (row.traps && !this.#allowed(row.traps)) return false;
-    const low = (a.low & register.maskLow) | register.res1Low;
-    const high = (a.high & register.maskHigh) | register.res1High;
-    if (row.set) row.set(a, low, high);
-    else if (row.slot !== undefined) {
-      const oldLow = a.state.word(row.slot);
-      const oldHigh = a.state.high(row.slot);
-      a.state.set64(row.slot, low, high);
-      row.changed?.(a, oldLow, oldHigh);
+    if (isNested(a.state)) {
+      const done = this.#nested(id);
+      if (done !== undefined) return done;
     }
-    return true;
+    const register = this.#registers.get(id);
+    if (!register) {
+      const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
+      if (known) return this.#checked(known) && writeRegister(a, known);
+      return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
+    }
+    if (register.row.write === undefined || a.el < register.row.write) return a.undefinedInstruction();
+    return this.#checked(register) && writeRegister(a, reached(a, register));
+  }
+
+  #checked({ row }: Register): boolean {
+    return !row.traps || this.#allowed(row.traps);
+  }
+
+  /** An access from EL1 with HCR_EL2.NV; undefined when it is like any other. False with an exception pending. */
+  #nested(id: number): boolean | undefined {
+    const a = this.#access;
+    const register = this.#registers.get(id);
+    const level = register && (a.write ? register.row.write : register.row.read);
+    if (register && (level === undefined || level > 2)) return undefined;
+    const name = this.#nestedNames.get(id);
+    const elsewhere = name !== undefined && isElsewhere(a, name);
+    if (level !== undefined && level < 2) {
+      if (!elsewhere) return undefined;
+      return this.#checked(register as Register) && accessMemory(a, name.offset ?? 0);
+    }
+    if (!register && !this.#aliases.has(id) && !this.#isHypervisorInterface(id)) return undefined;
+    if (register?.row.traps?.some((trap) => trap(a) < 0)) return a.undefinedInstruction();
+    if (!elsewhere) return a.trapped(2);
+    if (name.offset !== undefined) return accessMemory(a, name.offset);
+    const shared = this.#registers.get(sysregId(name.shared ?? "")) as Register;
+    return a.write ? writeRegister(a, shared) : readRegister(a, shared);
+  }
+
+  /** EL2's part of the interrupt controller's CPU interface. */
+  #isHypervisorInterface(id: number): boolean {
+    const { host } = this.#access;
+    return host.interrupts !== undefined && ((id >> 11) & 7) === 4 && isInterruptRegister(id) && SYSREG_NAMES.has(id);
   }
 
   /** SYS and SYSL: false with an exception pending, or when running code has to leave after the instruction. */
@@ -154,7 +245,8 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id & 0xffff, rt, (id & SYSL) === 0);
     const row = a.write ? this.#instructions.get(id) : undefined;
-    if (!row || a.el < row.el) return a.undefinedInstruction();
+    if (!row) return a.undefinedInstruction();
+    if (a.el < row.el) return row.el === 2 && isNested(a.state) ? a.trapped(2) : a.undefinedInstruction();
     if (row.traps && !this.#allowed(row.traps)) return false;
     a.giveSlot(X + 8 * rt);
     return row.execute(a);
