@@ -70,7 +70,7 @@ describe("reset values", () => {
     assert.equal(pe.mrs("ID_AA64ISAR1_EL1"), "0000011110211102");
   });
   it("tell of EL2, EL3 and the GIC's system registers where the machine has them", () => {
-    const pe = new Bench({ el2: true, el3: true, interrupts: { read: () => undefined, write: () => false } });
+    const pe = new Bench({ el2: true, el3: true, interrupts: noInterrupts });
     assert.equal(pe.mrs("ID_AA64PFR0_EL1"), "0000000001001111");
   });
 });
