@@ -11,6 +11,7 @@ import { el3Control } from "./traps.ts";
 const HCR_TRANSLATION = { low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27), high: 3 } as const;
 
 function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
+  a.host.timers.controlsChanged();
   const low = oldLow ^ a.state.word(slots.HCR_EL2);
   const high = oldHigh ^ a.state.high(slots.HCR_EL2);
   if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);

@@ -114,7 +114,10 @@ export class Sysregs {
     const { features } = this.#access;
     if (features.has("EL2") && features.has("VHE")) this.#addHostNames();
     if (features.has("EL2") && features.has("NV2")) {
-      for (const [name, nested] of NESTED_NAMES) this.#nestedNames.set(sysregId(name), nested);
+      for (const [id, name] of SYSREG_NAMES) {
+        const nested = NESTED_NAMES.get(name);
+        if (nested) this.#nestedNames.set(id, nested);
+      }
     }
   }
 
