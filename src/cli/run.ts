@@ -9,13 +9,14 @@ import { inflate } from "../hosts/node/inflate.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
+import { TraceFile } from "../hosts/node/trace-file.ts";
 import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
-import { ProfileFile } from "./profile.ts";
+import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
@@ -54,7 +55,11 @@ async function run(options: RunOptions): Promise<number> {
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const parts = partsOf(options, terminal);
+  const trace = options.trace && new TraceFile(options.traceFile, say);
+  const parts: MachineParts = {
+    ...partsOf(options, terminal),
+    trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
+  };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
@@ -72,6 +77,7 @@ async function run(options: RunOptions): Promise<number> {
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
   if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
   profile?.save(machine);
+  trace?.close();
   if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
   return STATUS[end];
 }

@@ -17,6 +17,7 @@ import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
 import type { Sampler } from "./profiling/sampler.ts";
 import type { MachineParts } from "./runnable.ts";
+import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface ProcessorsOptions {
   readonly parts: MachineParts;
@@ -31,6 +32,7 @@ export interface ProcessorsOptions {
   readonly native: NativeModule;
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
+  readonly trace?: MachineTrace | undefined;
 }
 
 /** The states of a machine's PEs. */
@@ -81,7 +83,7 @@ export class Processors {
     };
   }
 
-  #make({ parts, memory, clock, board, model, native, firmware }: ProcessorsOptions, state: PeState): Processor {
+  #make({ parts, memory, clock, board, model, native, firmware, trace }: ProcessorsOptions, state: PeState): Processor {
     const index = state.word(CPU_INDEX);
     const timers = new Timers(state, index, clock, board.interrupts, model);
     const pmu = new Pmu(state, index, clock, board.interrupts, model);
@@ -94,8 +96,9 @@ export class Processors {
       everyone: this.#states,
       pmu,
       firmware,
-      sysregs: (hooks) =>
-        new Sysregs({
+      observer: trace?.observer(index),
+      sysregs: (hooks) => {
+        const sysregs = new Sysregs({
           state,
           index,
           native: native.exports,
@@ -108,7 +111,9 @@ export class Processors {
           entropy: parts.entropy,
           allTlbs: () => this.#states,
           ...hooks,
-        }),
+        });
+        return trace?.sysregs(index, sysregs) ?? sysregs;
+      },
     });
     return { pe, state, timers, pmu };
   }
@@ -203,6 +208,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     area: plan.area,
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
+    directSysregs: options.trace?.seesRegisters !== true,
     now: parts.monotonic,
     flushFetch,
   });

@@ -2,6 +2,7 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { TraceOptions } from "./trace/options.ts";
 
 /** A file that the host read for the machine, and what its user calls it (for messages). */
 export interface NamedBytes {
@@ -32,6 +33,7 @@ export interface MachineParts {
   readonly tier: Tier;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
+  readonly trace?: TraceOptions | undefined;
 
   readonly kernel?: NamedBytes;
   readonly initrd?: NamedBytes;
