@@ -47,16 +47,16 @@ function encodePAR(fault: i32): u64 {
 /** AArch64.AT(). Changes no descriptor. See vmsa/native.ts. */
 export function addressTranslate(cpu: usize, regime: i32, el: i32, write: i32, pan: i32, stages: i32): void {
   const va = load<u64>(cpu, ARG0);
-  if (regime == EL2_ALONE ? isHost(cpu) : regime == EL10 && stages == 1 && isHostUser(cpu)) regime = EL20;
+  if (regime == EL2_ALONE ? isHost(cpu) : regime == EL10 && stages != 2 && isHostUser(cpu)) regime = EL20;
   const withPAN = pan != 0 && load<u32>(cpu, PAN) != 0;
   const access = write ? WRITE : READ;
   let fault = firstStage(cpu, regime, va, el != 0, withPAN, access, false);
-  if (fault == NO_FAULT && stages == 2 && hasStage2(cpu, regime)) {
+  if (fault == NO_FAULT && stages != 1 && hasStage2(cpu, regime)) {
     fault = secondStage(cpu, el != 0, access, false);
   }
   // An external abort, and what EL2 has to mend of EL1's tables, is an exception.
   const isExternal = (statusOf(fault) & ~3) == FAULT_EXTERNAL_ON_WALK;
-  if (fault != NO_FAULT && (isExternal || ((fault & FAULT_S1PTW) != 0 && currentEL(cpu) == 1))) {
+  if (fault != NO_FAULT && stages != 0 && (isExternal || ((fault & FAULT_S1PTW) != 0 && currentEL(cpu) == 1))) {
     dataAbort(cpu, va, fault, ISS_CM | ISS_WNR);
     return;
   }

@@ -1,29 +1,10 @@
 import * as slots from "../sysreg-layout.ts";
-import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import {
-  contextChanged,
-  SCTLR_BITS,
-  SCTLR_EL1_LAYOUT,
-  sctlrChanged,
-  TCR_EL1_LAYOUT,
-  TTBR_BITS,
-  tcrChanged,
-} from "./translation.ts";
+import { contextChanged, SCTLR_BITS, SCTLR_EL1_LAYOUT, TCR_EL1_LAYOUT, TTBR_BITS } from "./translation.ts";
 import { el3Control } from "./traps.ts";
 
 // Registers of EL2 (Arm ARM D19.2).
-
-/** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID. */
-const HCR_TRANSLATION = { low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27), high: 3 } as const;
-
-function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
-  const low = oldLow ^ a.state.word(slots.HCR_EL2);
-  const high = oldHigh ^ a.state.high(slots.HCR_EL2);
-  if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
-  a.host.contextChanged();
-}
 
 const EL2 = { feature: "EL2" } as const;
 /** What SCTLR_EL2 and SCTLR_EL3 have in common. */
@@ -53,7 +34,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     // As SCTLR_EL1, but for UMA: EL0 of a host has no DAIF.
     withE2H: { ...SCTLR_EL1_LAYOUT, bits: `${SCTLR_BITS.bits} 4 14 15 16 18 26` },
     slot: slots.SCTLR_EL2,
-    changed: sctlrChanged(2, slots.SCTLR_EL2),
+    changed: contextChanged,
   }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
@@ -63,7 +44,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bitsWith: { LOR: "35", PAuth: "41:40", VHE: "34", NV: "44:42", NV2: "45" },
     // RW: EL1 is AArch64.
     res1: "31",
-    changed: hcrChanged,
+    changed: contextChanged,
   }),
   rw("MDCR_EL2", 2, { ...EL2, slot: slots.MDCR_EL2, reset: [6, 0], bits: "11:0", changed: contextChanged }),
   rw("CPTR_EL2", 2, {
@@ -95,7 +76,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
     withE2H: TCR_EL1_LAYOUT,
-    changed: tcrChanged(2, slots.TCR_EL2),
+    changed: contextChanged,
   }),
   rw("VTTBR_EL2", 2, {
     ...EL2,
@@ -110,7 +91,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "18:0",
     bitsWith: { VMID16: "19", HAFDBS: "21 22" },
     res1: "31",
-    changed: tcrChanged(1, slots.VTCR_EL2),
+    changed: contextChanged,
   }),
   rw("SPSR_EL2", 2, { ...EL2, ...SPSR_BITS, slot: slots.SPSR_EL2 }),
   rw("ELR_EL2", 2, { ...EL2, slot: slots.ELR_EL2 }),
