@@ -1,10 +1,16 @@
 import * as slots from "../sysreg-layout.ts";
+import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import { contextChanged, SCTLR_BITS, SCTLR_EL1_LAYOUT, TCR_EL1_LAYOUT, TTBR_BITS } from "./translation.ts";
+import { contextChanged, SCTLR_BITS, TTBR_BITS } from "./translation.ts";
 import { el3Control } from "./traps.ts";
 
-// Registers of EL2 (Arm ARM D19.2).
+// Registers of EL2 (Arm ARM D19.2), HCR_EL2.E2H being RES0.
+
+function hcrChanged(a: Access): void {
+  a.host.timers.controlsChanged();
+  a.host.contextChanged();
+}
 
 const EL2 = { feature: "EL2" } as const;
 /** What SCTLR_EL2 and SCTLR_EL3 have in common. */
@@ -28,23 +34,16 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "39:32 30 24:0",
     res1: "31",
   }),
-  rw("SCTLR_EL2", 2, {
-    ...EL2,
-    ...SCTLR_HIGH,
-    // As SCTLR_EL1, but for UMA: EL0 of a host has no DAIF.
-    withE2H: { ...SCTLR_EL1_LAYOUT, bits: `${SCTLR_BITS.bits} 4 14 15 16 18 26` },
-    slot: slots.SCTLR_EL2,
-    changed: contextChanged,
-  }),
+  rw("SCTLR_EL2", 2, { ...EL2, ...SCTLR_HIGH, slot: slots.SCTLR_EL2, changed: contextChanged }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
     ...EL2,
     slot: slots.HCR_EL2,
     bits: "28:0 30 33:32",
-    bitsWith: { LOR: "35", PAuth: "41:40", VHE: "34", NV: "44:42", NV2: "45" },
+    bitsWith: { VHE: "34", LOR: "35", PAuth: "41:40", NV: "44:42", NV2: "45" },
     // RW: EL1 is AArch64.
     res1: "31",
-    changed: contextChanged,
+    changed: hcrChanged,
   }),
   rw("MDCR_EL2", 2, { ...EL2, slot: slots.MDCR_EL2, reset: [6, 0], bits: "11:0", changed: contextChanged }),
   rw("CPTR_EL2", 2, {
@@ -52,32 +51,23 @@ export const EL2_ROWS: readonly SysregRow[] = [
     slot: slots.CPTR_EL2,
     bits: "31 10",
     res1: "13:12 9:0",
-    // TCPAC, FPEN.
-    withE2H: { bits: "31 21:20" },
     traps: [el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true)],
     changed: contextChanged,
   }),
   rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),
   rw("HACR_EL2", 2, EL2),
-  rw("TTBR0_EL2", 2, {
-    ...EL2,
-    ...TTBR_BITS,
-    withE2H: { ...TTBR_BITS, bits: "63:1" },
-    slot: slots.TTBR0_EL2,
-    changed: contextChanged,
-  }),
-  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, bits: "63:1", slot: slots.TTBR1_EL2, changed: contextChanged }),
-  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
-  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
+  rw("TTBR0_EL2", 2, { ...EL2, ...TTBR_BITS, slot: slots.TTBR0_EL2, changed: contextChanged }),
+  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, slot: slots.TTBR1_EL2, bits: "63:1", changed: contextChanged }),
   rw("TCR_EL2", 2, {
     ...EL2,
     slot: slots.TCR_EL2,
     bits: "5:0 15:8 18:16 20",
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
-    withE2H: TCR_EL1_LAYOUT,
     changed: contextChanged,
   }),
+  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
+  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
   rw("VTTBR_EL2", 2, {
     ...EL2,
     slot: slots.VTTBR_EL2,
