@@ -203,9 +203,7 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && readRegister(a, known);
-      if (isInterruptRegister(id)) {
-        return this.#allowed(NO_TRAPS, READ_TRAPS.get(id)) && (readInterruptRegister(a) || a.undefinedInstruction());
-      }
+      if (isInterruptRegister(id)) return this.#allowed(NO_TRAPS, READ_TRAPS.get(id)) && readInterruptRegister(a);
       if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
       const target = TID3(a);
       if (target) return a.trapped(target);
@@ -230,7 +228,7 @@ export class Sysregs {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && writeRegister(a, known);
       if (!isInterruptRegister(id)) return this.#refuse(id);
-      return this.#allowed(NO_TRAPS, WRITE_TRAPS.get(id)) && (writeInterruptRegister(a) || a.undefinedInstruction());
+      return this.#allowed(NO_TRAPS, WRITE_TRAPS.get(id)) && writeInterruptRegister(a);
     }
     if (register.row.write === undefined || a.el < register.row.write) return this.#refuse(id);
     return this.#checked(register) && writeRegister(a, reached(a, register));
