@@ -4,9 +4,13 @@ export interface BusWindow {
   readonly name: string;
   readonly base: number;
   readonly device: Device;
+  readonly access: BusAccess;
   /** Reads and writes of guests since the machine was made. */
   readonly accesses: number;
 }
+
+/** Which accesses reach a device: any, or those that are Secure. */
+export type BusAccess = "any" | "secure";
 
 type CountingWindow = { -readonly [Name in keyof BusWindow]: BusWindow[Name] };
 
@@ -17,10 +21,10 @@ export class Bus {
   #last: CountingWindow | undefined;
 
   /** @throws RangeError when the window overlaps another. */
-  add(name: string, base: number, device: Device): void {
+  add(name: string, base: number, device: Device, access: BusAccess = "any"): void {
     const other = this.#windows.find((w) => base < w.base + w.device.size && w.base < base + device.size);
     if (other !== undefined) throw new RangeError(`${name} overlaps ${other.name}`);
-    this.#windows.push({ name, base, device, accesses: 0 });
+    this.#windows.push({ name, base, device, access, accesses: 0 });
     this.#windows.sort((a, b) => a.base - b.base);
   }
 
@@ -34,9 +38,9 @@ export class Bus {
     for (const window of this.#windows) window.device.reset();
   }
 
-  read(address: number, bytes: number, data: Uint32Array): boolean {
+  read(address: number, bytes: number, data: Uint32Array, secure = true): boolean {
     const window = this.#find(address, bytes);
-    if (window === undefined) return false;
+    if (window === undefined || (window.access === "secure" && !secure)) return false;
     window.accesses++;
     const { device } = window;
     const offset = address - window.base;
@@ -49,9 +53,9 @@ export class Bus {
     return true;
   }
 
-  write(address: number, bytes: number, data: Uint32Array): boolean {
+  write(address: number, bytes: number, data: Uint32Array, secure = true): boolean {
     const window = this.#find(address, bytes);
-    if (window === undefined) return false;
+    if (window === undefined || (window.access === "secure" && !secure)) return false;
     window.accesses++;
     const { device } = window;
     const offset = address - window.base;

@@ -88,19 +88,36 @@ export function symbols(value: string): Symbols {
   return { file: name, slide: BigInt(slide) };
 }
 
+/** What each property of the board may be. */
+const BOARD_PROPERTIES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["gic-version", ["2", "3"]],
+  ["virtualization", ["on", "off"]],
+  ["secure", ["on", "off"]],
+]);
+
 export interface Board {
   readonly gicVersion: 2 | 3;
+  readonly virtualization: boolean;
+  readonly secure: boolean;
 }
 
-/** `virt[,gic-version=2|3]`. */
+/** `virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]`, in any order. */
 export function board(value: string): Board {
   const [name, ...properties] = value.split(",");
   if (name !== "virt") throw new BadInput("give virt, the one board there is, as in virt,gic-version=3");
-  let gicVersion: 2 | 3 = 3;
+  const values = new Map<string, string>();
   for (const property of properties) {
-    const version = /^gic-version=([23])$/.exec(property)?.[1];
-    if (version === undefined) throw new BadInput("the one property is gic-version=2 or gic-version=3");
-    gicVersion = version === "2" ? 2 : 3;
+    const [, key, given] = /^([^=]*)=?(.*)$/s.exec(property) as unknown as [string, string, string];
+    const known = BOARD_PROPERTIES.get(key);
+    if (known === undefined) throw new BadInput(`the properties are ${[...BOARD_PROPERTIES.keys()].join(", ")}`);
+    if (!known.includes(given)) throw new BadInput(`give ${known.map((v) => `${key}=${v}`).join(" or ")}`);
+    if (values.has(key)) throw new BadInput(`${key} is there twice`);
+    values.set(key, given);
   }
-  return { gicVersion };
+  const isOn = (key: string): boolean => values.get(key) === "on";
+  return {
+    gicVersion: values.get("gic-version") === "2" ? 2 : 3,
+    virtualization: isOn("virtualization"),
+    secure: isOn("secure"),
+  };
 }

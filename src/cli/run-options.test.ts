@@ -23,7 +23,7 @@ const DEFAULTS: RunOptions = {
   memory: 512 * 2 ** 20,
   cpus: 1,
   cpu: "max",
-  machine: { gicVersion: 3 },
+  machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
   noReboot: false,
   timeout: undefined,
@@ -47,9 +47,17 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--memory 128M --memory 256M", { memory: 256 * 2 ** 20 }],
   ["--cpus 64", { cpus: 64 }],
   ["--cpu cortex-a72", { cpu: "cortex-a72" }],
-  ["--machine virt", { machine: { gicVersion: 3 } }],
-  ["--machine virt,gic-version=2 --cpus 8", { machine: { gicVersion: 2 }, cpus: 8 }],
-  ["--machine virt,gic-version=3", { machine: { gicVersion: 3 } }],
+  ["--machine virt", { machine: { gicVersion: 3, virtualization: false, secure: false } }],
+  [
+    "--machine virt,gic-version=2 --cpus 8",
+    { machine: { gicVersion: 2, virtualization: false, secure: false }, cpus: 8 },
+  ],
+  [
+    "--machine virt,virtualization=on,gic-version=2",
+    { machine: { gicVersion: 2, virtualization: true, secure: false } },
+  ],
+  ["--machine virt,secure=on,virtualization=off", { machine: { gicVersion: 3, virtualization: false, secure: true } }],
+  ["--machine virt,gic-version=3", { machine: { gicVersion: 3, virtualization: false, secure: false } }],
   [
     "--disk a.img --disk b,c.img,readonly",
     {
@@ -95,7 +103,8 @@ for (const [line, expected] of GOOD) {
 
 const SIZE = "give a number and K, M or G, such as 512M";
 const ADDRESS = "give FILE@ADDRESS, such as blob.bin@0x48000000";
-const GIC = "the one property is gic-version=2 or gic-version=3";
+const GIC = "give gic-version=2 or gic-version=3";
+const PROPERTIES = "the properties are gic-version, virtualization, secure";
 const SECONDS = "give a number of seconds above 0";
 
 const BAD: readonly (readonly [readonly string[], string])[] = [
@@ -116,8 +125,10 @@ const BAD: readonly (readonly [readonly string[], string])[] = [
   [["--cpu", "cortex-a53"], "--cpu cortex-a53: give cortex-a72 or max"],
   [["--machine", "raspi3"], "--machine raspi3: give virt, the one board there is, as in virt,gic-version=3"],
   [["--machine", "virt,gic-version=4"], `--machine virt,gic-version=4: ${GIC}`],
-  [["--machine", "virt,secure=on"], `--machine virt,secure=on: ${GIC}`],
-  [["--machine", "virt,"], `--machine virt,: ${GIC}`],
+  [["--machine", "virt,secure=1"], "--machine virt,secure=1: give secure=on or secure=off"],
+  [["--machine", "virt,secure=on,secure=on"], "--machine virt,secure=on,secure=on: secure is there twice"],
+  [["--machine", "virt,highmem=on"], `--machine virt,highmem=on: ${PROPERTIES}`],
+  [["--machine", "virt,"], `--machine virt,: ${PROPERTIES}`],
   [["--disk", ""], '--disk "": give the name of a file'],
   [["--disk", ",readonly"], "--disk ,readonly: give the name of a file"],
   [["--load", "blob.bin"], `--load blob.bin: ${ADDRESS}`],

@@ -34,7 +34,12 @@ export const RUN_OPTIONS = {
   memory: withDefault("512M", "--memory <SIZE>", size(MIN_MEMORY, MAX_MEMORY), "RAM, in K, M or G"),
   cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS[3]), "number of processing elements"),
   cpu: withDefault("max", "--cpu <MODEL>", word("cortex-a72", "max"), "processor: cortex-a72 or max"),
-  machine: withDefault("virt,gic-version=3", "--machine <BOARD>", board, "board: virt[,gic-version=2|3]"),
+  machine: withDefault(
+    "virt,gic-version=3",
+    "--machine <BOARD>",
+    board,
+    "board: virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]",
+  ),
   disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),

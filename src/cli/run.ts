@@ -81,7 +81,7 @@ function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
   const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
-    ...{ memory, cpus, cpu, tier, gicVersion: options.machine.gicVersion },
+    ...{ memory, cpus, cpu, tier, ...options.machine },
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     ...guestOf(options, terminal),
     ...optional("dtb"),

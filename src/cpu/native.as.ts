@@ -32,5 +32,6 @@ export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { contextChanged } from "../vmsa/context.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
+export { nestedAccess } from "../vmsa/nested.as";
 export { flushFetch, tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb.as";
 export { addressTranslate, maintain, outsideAddress } from "../vmsa/translate.as";

@@ -41,6 +41,18 @@ export interface PerformanceMonitors {
   instructionsToOverflow(): number;
 }
 
+/** Sees what a PE does, for traces. */
+export interface PeObserver {
+  /** An exception was taken from exception level `from`. `line`: LINE_* of the interrupt that it is, 0 for a synchronous one. */
+  taken(from: number, line: number): void;
+  /** An exception return was made at exception level `from`. */
+  returned(from: number): void;
+  /** The PE says so: the instruction at PC runs alone, so that PC is that of whatever reaches the bus. */
+  alone: boolean;
+  /** Set by whoever refused an access on the bus because it is false: the instruction is to be run again, alone, and does not abort. */
+  putOff: boolean;
+}
+
 export interface PeOptions {
   /** The machine's memory. */
   readonly memory: WebAssembly.Memory;
@@ -53,6 +65,7 @@ export interface PeOptions {
   readonly everyone: readonly PeState[];
   readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
+  readonly observer?: PeObserver | undefined;
   /** Absent: HLT is UNDEFINED, as halting debug is never allowed. */
   readonly semihosting?: SemihostingPort | undefined;
 }

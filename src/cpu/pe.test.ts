@@ -92,6 +92,7 @@ function machine(code: Record<number, Instruction>, options: Partial<PeOptions> 
     readCounter: () => {},
     clearExclusive: () => log.push("clrex"),
     fpUpdateFast: () => {},
+    nestedAccess: () => 0,
   };
   const pe = new Pe({
     memory,

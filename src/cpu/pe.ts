@@ -9,6 +9,7 @@ import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts"
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
+  PeObserver,
   PeOptions,
   PerformanceMonitors,
   SteppingEngine,
@@ -101,6 +102,7 @@ export class Pe {
   readonly #everyone: readonly PeState[];
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
+  readonly #observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
   readonly #semihosting: SemihostingPort | undefined;
@@ -125,6 +127,7 @@ export class Pe {
     this.#everyone = options.everyone;
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
+    this.#observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
     this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
@@ -200,7 +203,7 @@ export class Pe {
       switch (s.word(EXIT)) {
         case EXIT_EXCEPTION:
           if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
-          this.#takeException();
+          if (!this.#observer?.putOff) this.#takeException();
           break;
         case EXIT_WAIT:
           if (!s.word(HALTED)) return "yielding";
@@ -236,8 +239,10 @@ export class Pe {
     const line = deliverableInterrupt(s);
     if (line === 0) return false;
     this.#beforeLevelChange();
+    const from = s.word(EL);
     takeInterrupt(s, line);
     this.#native.contextChanged(s.cpu);
+    this.#observer?.taken(from, line);
     return true;
   }
 
@@ -245,8 +250,10 @@ export class Pe {
     const s = this.state;
     if (s.word(EXC_STAGE2) && mayHaveSyndrome(s.word(EXC_EC), s.word(EXC_ISS))) this.#addSyndrome();
     this.#beforeLevelChange();
+    const from = s.word(EL);
     takeSynchronous(s);
     this.#native.contextChanged(s.cpu);
+    this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
   }
@@ -284,7 +291,7 @@ export class Pe {
       return EXCEPTION;
     }
     if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
-    return stepping ? STEP : single ? SINGLE : RUN;
+    return stepping ? STEP : single || this.#observer?.putOff ? SINGLE : RUN;
   }
 
   /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
@@ -359,9 +366,15 @@ export class Pe {
   #step(stepping: boolean): void {
     const s = this.state;
     const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
+    const observer = this.#observer;
+    if (observer) {
+      observer.alone = true;
+      observer.putOff = false;
+    }
     this.#single = true;
     this.#engine.step(s.cpu);
     this.#single = false;
+    if (observer) observer.alone = false;
     this.#left--;
     if (s.word(EXIT) === EXIT_EXCEPTION) return;
     this.#retire(1);
@@ -437,6 +450,7 @@ export class Pe {
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#contextChanged);
+    this.#observer?.returned(el);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;

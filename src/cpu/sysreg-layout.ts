@@ -252,8 +252,18 @@ export const PE_FEATURES = 0x1720;
 /** Counts the TLB invalidations of this PE. */
 export const TRANSLATION_EPOCH = 0x1728;
 
+// Timers of Secure EL2.
+export const CNTHPS_CTL_EL2 = 0x1730;
+export const CNTHPS_CVAL_EL2 = 0x1738;
+export const CNTHVS_CTL_EL2 = 0x1740;
+export const CNTHVS_CVAL_EL2 = 0x1748;
+
+// Stage 2 of Secure EL1&0.
+export const VSTTBR_EL2 = 0x1750;
+export const VSTCR_EL2 = 0x1758;
+
 /** First byte after the last slot. */
-export const SYSREG_SLOTS_END = 0x1730;
+export const SYSREG_SLOTS_END = 0x1760;
 
 // Bits of PE_FEATURES.
 export const FEATURE_PAN = 1;

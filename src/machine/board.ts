@@ -16,10 +16,10 @@ import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
-import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY } from "../memory/linear-layout.ts";
+import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
 import type { LinearPlan } from "./linear-plan.ts";
-import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
+import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
 import { utf8 } from "./text.ts";
 
@@ -36,6 +36,8 @@ export interface BoardOptions {
   readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
   /** Index of the PE that makes the access which a device sees. */
   readonly currentCpu: () => number;
+  /** The secure GPIO controller's power and reset lines. */
+  readonly securePower: (action: "off" | "reset") => void;
 }
 
 /** What the board's interrupt controller is to the rest of it, whichever version it has. */
@@ -59,8 +61,12 @@ export class Board {
     const { buffer } = options.memory;
     this.memory = new GuestMemory(buffer);
     this.memory.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
-    this.#addFlash(options, MAP.flash0, plan.flash0, options.firmware);
-    this.#addFlash(options, MAP.flash1, plan.flash1, new Uint8Array(0));
+    this.#addFlash(options, MAP.flash0, plan.flash0, options.firmware, parts.secure === true);
+    this.#addFlash(options, MAP.flash1, plan.flash1, new Uint8Array(0), false);
+    if (parts.secure) {
+      const { name, base, size } = MAP.secureRam;
+      this.memory.addRegion(physical(base), size, linear(plan.secureRam), PHYS_REGION_SECURE, name);
+    }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
     this.interrupts = gic;
@@ -72,6 +78,7 @@ export class Board {
     this.gpio = new Pl061(gic.line(SPI.gpio));
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
+    if (parts.secure) this.#addSecureDevices(options, consoles);
     this.#addVirtio(virtioDevices(parts, this.memory, consoles));
   }
 
@@ -81,16 +88,27 @@ export class Board {
     { name, base, size }: Window,
     at: number,
     contents: Uint8Array,
+    secure: boolean,
   ): void {
+    const flags = PHYS_REGION_READ_ONLY | (secure ? PHYS_REGION_SECURE : 0);
     const array = new Uint8Array(memory.buffer, at, size);
     array.set(contents);
-    this.memory.addRegion(physical(base), size, linear(at), PHYS_REGION_READ_ONLY, name);
+    this.memory.addRegion(physical(base), size, linear(at), flags, name);
     const flash = new Flash(array, {
-      onArrayVisible: (visible) =>
-        this.memory.setFlags(physical(base), PHYS_REGION_READ_ONLY | (visible ? 0 : PHYS_REGION_NO_READ)),
+      onArrayVisible: (visible) => this.memory.setFlags(physical(base), flags | (visible ? 0 : PHYS_REGION_NO_READ)),
       onChange: (start, length) => codeChanged(at + start, length),
     });
-    this.bus.add(name, base, flash);
+    this.bus.add(name, base, flash, secure ? "secure" : "any");
+  }
+
+  #addSecureDevices({ securePower }: BoardOptions, consoles: ConsoleSwitch): void {
+    const uart = new Pl011(consoles.connect(), this.interrupts.line(SPI.secureUart));
+    this.bus.add(MAP.secureUart.name, MAP.secureUart.base, uart, "secure");
+    const gpio = new Pl061(this.interrupts.line(SPI.secureGpio), (pin, level) => {
+      if (level && pin === SECURE_GPIO_PIN.poweroff) securePower("off");
+      if (level && pin === SECURE_GPIO_PIN.restart) securePower("reset");
+    });
+    this.bus.add(MAP.secureGpio.name, MAP.secureGpio.base, gpio, "secure");
   }
 
   #addGicV2({ parts, memory, setLines, currentCpu }: BoardOptions): GicV2 {

@@ -1,3 +1,4 @@
+import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
 import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
@@ -7,9 +8,10 @@ import { affinityOf, Board, MAX_DISKS } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
 import { type BootPlan, planBoot } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree } from "./device-tree.ts";
+import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
+import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
@@ -33,9 +35,6 @@ const POWER_KEY_NANOSECONDS = 100e6;
 const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 
-/** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
-const LEVELS = { el2: false, el3: false } as const;
-const CONDUIT = "hvc";
 /** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
 const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
@@ -65,7 +64,7 @@ export class Machine implements RunnableMachine {
   private constructor(parts: MachineParts) {
     checkParts(parts);
     const boot = bootPlanOf(parts);
-    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
+    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
@@ -75,10 +74,12 @@ export class Machine implements RunnableMachine {
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
       currentCpu: () => native.currentCpu,
+      securePower: (action) => this.#end({ kind: action }),
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
-    const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
+    const levels = levelsOf(parts);
+    const model = { el2: levels.el2, el3: levels.el3, gicv3: parts.gicVersion === 3 };
     const firmware = this.#firmware(parts);
     this.#parts = parts;
     this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
@@ -96,7 +97,19 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
-    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware, sampler });
+    this.#processors = new Processors({
+      parts,
+      memory,
+      states,
+      plan,
+      clock,
+      board,
+      model,
+      levels,
+      native,
+      firmware,
+      sampler,
+    });
     this.#deviceTree = this.#powerOn(boot);
   }
 
@@ -113,7 +126,8 @@ export class Machine implements RunnableMachine {
       systemReset: () => this.#end({ kind: "reset" }),
     };
     return new SystemFirmware({
-      conduit: CONDUIT,
+      conduit: levelsOf(parts).conduit,
+      ownsEL3: parts.secure === true,
       power,
       entropy: parts.entropy,
       isEntry: (low, high) => this.#board.memory.linearOf(physical(high * 2 ** 32 + low)) !== undefined,
@@ -249,15 +263,19 @@ function bootPlanOf(parts: MachineParts): BootPlan {
     parts.entropy.fill(random);
     return random;
   };
+  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
   const tree = boardTree({
     ...{ memory, cpus, gicVersion },
     cpuCompatible: CPU_COMPATIBLE[parts.cpu],
     mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: CONDUIT,
+    conduit: levelsOf(parts).conduit,
+    virtualization: parts.virtualization === true,
+    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
+    secure: parts.secure === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { rngSeed: seed(32), kaslrSeed: seed(8) } },
+    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
     granules: GRANULES[parts.cpu],
     inflate: parts.inflate,
   });

@@ -20,6 +20,8 @@ export class NativeModule {
   readonly exports: Native & Readonly<Record<string, unknown>>;
   /** Index of the PE that made the access which is or was last on the bus. */
   currentCpu = 0;
+  /** Whether that access is Secure. */
+  currentSecure = false;
 
   constructor({ bytes, memory, states, bus, now }: NativeModuleOptions) {
     // 16 bytes each: ARG1 and ARG2, RESULT and RESULT_HI.

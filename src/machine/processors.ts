@@ -12,6 +12,7 @@ import { Engine, type EngineStats } from "../engine/engine.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import { affinityOf, type Board } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
+import type { Levels } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
 import type { Sampler } from "./profiling/sampler.ts";
@@ -26,6 +27,7 @@ export interface ProcessorsOptions {
   readonly clock: MachineClock;
   readonly board: Board;
   readonly model: ModelOptions;
+  readonly levels: Levels;
   readonly native: NativeModule;
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
@@ -55,15 +57,15 @@ export class Processors {
   readonly #engine: Engine;
   readonly #native: NativeModule;
   readonly #board: Board;
-  readonly #level: 1 | 2 | 3;
+  readonly #levels: Levels;
   readonly #sampler: Sampler | undefined;
 
   constructor(options: ProcessorsOptions) {
-    const { native, board, model } = options;
+    const { native, board } = options;
     this.#sampler = options.sampler;
     this.#native = native;
     this.#board = board;
-    this.#level = model.el2 ? 2 : 1;
+    this.#levels = options.levels;
     this.#states = options.states;
     const pes: Pe[] = [];
     this.#engine = makeEngine(options, pes, () => this.#flushFetch());
@@ -115,18 +117,18 @@ export class Processors {
     for (const { cpu } of this.#states) this.#native.exports.flushFetch(cpu);
   }
 
-  /** Power-on: the first PE at `entry`, with X0, the others off. Any code may have changed. */
+  /** Power-on: the first PE at `entry`, with X0; the others off, or there, too, where no firmware would start them. Any code may have changed. */
   reset(entry: number, x: readonly number[]): void {
     this.#engine.invalidateAllCode();
     for (const [index, { pe }] of this.#all.entries()) {
       this.start(index, entry, x[0] ?? 0);
-      if (index > 0) pe.powerOff();
+      if (index > 0 && this.#levels.conduit !== undefined) pe.powerOff();
     }
   }
 
   /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
   start(index: number, entry: number, x0: number, x0High = Math.floor(x0 / 2 ** 32)): void {
-    this.#all[index]?.pe.reset(entry, this.#level, x0 | 0, x0High | 0);
+    this.#all[index]?.pe.reset(entry, this.#levels.entry, x0 | 0, x0High | 0);
     this.#board.interrupts.resetCpu(index);
   }
 

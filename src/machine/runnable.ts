@@ -25,6 +25,10 @@ export interface MachineParts {
   readonly cpus: number;
   readonly cpu: CpuModel;
   readonly gicVersion: GicVersion;
+  /** Whether the PEs have EL2 for the guest: a kernel starts there. */
+  readonly virtualization?: boolean | undefined;
+  /** Whether there are EL3 and Secure state, with memory and devices of its own. */
+  readonly secure?: boolean | undefined;
   readonly tier: Tier;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;

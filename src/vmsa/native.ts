@@ -35,6 +35,11 @@ export interface Native {
    * 1 write. A fault is left in EXC_*, EXIT (with ISS.CM set), and -1 returned.
    */
   maintain(cpu: number, access: number): number;
+  /**
+   * A register in memory (FEAT_NV2): reads the 8 bytes at the VA in ARG0 into RESULT, or, with `write` 1, writes them from ARG1, as EL2.
+   * 1: the data abort is in EXC_*, for EL2.
+   */
+  nestedAccess(cpu: number, write: number): number;
   /** Ticks of the physical (0) or virtual (1) counter, in RESULT. */
   readCounter(cpu: number, kind: number): void;
   /** Clears the local exclusive monitor. */

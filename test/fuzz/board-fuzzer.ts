@@ -43,6 +43,7 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
       if (states[index] === undefined) throw new RangeError(`lines of PE ${index}`);
     },
     currentCpu: () => current,
+    securePower: () => {},
   });
   const bytes = new Uint8Array(memory.buffer);
   const ram = bytes.subarray(plan.ram, plan.ram + RAM_BYTES);

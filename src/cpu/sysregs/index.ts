@@ -1,7 +1,8 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
-import { sysregId } from "../../arch/sysreg-names.ts";
+import { SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
+import { HCR_HIGH_E2H } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
-import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
+import { HCR_EL2, PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
 import { DEBUG_ROWS } from "./debug.ts";
 import { EL2_ROWS } from "./el2.ts";
@@ -10,9 +11,11 @@ import { EXCEPTION_ROWS } from "./exception.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
 import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
+import { accessMemory, isElsewhere, isNested, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
-import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
+import { ALIASES, HOST_REGISTERS, hasAliases, redirection } from "./redirection.ts";
+import { type Bits, type Layout, mask, type SysregRow, type Trap } from "./row.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import type { SystemRow } from "./system-row.ts";
 import { TIMER_ROWS } from "./timer.ts";
@@ -34,13 +37,51 @@ export const SYSREG_ROWS: readonly SysregRow[] = [
   ...EL3_ROWS,
 ];
 
-/** A row as one model has it. */
-interface Register {
-  readonly row: SysregRow;
+/** Which bits of a register a write changes, and which are always one. */
+interface Masks {
   readonly maskLow: number;
   readonly maskHigh: number;
   readonly res1Low: number;
   readonly res1High: number;
+}
+
+/** A row as one model has it. */
+interface Register {
+  readonly row: SysregRow;
+  readonly masks: Masks;
+  /** With HCR_EL2.E2H. */
+  readonly hostMasks: Masks;
+  /** What a host at EL2 reaches under this name, and in Secure state. */
+  host?: Register;
+  secureHost?: Register;
+}
+
+/** What an access reaches under a register's name. */
+function reached(a: Access, register: Register): Register {
+  if (register.host === undefined) return register;
+  const way = redirection(a);
+  return (way === 0 ? undefined : way === 1 ? register.host : register.secureHost) ?? register;
+}
+
+function readRegister(a: Access, { row }: Register): true {
+  if (row.get) row.get(a);
+  else if (row.slot === undefined) a.give(0);
+  else a.giveSlot(row.slot);
+  return true;
+}
+
+function writeRegister(a: Access, { row, masks, hostMasks }: Register): true {
+  const { maskLow, maskHigh, res1Low, res1High } = a.state.high(HCR_EL2) & HCR_HIGH_E2H ? hostMasks : masks;
+  const low = (a.low & maskLow) | res1Low;
+  const high = (a.high & maskHigh) | res1High;
+  if (row.set) row.set(a, low, high);
+  else if (row.slot !== undefined) {
+    const oldLow = a.state.word(row.slot);
+    const oldHigh = a.state.high(row.slot);
+    a.state.set64(row.slot, low, high);
+    row.changed?.(a, oldLow, oldHigh);
+  }
+  return true;
 }
 
 /** The reserved part of the ID space: op0 = 3, op1 = 0, CRn = 0, CRm = 1..7 reads as zero (Arm ARM D19.1.1). */
@@ -61,6 +102,10 @@ export class Sysregs {
   readonly #access: Access;
   readonly #registers = new Map<number, Register>();
   readonly #instructions = new Map<number, SystemRow>();
+  /** The _EL12 and _EL02 names. */
+  readonly #aliases = new Map<number, Register>();
+  /** What FEAT_NV2 finds elsewhere. */
+  readonly #nestedNames = new Map<number, NestedName>();
 
   constructor(host: SysregHost) {
     this.#access = new Access(host);
@@ -73,18 +118,44 @@ export class Sysregs {
     for (const row of SYSTEM_ROWS) {
       if (!row.features || row.features.every((f) => this.#access.features.has(f))) this.#instructions.set(row.id, row);
     }
+    const { features } = this.#access;
+    if (features.has("EL2") && features.has("VHE")) this.#addHostNames();
+    if (features.has("EL2") && features.has("NV2")) {
+      for (const [name, nested] of NESTED_NAMES) this.#nestedNames.set(sysregId(name), nested);
+    }
+  }
+
+  #addHostNames(): void {
+    const find = (name: string): Register | undefined => this.#registers.get(sysregId(name));
+    for (const [name, { host, secure }] of HOST_REGISTERS) {
+      const register = find(name);
+      if (!register) continue;
+      const own = find(host);
+      const ofSecure = (secure && find(secure)) || own;
+      if (own) register.host = own;
+      if (ofSecure) register.secureHost = ofSecure;
+    }
+    for (const [alias, name] of ALIASES) {
+      const register = find(name);
+      if (register) this.#aliases.set(sysregId(alias), register);
+    }
   }
 
   #register(row: SysregRow): Register {
+    const masks = this.#masks(row);
+    return { row, masks, hostMasks: row.withE2H ? this.#masks(row.withE2H) : masks };
+  }
+
+  #masks(row: Layout): Masks {
     const { features } = this.#access;
-    const more = (with_: SysregRow["bitsWith"], present: boolean): Bits =>
+    const more = (with_: Layout["bitsWith"], present: boolean): Bits =>
       Object.entries(with_ ?? {})
         .filter(([feature]) => features.has(feature as never) === present)
         .map(([, bits]) => bits)
         .join(" ");
     const [maskLow, maskHigh] = row.bits === undefined ? [-1, -1] : mask(`${row.bits} ${more(row.bitsWith, true)}`);
     const [res1Low, res1High] = mask(`${row.res1 ?? ""} ${more(row.res1Without, false)}`);
-    return { row, maskLow, maskHigh, res1Low, res1High };
+    return { maskLow, maskHigh, res1Low, res1High };
   }
 
   /** To the state after reset: of the slots that have one; the others keep what they hold. Resets timers and PMU, too. */
@@ -93,10 +164,10 @@ export class Sysregs {
     const { host, state } = a;
     state.set64(PE_FEATURES, peFeatures(host.model, host.options), 0);
     state.setNumber(RVBAR, host.options.resetVector ?? 0);
-    for (const { row, res1Low, res1High } of this.#registers.values()) {
+    for (const { row, masks } of this.#registers.values()) {
       if (row.slot === undefined) continue;
       const [low, high] = typeof row.reset === "function" ? row.reset(a) : (row.reset ?? [0, 0]);
-      state.set64(row.slot, low | res1Low, high | res1High);
+      state.set64(row.slot, low | masks.res1Low, high | masks.res1High);
     }
     host.timers.reset();
     host.pmu.restart();
@@ -106,25 +177,30 @@ export class Sysregs {
   read(id: number, rt: number): boolean {
     const a = this.#access;
     a.begin(id, rt, false);
-    const register = this.#registers.get(id);
-    if (!register) {
-      if (isInterruptRegister(id)) {
-        if (!readInterruptRegister(a)) return a.undefinedInstruction();
-      } else if (isReservedId(id) && a.el >= 1) {
-        const target = TID3(a);
-        if (target) return a.trapped(target);
-        a.give(0);
-      } else return this.#refuse(id);
-    } else {
-      const { row } = register;
-      if (row.read === undefined || a.el < row.read) return this.#refuse(id);
-      if (row.traps && !this.#allowed(row.traps)) return false;
-      if (row.get) row.get(a);
-      else if (row.slot === undefined) a.give(0);
-      else a.giveSlot(row.slot);
-    }
+    if (!this.#read(id)) return false;
     if (rt !== SLOT_ZR) a.state.set64(X + 8 * rt, a.low, a.high);
     return true;
+  }
+
+  #read(id: number): boolean {
+    const a = this.#access;
+    if (isNested(a.state)) {
+      const done = this.#nested(id);
+      if (done !== undefined) return done;
+    }
+    const register = this.#registers.get(id);
+    if (!register) {
+      const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
+      if (known) return this.#checked(known) && readRegister(a, known);
+      if (isInterruptRegister(id)) return readInterruptRegister(a) || a.undefinedInstruction();
+      if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
+      const target = TID3(a);
+      if (target) return a.trapped(target);
+      a.give(0);
+      return true;
+    }
+    if (register.row.read === undefined || a.el < register.row.read) return this.#refuse(id);
+    return this.#checked(register) && readRegister(a, reached(a, register));
   }
 
   /** MSR (register): false with an exception pending. */
@@ -132,21 +208,48 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id, rt, true);
     a.giveSlot(X + 8 * rt);
-    const register = this.#registers.get(id);
-    if (!register) return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
-    const { row } = register;
-    if (row.write === undefined || a.el < row.write) return a.undefinedInstruction();
-    if (row.traps && !this.#allowed(row.traps)) return false;
-    const low = (a.low & register.maskLow) | register.res1Low;
-    const high = (a.high & register.maskHigh) | register.res1High;
-    if (row.set) row.set(a, low, high);
-    else if (row.slot !== undefined) {
-      const oldLow = a.state.word(row.slot);
-      const oldHigh = a.state.high(row.slot);
-      a.state.set64(row.slot, low, high);
-      row.changed?.(a, oldLow, oldHigh);
+    if (isNested(a.state)) {
+      const done = this.#nested(id);
+      if (done !== undefined) return done;
     }
-    return true;
+    const register = this.#registers.get(id);
+    if (!register) {
+      const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
+      if (known) return this.#checked(known) && writeRegister(a, known);
+      return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
+    }
+    if (register.row.write === undefined || a.el < register.row.write) return a.undefinedInstruction();
+    return this.#checked(register) && writeRegister(a, reached(a, register));
+  }
+
+  #checked({ row }: Register): boolean {
+    return !row.traps || this.#allowed(row.traps);
+  }
+
+  /** An access from EL1 with HCR_EL2.NV; undefined when it is like any other. False with an exception pending. */
+  #nested(id: number): boolean | undefined {
+    const a = this.#access;
+    const register = this.#registers.get(id);
+    const level = register && (a.write ? register.row.write : register.row.read);
+    if (register && (level === undefined || level > 2)) return undefined;
+    const name = this.#nestedNames.get(id);
+    const elsewhere = name !== undefined && isElsewhere(a, name);
+    if (level !== undefined && level < 2) {
+      if (!elsewhere) return undefined;
+      return this.#checked(register as Register) && accessMemory(a, name.offset ?? 0);
+    }
+    if (!register && !this.#aliases.has(id) && !this.#isHypervisorInterface(id)) return undefined;
+    if (register?.row.traps?.some((trap) => trap(a) < 0)) return a.undefinedInstruction();
+    if (!elsewhere) return a.trapped(2);
+    if (name.offset !== undefined) return accessMemory(a, name.offset);
+    const shared = this.#registers.get(sysregId(name.shared ?? "")) as Register;
+    return a.write ? writeRegister(a, shared) : readRegister(a, shared);
+  }
+
+  /** EL2's part of the interrupt controller's CPU interface. */
+  #isHypervisorInterface(id: number): boolean {
+    const { host } = this.#access;
+    return host.interrupts !== undefined && ((id >> 11) & 7) === 4 && isInterruptRegister(id) && SYSREG_NAMES.has(id);
   }
 
   /** SYS and SYSL: false with an exception pending, or when running code has to leave after the instruction. */
@@ -154,7 +257,8 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id & 0xffff, rt, (id & SYSL) === 0);
     const row = a.write ? this.#instructions.get(id) : undefined;
-    if (!row || a.el < row.el) return a.undefinedInstruction();
+    if (!row) return a.undefinedInstruction();
+    if (a.el < row.el) return row.el === 2 && isNested(a.state) ? a.trapped(2) : a.undefinedInstruction();
     if (row.traps && !this.#allowed(row.traps)) return false;
     a.giveSlot(X + 8 * rt);
     return row.execute(a);

@@ -18,8 +18,20 @@ export function trap(control: string, target: (a: Access) => number): Trap {
 /** Bits of a register, as a list of "7" and "15:8". */
 export type Bits = string;
 
+/** Which bits of a register mean something. */
+export interface Layout {
+  /** Bits that a write changes; the others are RES0, but for `res1`. Absent: all. */
+  readonly bits?: Bits;
+  /** More of them, with a feature. */
+  readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** Bits that always read as one. */
+  readonly res1?: Bits;
+  /** More of them, without a feature. */
+  readonly res1Without?: Readonly<Partial<Record<Feature, Bits>>>;
+}
+
 /** A system register. Its encoding is that of its name in arch/sysreg-names.ts. */
-export interface SysregRow {
+export interface SysregRow extends Layout {
   readonly name: string;
   /** The lowest exception level that may read it; absent: none (write-only). */
   readonly read?: 0 | 1 | 2 | 3;
@@ -32,14 +44,8 @@ export interface SysregRow {
   /** Where its value is. A register with neither slot nor `get` reads as zero; with neither slot nor `set` it ignores writes. */
   readonly slot?: number;
   readonly reset?: Halves | ((a: Access) => Halves);
-  /** Bits that a write changes; the others are RES0, but for `res1`. Absent: all. */
-  readonly bits?: Bits;
-  /** More of them, with a feature. */
-  readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
-  /** Bits that always read as one. */
-  readonly res1?: Bits;
-  /** More of them, without a feature. */
-  readonly res1Without?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** The layout with HCR_EL2.E2H, where that is another one. */
+  readonly withE2H?: Layout;
   /** Tried in order; the first that traps decides. */
   readonly traps?: readonly Trap[];
   /** Gives the value (`a.give`). */

@@ -1,4 +1,5 @@
 import { CPU_MODELS } from "../../arch/cpu-models.ts";
+import type { Feature } from "../../arch/features.ts";
 import { encodeSysreg, sysregId } from "../../arch/sysreg-names.ts";
 import type { Native } from "../../vmsa/native.ts";
 import { PeState } from "../pe-state.ts";
@@ -29,6 +30,8 @@ export interface BenchOptions {
   readonly model?: keyof typeof CPU_MODELS;
   readonly el2?: boolean;
   readonly el3?: boolean;
+  /** More than the model has. */
+  readonly features?: readonly Feature[];
   readonly interrupts?: InterruptSysregs;
 }
 
@@ -49,8 +52,10 @@ export class Bench {
   /** Calls of the rooms around, in words. */
   readonly log: string[] = [];
   readonly lines = new Map<number, boolean>();
+  /** What registers in memory (FEAT_NV2) hold, by address. */
+  readonly memory = new Map<string, readonly [number, number]>();
 
-  constructor({ model = "cortex-a72", el2 = false, el3 = false, interrupts }: BenchOptions = {}) {
+  constructor({ model = "cortex-a72", el2 = false, el3 = false, interrupts, features = [] }: BenchOptions = {}) {
     const buffer = new ArrayBuffer(2 * CPU_STRIDE);
     const state = new PeState(buffer, 0);
     const other = new PeState(buffer, CPU_STRIDE);
@@ -78,6 +83,11 @@ export class Bench {
       readCounter: (_cpu, kind) => state.set64(RESULT, 0x1000 + kind, 0x22),
       clearExclusive() {},
       fpUpdateFast() {},
+      nestedAccess: (_cpu, write) => {
+        if (write) this.memory.set(arg(0, ARG0), [state.word(ARG1), state.high(ARG1)]);
+        else state.set64(RESULT, ...(this.memory.get(arg(0, ARG0)) ?? ([0, 0] as const)));
+        return 0;
+      },
     };
     const clock = { now: () => this.now };
     const ppis = { set: (_index: number, ppi: number, level: boolean) => void lines.set(ppi, level) };
@@ -96,7 +106,7 @@ export class Bench {
         invalidateAllCode: () => void log.push("invalidate all"),
       },
       interrupts,
-      model: CPU_MODELS[model],
+      model: { ...CPU_MODELS[model], features: new Set([...CPU_MODELS[model].features, ...features]) },
       options: { el2, el3, gicv3: interrupts !== undefined, cpus: 2, mpidr: 0x102 },
       timers: this.timers,
       pmu: this.pmu,
