@@ -9,10 +9,12 @@ import {
   type Disk,
   disk,
   file,
+  gdbAddress,
   type Load,
   load,
   type Symbols,
   seconds,
+  semihosting,
   size,
   symbols,
   text,
@@ -46,6 +48,17 @@ export const RUN_OPTIONS = {
   stats: flag("--stats", "print counters and times at the end, on stderr"),
   profile: value("--profile <FILE>", file, "write a profile of the guest, for speedscope; .cpuprofile: for Chrome"),
   symbols: list<Symbols>("--symbols <FILE[@SLIDE]>", symbols, "functions' names for --profile; may be repeated"),
+  gdb: value(
+    "--gdb <[HOST]:PORT>",
+    gdbAddress,
+    "serve GDB's remote protocol; :1234 is port 1234 of this computer alone",
+  ),
+  gdbWait: flag("--gdb-wait", "with --gdb: wait for the debugger before the first instruction"),
+  semihosting: value(
+    "--semihosting [dir=PATH]",
+    semihosting,
+    "HLT #0xF000 is a semihosting call: console, arguments, exit, and the files in a directory",
+  ),
   tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
 } satisfies OptionRows;
 

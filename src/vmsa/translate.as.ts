@@ -3,7 +3,7 @@
 import { ARG0, PAN, RESULT } from "../cpu/state-layout";
 import { PAR_EL1 } from "../cpu/sysreg-layout";
 import { ISS_CM, ISS_WNR, dataAbort } from "./fault.as";
-import { isReadable, linearOf } from "./physical.as";
+import { isReadable, isWritable, linearOf } from "./physical.as";
 import { EL2_ALONE, EL20, currentEL, isHost, regimeOf } from "./regime.as";
 import { translate, translatedPA } from "./tlb.as";
 import {
@@ -63,6 +63,7 @@ export function outsideAddress(cpu: usize, access: i32): i32 {
     return 1;
   }
   if (translate(cpu, va, regime, el != 0, load<u32>(cpu, PAN) != 0, access) != NO_FAULT) return 0;
+  if (!linearOf(translatedPA()) || !(access == WRITE ? isWritable() : isReadable())) return 0;
   store<u64>(cpu, translatedPA(), RESULT);
   return 1;
 }

@@ -25,20 +25,33 @@ function lowestEL(id: number): number {
 }
 
 function available(a: Access): boolean {
+  return a.el >= lowestEL(a.id) && isImplemented(a);
+}
+
+/** Whether the PE has the exception level that a register is of. */
+function isImplemented(a: Access): boolean {
   const el = lowestEL(a.id);
-  if (a.el < el) return false;
   return el === 2 ? a.host.options.el2 : el === 3 ? a.host.options.el3 : true;
 }
 
 /** False: UNDEFINED. */
 export function readInterruptRegister(a: Access): boolean {
-  const value = available(a) ? a.host.interrupts?.read(a.host.index, a.id) : undefined;
-  if (!value) return false;
-  a.give(value[0], value[1]);
-  return true;
+  return available(a) && inspectInterruptRegister(a);
 }
 
 /** False: UNDEFINED. */
 export function writeInterruptRegister(a: Access): boolean {
-  return available(a) && (a.host.interrupts?.write(a.host.index, a.id, a.low >>> 0, a.high >>> 0) ?? false);
+  return available(a) && modifyInterruptRegister(a);
+}
+
+/** For a debugger: as a read, from whatever exception level. */
+export function inspectInterruptRegister(a: Access): boolean {
+  const value = isImplemented(a) ? a.host.interrupts?.read(a.host.index, a.id) : undefined;
+  if (value) a.give(value[0], value[1]);
+  return value !== undefined;
+}
+
+/** For a debugger: as a write, from whatever exception level. */
+export function modifyInterruptRegister(a: Access): boolean {
+  return isImplemented(a) && (a.host.interrupts?.write(a.host.index, a.id, a.low >>> 0, a.high >>> 0) ?? false);
 }

@@ -28,7 +28,7 @@ import { type DebuggedSysregs, PeRegisters, type RegisterNative } from "./regist
 export interface DebuggedPe {
   readonly state: PeState;
   readonly sysregs: DebuggedSysregs;
-  breakpoints: OutsideBreakpoints | undefined;
+  setBreakpoints(breakpoints: OutsideBreakpoints | undefined): void;
   /** Runs up to about so many instructions. */
   run(instructions: number): SliceEnd;
   /** Executes one instruction, or takes an exception. */
@@ -276,7 +276,7 @@ export class Debugger {
     const some = this.#breakpoints.count > 0;
     for (const pe of this.#pes) {
       pe.state.setWord(DEBUGGER_BREAKS, some ? 1 : 0);
-      pe.breakpoints = some ? this.#breakpoints : undefined;
+      pe.setBreakpoints(some ? this.#breakpoints : undefined);
       this.#options.native.flushFetch(pe.state.cpu);
     }
   }

@@ -1,7 +1,8 @@
 // The requests m, M and X: memory by virtual address in the regime of a PE, or by physical address.
 
+import { latin1 } from "../text.ts";
 import type { Debugger } from "./debugger.ts";
-import { fromHex, fromLatin1, PACKET_BYTES, toHex } from "./packets.ts";
+import { fromHex, PACKET_BYTES, toHex } from "./packets.ts";
 
 const ERROR_REQUEST = "E16";
 const ERROR_NOT_THERE = "E0e";
@@ -44,7 +45,7 @@ export class MemoryPackets {
   /** A whole X packet: XADDRESS,LENGTH:BYTES. */
   writeBinary(cpu: number, body: Uint8Array): string {
     const colon = body.indexOf(0x3a);
-    const [address, length] = range(fromLatin1(body.subarray(1, Math.max(1, colon)))) ?? [];
+    const [address, length] = range(latin1(body.subarray(1, Math.max(1, colon)))) ?? [];
     const bytes = body.subarray(colon + 1);
     if (colon < 0 || address === undefined || bytes.length !== length) return ERROR_REQUEST;
     return this.#write(cpu, address, bytes);

@@ -1,9 +1,10 @@
 // A client's session of the GDB remote serial protocol (Debugging with GDB, E). All-stop mode; CPUs are threads 1, 2, ...
 
 import { SYSREG_NAMES } from "../../arch/sysreg-names.ts";
+import { latin1 } from "../text.ts";
 import type { Action, Debugger, Stop, WatchKind } from "./debugger.ts";
 import { MemoryPackets } from "./memory-packets.ts";
-import { encodePacket, fromHex, fromLatin1, latin1, PACKET_BYTES, PacketReader, toHex } from "./packets.ts";
+import { asciiBytes, encodePacket, fromHex, PACKET_BYTES, PacketReader, toHex } from "./packets.ts";
 import { REG_PC, REG_SP, REG_SYSTEM } from "./registers.ts";
 import { targetDescription } from "./target-description.ts";
 
@@ -69,7 +70,7 @@ export class GdbSession {
     this.#debugger = target;
     this.#port = port;
     this.#memory = new MemoryPackets(target);
-    this.#description = latin1(targetDescription(target.sysregIds.map((id) => SYSREG_NAMES.get(id) as string)));
+    this.#description = asciiBytes(targetDescription(target.sysregIds.map((id) => SYSREG_NAMES.get(id) as string)));
     target.onStop = (stop) => this.#stopped(stop);
     target.hold();
   }
@@ -105,11 +106,11 @@ export class GdbSession {
       if (incoming === undefined) return;
       switch (incoming.kind) {
         case "packet":
-          if (this.#acks) this.#write(latin1("+"));
+          if (this.#acks) this.#write(asciiBytes("+"));
           this.#reply(this.#answer(incoming.body));
           break;
         case "damaged":
-          if (this.#acks) this.#write(latin1("-"));
+          if (this.#acks) this.#write(asciiBytes("-"));
           else this.#send(ERROR_REQUEST);
           break;
         case "nak":
@@ -130,7 +131,7 @@ export class GdbSession {
   }
 
   #send(body: Reply): void {
-    this.#last = encodePacket(typeof body === "string" ? latin1(body) : body);
+    this.#last = encodePacket(typeof body === "string" ? asciiBytes(body) : body);
     this.#write(this.#last);
   }
 
@@ -138,7 +139,7 @@ export class GdbSession {
   #answer(body: Uint8Array): Reply | undefined {
     // X is followed by binary data; everything else is text.
     if (body[0] === 0x58) return this.#memory.writeBinary(this.#selected, body);
-    const text = fromLatin1(body);
+    const text = latin1(body);
     const rest = text.slice(1);
     switch (text[0]) {
       case "?":
@@ -370,7 +371,7 @@ export class GdbSession {
         return "l";
       case "qThreadExtraInfo": {
         const cpu = this.#thread(rest);
-        return cpu === undefined ? ERROR_REQUEST : toHex(latin1(this.#debugger.describe(cpu)));
+        return cpu === undefined ? ERROR_REQUEST : toHex(asciiBytes(this.#debugger.describe(cpu)));
       }
       case "qRcmd":
         return this.#command(rest);
@@ -431,10 +432,10 @@ export class GdbSession {
   #command(digits: string): Reply {
     const bytes = fromHex(digits);
     if (bytes === undefined) return ERROR_REQUEST;
-    const line = fromLatin1(bytes);
+    const line = latin1(bytes);
     const text = this.#memory.command(line) ?? this.#port.monitor(line).slice(0, MOST_OUTPUT);
     for (let at = 0; at < text.length; at += OUTPUT_AT_ONCE) {
-      this.#send(`O${toHex(latin1(text.slice(at, at + OUTPUT_AT_ONCE)))}`);
+      this.#send(`O${toHex(asciiBytes(text.slice(at, at + OUTPUT_AT_ONCE)))}`);
     }
     return "OK";
   }
