@@ -12,7 +12,7 @@ import { pstateName, sysInsnText, sysregName } from "./system-names.ts";
 // System register numbers are op0:op1:CRn:CRm:op2 as 16 bits.
 
 /** The register number of MRS and MSR: the pattern has all of op0 but its upper bit. */
-const OP0_HIGH = 0x8000;
+export const OP0_HIGH = 0x8000;
 /** Of SYS: op0 = 1. */
 const OP0_SYS = 0x4000;
 /** Marks the number of a SYSL. */
@@ -124,6 +124,7 @@ function pstate(
 }
 
 const DAIF_ID = sysregId("DAIF");
+const CURRENTEL_ID = sysregId("CURRENTEL");
 const DCZID_ID = sysregId("DCZID_EL0");
 const CNTVCT_ID = sysregId("CNTVCT_EL0");
 const KEYS = [
@@ -379,8 +380,10 @@ export const SYSTEM_ROWS: readonly Row[] = [
     id: "MRS_CurrentEL",
     asm: "MRS CurrentEL",
     bits: "1101010100 1 11 000 0100 0010 010 ttttt",
-    ops: { t: "xw" },
-    execute(b, { t }) {
+    ops: { t: "xw", r: "u8:t" },
+    execute(b, { t, r }) {
+      // A nested hypervisor (FEAT_NV) finds itself at EL2.
+      b.hostIf(hasHigherLevels(b), "sysregRead", b.const32(CURRENTEL_ID), r);
       const el = b.getWord(EL);
       b.trapIf(b.i32.eqz(el));
       b.w.set(t, b.i32.shl(el, b.const32(2)));

@@ -2,6 +2,7 @@
 
 import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -142,4 +143,20 @@ export function semihosting(value: string): SemihostingOption {
   const [, directory] = /^dir=(.+)$/s.exec(value) ?? [];
   if (directory === undefined) throw new BadInput("give nothing, or dir=PATH");
   return { directory };
+}
+
+/** `KIND,...`, with elN and cpuN in any place. */
+export function trace(value: string): TraceSelection {
+  const kinds = new Set<TraceKind>();
+  const levels = new Set<number>();
+  const cpus = new Set<number>();
+  for (const name of value.split(",")) {
+    const kind = TRACE_KINDS.find((k) => k === name);
+    const [, what, digits] = /^(el(?=[0-3]$)|cpu)(\d{1,3})$/.exec(name) ?? [];
+    if (kind !== undefined) kinds.add(kind);
+    else if (what !== undefined) (what === "el" ? levels : cpus).add(Number(digits));
+    else throw new BadInput(`give some of ${TRACE_KINDS.join(",")}, with el0 to el3 or cpu0 to cpu<N> to narrow them`);
+  }
+  if (kinds.size === 0) throw new BadInput(`say what to trace: some of ${TRACE_KINDS.join(",")}`);
+  return { kinds, levels, cpus };
 }

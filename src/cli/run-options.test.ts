@@ -29,6 +29,8 @@ const DEFAULTS: RunOptions = {
   timeout: undefined,
   stats: false,
   profile: undefined,
+  trace: undefined,
+  traceFile: "atoll.trace",
   symbols: [],
   tier: "auto",
 };
@@ -85,6 +87,10 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--stats", { stats: true }],
   ["--profile p.json --symbols vmlinux", { profile: "p.json", symbols: [{ file: "vmlinux", slide: undefined }] }],
   [
+    "--trace exceptions,el1,gic,cpu0,cpu12 --trace-file t",
+    { trace: { kinds: new Set(["exceptions", "gic"]), levels: new Set([1]), cpus: new Set([0, 12]) }, traceFile: "t" },
+  ],
+  [
     "--symbols a@b@0x1000 --symbols c@16",
     {
       symbols: [
@@ -137,6 +143,15 @@ const BAD: readonly (readonly [readonly string[], string])[] = [
   [["--load", "blob.bin@48g"], `--load blob.bin@48g: ${ADDRESS}`],
   [["--load", "blob.bin@-1"], `--load blob.bin@-1: ${ADDRESS}`],
   [["--load", "blob.bin@0xffffffffffffffff"], `--load blob.bin@0xffffffffffffffff: ${ADDRESS}`],
+  [
+    ["--trace", "mmio,el4"],
+    "--trace mmio,el4: give some of exceptions,traps,tlb,gic,sysreg,mmio, with el0 to el3 or cpu0 to cpu<N> to narrow them",
+  ],
+  [["--trace", "el1"], "--trace el1: say what to trace: some of exceptions,traps,tlb,gic,sysreg,mmio"],
+  [
+    ["--trace", ""],
+    '--trace "": give some of exceptions,traps,tlb,gic,sysreg,mmio, with el0 to el3 or cpu0 to cpu<N> to narrow them',
+  ],
   [["--timeout", "0"], `--timeout 0: ${SECONDS}`],
   [["--timeout", "-5"], `--timeout -5: ${SECONDS}`],
   [["--timeout", "5m"], `--timeout 5m: ${SECONDS}`],

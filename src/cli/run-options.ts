@@ -2,6 +2,7 @@
 
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
@@ -18,6 +19,7 @@ import {
   size,
   symbols,
   text,
+  trace,
   word,
 } from "./option-values.ts";
 
@@ -47,7 +49,17 @@ export const RUN_OPTIONS = {
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),
   profile: value("--profile <FILE>", file, "write a profile of the guest, for speedscope; .cpuprofile: for Chrome"),
-  symbols: list<Symbols>("--symbols <FILE[@SLIDE]>", symbols, "functions' names for --profile; may be repeated"),
+  trace: value(
+    "--trace <KINDS>",
+    trace,
+    `write what happens to a file: some of ${TRACE_KINDS.join(",")}; add el0..el3 or cpu<N> for those only`,
+  ),
+  traceFile: withDefault("atoll.trace", "--trace-file <FILE>", file, "where --trace writes to"),
+  symbols: list<Symbols>(
+    "--symbols <FILE[@SLIDE]>",
+    symbols,
+    "functions' names for --profile and --trace; may be repeated",
+  ),
   gdb: value(
     "--gdb <[HOST]:PORT>",
     gdbAddress,

@@ -11,6 +11,7 @@ import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
+import { TraceFile } from "../hosts/node/trace-file.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
@@ -19,7 +20,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
-import { ProfileFile } from "./profile.ts";
+import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
@@ -58,7 +59,11 @@ async function run(options: RunOptions): Promise<number> {
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const parts = partsOf(options, terminal);
+  const trace = options.trace && new TraceFile(options.traceFile, say);
+  const parts: MachineParts = {
+    ...partsOf(options, terminal),
+    trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
+  };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
@@ -79,6 +84,7 @@ async function run(options: RunOptions): Promise<number> {
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
   if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
   profile?.save(machine);
+  trace?.close();
   if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
   return status;
 }

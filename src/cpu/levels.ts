@@ -67,6 +67,24 @@ export function effectiveHcr(s: PeState): number {
   return el2Enabled(s) ? s.word(HCR_EL2) : 0;
 }
 
+/** HCR_EL2.<NV2,NV1,NV> as `nesting` gives them. */
+export const NV = 1;
+export const NV1 = 2;
+export const NV2 = 4;
+
+/** EffectiveHCR_EL2_NVx: HCR_EL2.<NV2,NV1,NV>, 0 unless NV is set. */
+export function nesting(s: PeState): number {
+  // HCR_EL2 bits 42, 43 and 45.
+  const high = s.high(HCR_EL2) >>> 10;
+  if ((high & NV) === 0 || !el2Enabled(s)) return 0;
+  return (high & (NV | NV1)) | ((high >>> 1) & NV2);
+}
+
+/** Whether a hypervisor runs nested: at EL1, with HCR_EL2.NV, what is for EL2 is another's. */
+export function isNested(s: PeState): boolean {
+  return s.word(EL) === 1 && nesting(s) !== 0;
+}
+
 /** HCR_EL2.E2H and TGE: EL0 is an application of the host at EL2. */
 export function hostApplications(s: PeState): boolean {
   return el2Enabled(s) && (s.word(HCR_EL2) & HCR_TGE) !== 0 && (s.high(HCR_EL2) & HCR_HIGH_E2H) !== 0;

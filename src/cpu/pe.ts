@@ -5,7 +5,7 @@ import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } 
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts";
+import { el2Enabled, HCR_HIGH_API, haveEL, isNested, SCR_API, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
@@ -52,6 +52,7 @@ import {
 import {
   EC_BRANCH_TARGET,
   EC_BREAKPOINT,
+  EC_ERET,
   EC_ILLEGAL_STATE,
   EC_PAUTH,
   EC_PC_ALIGNMENT,
@@ -445,6 +446,8 @@ export class Pe {
     const s = this.state;
     const el = s.word(EL);
     if (el === 0) return raise(s, EC_UNKNOWN, 0);
+    // ISS: ERET, ERETA; ERETAA or ERETAB.
+    if (isNested(s)) return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
     if (kind === 0) s.copy64(PC, elrSlot(el));
     else if (!this.#authenticateReturn(el, kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();

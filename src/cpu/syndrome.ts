@@ -14,6 +14,7 @@ export const EC_SVC64 = 0x15;
 export const EC_HVC64 = 0x16;
 export const EC_SMC64 = 0x17;
 export const EC_SYSTEM = 0x18;
+export const EC_ERET = 0x1a;
 export const EC_INSTRUCTION_ABORT = 0x20;
 export const EC_PC_ALIGNMENT = 0x22;
 export const EC_DATA_ABORT = 0x24;
@@ -29,6 +30,7 @@ const ISS_MASK = (1 << 25) - 1;
 
 // ISS of data aborts.
 const ISV = 1 << 24;
+const VNCR = 1 << 13;
 const S1PTW = 1 << 7;
 /** ISS of a debug exception: DFSC or IFSC. */
 export const FSC_DEBUG = 0x22;
@@ -68,6 +70,11 @@ export function isExternalAbort(ec: number, iss: number): boolean {
   if (base !== EC_INSTRUCTION_ABORT && base !== EC_DATA_ABORT) return false;
   const status = iss & 0x3f;
   return status === 0x10 || (status >= 0x13 && status <= 0x1f);
+}
+
+/** Whether a data abort was on an access by way of VNCR_EL2 (ISS.VNCR). */
+export function isNestedAccess(ec: number, iss: number): boolean {
+  return (ec & ~1) === EC_DATA_ABORT && (iss & VNCR) !== 0;
 }
 
 /** ISS of a trapped MSR, MRS or system instruction (EC 0x18). `id`: op0:op1:CRn:CRm:op2. */

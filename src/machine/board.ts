@@ -22,6 +22,7 @@ import type { LinearPlan } from "./linear-plan.ts";
 import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
 import { utf8 } from "./text.ts";
+import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface BoardOptions {
   readonly parts: MachineParts;
@@ -36,6 +37,7 @@ export interface BoardOptions {
   readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
   /** Index of the PE that makes the access which a device sees. */
   readonly currentCpu: () => number;
+  readonly trace?: MachineTrace | undefined;
   /** The secure GPIO controller's power and reset lines. */
   readonly securePower: (action: "off" | "reset") => void;
 }
@@ -70,14 +72,14 @@ export class Board {
     }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
-    this.interrupts = gic;
+    this.interrupts = options.trace?.interrupts(gic) ?? gic;
     this.interruptSysregs = gic instanceof GicV3 ? gic : undefined;
 
     const consoles = new ConsoleSwitch(parts.serial);
     this.consoles = consoles;
-    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), gic.line(SPI.uart)));
-    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, gic.line(SPI.rtc)));
-    this.gpio = new Pl061(gic.line(SPI.gpio));
+    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
+    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
+    this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
     if (parts.secure) this.#addSecureDevices(options, consoles);

@@ -28,6 +28,7 @@ import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
 import { statisticsOf } from "./statistics.ts";
+import { MachineTrace } from "./trace/machine-trace.ts";
 
 /** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
 const TURN_INSTRUCTIONS = 0x8000;
@@ -59,6 +60,7 @@ export class Machine implements RunnableMachine {
   #deviceTree: Uint8Array;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
+  readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   #ended: RunState | undefined;
@@ -77,20 +79,32 @@ export class Machine implements RunnableMachine {
     const memory = allocate(plan);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
+    const trace =
+      parts.trace &&
+      new MachineTrace(parts.trace, {
+        states,
+        now: () => clock.now(),
+        kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      });
+    const toLines = (cpu: number, irq: boolean, fiq: boolean): void => setLines(states[cpu] as PeState, irq, fiq);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
       firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
-      setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
+      setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
+      trace,
       securePower: (action) => this.#end({ kind: action }),
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
     const levels = levelsOf(parts);
     const model = { el2: levels.el2, el3: levels.el3, gicv3: parts.gicVersion === 3 };
-    const firmware = this.#firmware(parts);
+    trace?.watch(board.bus, () => native.currentCpu);
+    const ownFirmware = this.#firmware(parts);
+    const firmware = trace?.firmware(ownFirmware) ?? ownFirmware;
     this.#parts = parts;
+    this.#trace = trace;
     this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
     const onSample = this.recording && stackRecorder(this.recording, states, board.memory, native.exports);
     const sampler =
@@ -125,6 +139,7 @@ export class Machine implements RunnableMachine {
       firmware,
       sampler,
       semihosting: this.#semihosting,
+      trace,
     });
     this.debugger = parts.debug && this.#makeDebugger(access);
     if (parts.debug === "wait") this.debugger?.hold();
@@ -198,6 +213,7 @@ export class Machine implements RunnableMachine {
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
+    this.#trace?.betweenSlices();
     this.#running += this.#clock.now() - started;
     return state;
   }
@@ -286,10 +302,13 @@ export class Machine implements RunnableMachine {
   /** The symbols that a Linux kernel which runs has of itself, found around its exception vectors; undefined where there are none. */
   kernelSymbols(): GuestSymbol[] | undefined {
     const vectors = this.recording?.vectors;
-    if (vectors === undefined) return undefined;
+    return vectors === undefined ? undefined : this.#kernelSymbols(vectors, 1);
+  }
+
+  #kernelSymbols(vectors: bigint, level: 1 | 2): GuestSymbol[] | undefined {
     const { memory } = this.#board;
     for (const state of this.#states) {
-      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, 1);
+      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, level);
       const region = memory.regions().find(({ pa, bytes }) => at !== undefined && at >= pa && at < pa + bytes);
       if (at === undefined || region === undefined) continue;
       const start = Math.max(region.pa, at - KERNEL_BYTES);

@@ -18,6 +18,7 @@ import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
 import type { Sampler } from "./profiling/sampler.ts";
 import type { MachineParts } from "./runnable.ts";
+import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface ProcessorsOptions {
   readonly parts: MachineParts;
@@ -33,6 +34,7 @@ export interface ProcessorsOptions {
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
   readonly semihosting: SemihostingPort | undefined;
+  readonly trace?: MachineTrace | undefined;
 }
 
 /** The states of a machine's PEs. */
@@ -85,7 +87,7 @@ export class Processors {
   }
 
   #make(
-    { parts, memory, clock, board, model, native, firmware, semihosting }: ProcessorsOptions,
+    { parts, memory, clock, board, model, native, firmware, semihosting, trace }: ProcessorsOptions,
     state: PeState,
   ): Processor {
     const index = state.word(CPU_INDEX);
@@ -102,6 +104,7 @@ export class Processors {
       pmu,
       firmware,
       semihosting,
+      observer: trace?.observer(index),
       sysregs: (hooks) => {
         sysregs = new Sysregs({
           state,
@@ -117,7 +120,7 @@ export class Processors {
           allTlbs: () => this.#states,
           ...hooks,
         });
-        return sysregs;
+        return trace?.sysregs(index, sysregs) ?? sysregs;
       },
     });
     return { pe, sysregs: sysregs as unknown as Sysregs, state, timers, pmu };
@@ -233,6 +236,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     area: plan.area,
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
+    directSysregs: options.trace?.seesRegisters !== true,
     now: parts.monotonic,
     flushFetch,
   });

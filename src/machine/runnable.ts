@@ -3,6 +3,7 @@
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
+import type { TraceOptions } from "./trace/options.ts";
 
 /** A file that the host read for the machine, and what its user calls it (for messages). */
 export interface NamedBytes {
@@ -33,6 +34,7 @@ export interface MachineParts {
   readonly tier: Tier;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
+  readonly trace?: TraceOptions | undefined;
 
   /** Whether the machine has a debugger, and whether it waits for it before the first instruction. */
   readonly debug?: "run" | "wait" | undefined;

@@ -2,23 +2,16 @@ import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import {
-  contextChanged,
-  SCTLR_BITS,
-  SCTLR_EL1_LAYOUT,
-  sctlrChanged,
-  TCR_EL1_LAYOUT,
-  TTBR_BITS,
-  tcrChanged,
-} from "./translation.ts";
+import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
 import { el3Control } from "./traps.ts";
 
-// Registers of EL2 (Arm ARM D19.2).
+// Registers of EL2 (Arm ARM D19.2), HCR_EL2.E2H being RES0.
 
 /** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID. */
 const HCR_TRANSLATION = { low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27), high: 3 } as const;
 
 function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
+  a.host.timers.controlsChanged();
   const low = oldLow ^ a.state.word(slots.HCR_EL2);
   const high = oldHigh ^ a.state.high(slots.HCR_EL2);
   if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
@@ -47,20 +40,13 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "39:32 30 24:0",
     res1: "31",
   }),
-  rw("SCTLR_EL2", 2, {
-    ...EL2,
-    ...SCTLR_HIGH,
-    // As SCTLR_EL1, but for UMA: EL0 of a host has no DAIF.
-    withE2H: { ...SCTLR_EL1_LAYOUT, bits: `${SCTLR_BITS.bits} 4 14 15 16 18 26` },
-    slot: slots.SCTLR_EL2,
-    changed: sctlrChanged(2, slots.SCTLR_EL2),
-  }),
+  rw("SCTLR_EL2", 2, { ...EL2, ...SCTLR_HIGH, slot: slots.SCTLR_EL2, changed: sctlrChanged(2, slots.SCTLR_EL2) }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
     ...EL2,
     slot: slots.HCR_EL2,
     bits: "28:0 30 33:32",
-    bitsWith: { LOR: "35", PAuth: "41:40", VHE: "34", NV: "44:42", NV2: "45" },
+    bitsWith: { VHE: "34", LOR: "35", PAuth: "41:40", NV: "44:42", NV2: "45" },
     // RW: EL1 is AArch64.
     res1: "31",
     changed: hcrChanged,
@@ -71,32 +57,23 @@ export const EL2_ROWS: readonly SysregRow[] = [
     slot: slots.CPTR_EL2,
     bits: "31 10",
     res1: "13:12 9:0",
-    // TCPAC, FPEN.
-    withE2H: { bits: "31 21:20" },
     traps: [el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true)],
     changed: contextChanged,
   }),
   rw("HSTR_EL2", 2, { ...EL2, slot: slots.HSTR_EL2, bits: "15 13:5 3:0" }),
   rw("HACR_EL2", 2, EL2),
-  rw("TTBR0_EL2", 2, {
-    ...EL2,
-    ...TTBR_BITS,
-    withE2H: { ...TTBR_BITS, bits: "63:1" },
-    slot: slots.TTBR0_EL2,
-    changed: contextChanged,
-  }),
-  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, bits: "63:1", slot: slots.TTBR1_EL2, changed: contextChanged }),
-  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
-  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
+  rw("TTBR0_EL2", 2, { ...EL2, ...TTBR_BITS, slot: slots.TTBR0_EL2, changed: contextChanged }),
+  rw("TTBR1_EL2", 2, { feature: "VHE", ...TTBR_BITS, slot: slots.TTBR1_EL2, bits: "63:1", changed: contextChanged }),
   rw("TCR_EL2", 2, {
     ...EL2,
     slot: slots.TCR_EL2,
     bits: "5:0 15:8 18:16 20",
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
-    withE2H: TCR_EL1_LAYOUT,
     changed: tcrChanged(2, slots.TCR_EL2),
   }),
+  rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
+  rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
   rw("VTTBR_EL2", 2, {
     ...EL2,
     slot: slots.VTTBR_EL2,

@@ -16,10 +16,13 @@ export const EL3_ROWS: readonly SysregRow[] = [
     slot: slots.SCR_EL3,
     // NS, IRQ, FIQ, EA, SMD, HCE, SIF, ST, TWI, TWE.
     bits: "3:0 9:7 13:11",
-    bitsWith: { LOR: "14", PAuth: "17:16" },
+    bitsWith: { LOR: "14", PAuth: "17:16", ECV: "28" },
     // RW: the next level is AArch64.
     res1: "5:4 10",
-    changed: contextChanged,
+    changed(a) {
+      a.host.timers.controlsChanged();
+      a.host.contextChanged();
+    },
   }),
   rw("SDER32_EL3", 3, { ...EL3, slot: slots.SDER32_EL3, bits: "1:0" }),
   rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),

@@ -1,6 +1,7 @@
 import { LINES, SPSEL } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
+import { nestedTrap } from "./nested.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
 import { virtualMemory } from "./traps.ts";
 
@@ -29,14 +30,14 @@ function interruptStatus(a: Access): void {
 }
 
 export const EXCEPTION_ROWS: readonly SysregRow[] = [
-  rw("SPSR_EL1", 1, { slot: slots.SPSR_EL1, ...SPSR_BITS }),
-  rw("ELR_EL1", 1, { slot: slots.ELR_EL1 }),
+  rw("SPSR_EL1", 1, { slot: slots.SPSR_EL1, ...SPSR_BITS, traps: [nestedTrap] }),
+  rw("ELR_EL1", 1, { slot: slots.ELR_EL1, traps: [nestedTrap] }),
   rw("SP_EL0", 1, { slot: slots.SP_EL0, traps: [spEL0] }),
   rw("AFSR0_EL1", 1, { traps: [virtualMemory] }),
   rw("AFSR1_EL1", 1, { traps: [virtualMemory] }),
   rw("ESR_EL1", 1, { slot: slots.ESR_EL1, bits: "31:0", traps: [virtualMemory] }),
   rw("FAR_EL1", 1, { slot: slots.FAR_EL1, traps: [virtualMemory] }),
-  rw("VBAR_EL1", 1, { slot: slots.VBAR_EL1, bits: "63:11" }),
+  rw("VBAR_EL1", 1, { slot: slots.VBAR_EL1, bits: "63:11", traps: [nestedTrap] }),
   ro("RVBAR_EL1", 1, {
     // Only the highest exception level has one.
     traps: [trap("", (a) => (a.highestEL === 1 ? 0 : UNDEFINED))],

@@ -1,8 +1,8 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
 import { SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
-import { HCR_HIGH_E2H } from "../levels.ts";
+import { isNested } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
-import { HCR_EL2, PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
+import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
 import { DEBUG_ROWS } from "./debug.ts";
 import { EL2_ROWS } from "./el2.ts";
@@ -17,11 +17,11 @@ import {
   readInterruptRegister,
   writeInterruptRegister,
 } from "./interrupt.ts";
-import { accessMemory, isElsewhere, isNested, NESTED_NAMES, type NestedName } from "./nested.ts";
+import { accessMemory, isElsewhere, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
 import { ALIASES, HOST_REGISTERS, hasAliases, redirection } from "./redirection.ts";
-import { type Bits, type Layout, mask, type SysregRow, type Trap } from "./row.ts";
+import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import type { SystemRow } from "./system-row.ts";
 import { TIMER_ROWS } from "./timer.ts";
@@ -43,20 +43,13 @@ export const SYSREG_ROWS: readonly SysregRow[] = [
   ...EL3_ROWS,
 ];
 
-/** Which bits of a register a write changes, and which are always one. */
-interface Masks {
+/** A row as one model has it. */
+interface Register {
+  readonly row: SysregRow;
   readonly maskLow: number;
   readonly maskHigh: number;
   readonly res1Low: number;
   readonly res1High: number;
-}
-
-/** A row as one model has it. */
-interface Register {
-  readonly row: SysregRow;
-  readonly masks: Masks;
-  /** With HCR_EL2.E2H. */
-  readonly hostMasks: Masks;
   /** What a host at EL2 reaches under this name, and in Secure state. */
   host?: Register;
   secureHost?: Register;
@@ -76,10 +69,10 @@ function readRegister(a: Access, { row }: Register): true {
   return true;
 }
 
-function writeRegister(a: Access, { row, masks, hostMasks }: Register): true {
-  const { maskLow, maskHigh, res1Low, res1High } = a.state.high(HCR_EL2) & HCR_HIGH_E2H ? hostMasks : masks;
-  const low = (a.low & maskLow) | res1Low;
-  const high = (a.high & maskHigh) | res1High;
+function writeRegister(a: Access, register: Register): true {
+  const { row } = register;
+  const low = (a.low & register.maskLow) | register.res1Low;
+  const high = (a.high & register.maskHigh) | register.res1High;
   if (row.set) row.set(a, low, high);
   else if (row.slot !== undefined) {
     const oldLow = a.state.word(row.slot);
@@ -132,7 +125,10 @@ export class Sysregs {
     const { features } = this.#access;
     if (features.has("EL2") && features.has("VHE")) this.#addHostNames();
     if (features.has("EL2") && features.has("NV2")) {
-      for (const [name, nested] of NESTED_NAMES) this.#nestedNames.set(sysregId(name), nested);
+      for (const [id, name] of SYSREG_NAMES) {
+        const nested = NESTED_NAMES.get(name);
+        if (nested) this.#nestedNames.set(id, nested);
+      }
     }
   }
 
@@ -153,20 +149,15 @@ export class Sysregs {
   }
 
   #register(row: SysregRow): Register {
-    const masks = this.#masks(row);
-    return { row, masks, hostMasks: row.withE2H ? this.#masks(row.withE2H) : masks };
-  }
-
-  #masks(row: Layout): Masks {
     const { features } = this.#access;
-    const more = (with_: Layout["bitsWith"], present: boolean): Bits =>
+    const more = (with_: SysregRow["bitsWith"], present: boolean): Bits =>
       Object.entries(with_ ?? {})
         .filter(([feature]) => features.has(feature as never) === present)
         .map(([, bits]) => bits)
         .join(" ");
     const [maskLow, maskHigh] = row.bits === undefined ? [-1, -1] : mask(`${row.bits} ${more(row.bitsWith, true)}`);
     const [res1Low, res1High] = mask(`${row.res1 ?? ""} ${more(row.res1Without, false)}`);
-    return { maskLow, maskHigh, res1Low, res1High };
+    return { row, maskLow, maskHigh, res1Low, res1High };
   }
 
   /** To the state after reset: of the slots that have one; the others keep what they hold. Resets timers and PMU, too. */
@@ -175,10 +166,10 @@ export class Sysregs {
     const { host, state } = a;
     state.set64(PE_FEATURES, peFeatures(host.model, host.options), 0);
     state.setNumber(RVBAR, host.options.resetVector ?? 0);
-    for (const { row, masks } of this.#registers.values()) {
+    for (const { row, res1Low, res1High } of this.#registers.values()) {
       if (row.slot === undefined) continue;
       const [low, high] = typeof row.reset === "function" ? row.reset(a) : (row.reset ?? [0, 0]);
-      state.set64(row.slot, low | masks.res1Low, high | masks.res1High);
+      state.set64(row.slot, low | res1Low, high | res1High);
     }
     host.timers.reset();
     host.pmu.restart();

@@ -1,31 +1,12 @@
-import { el2Enabled } from "../levels.ts";
-import type { PeState } from "../pe-state.ts";
-import { ARG0, ARG1, EL, RESULT } from "../state-layout.ts";
-import { CNTHCTL_EL2, HCR_EL2, VNCR_EL2 } from "../sysreg-layout.ts";
+import { NV, NV1, NV2, nesting } from "../levels.ts";
+import { ARG0, ARG1, RESULT } from "../state-layout.ts";
+import { CNTHCTL_EL2, VNCR_EL2 } from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { ALIASES } from "./redirection.ts";
 import { type Trap, trap } from "./row.ts";
 
 // FEAT_NV and FEAT_NV2 (Arm ARM D8.11): EL1 is a hypervisor's that believes it is at EL2. What it does to EL2's registers traps to EL2, or,
 // with HCR_EL2.NV2, is an access to memory at VNCR_EL2.BADDR, which EL2 reads when it has to.
-
-/** HCR_EL2.<NV2,NV1,NV> as `nesting` gives them. */
-export const NV = 1;
-export const NV1 = 2;
-export const NV2 = 4;
-
-/** EffectiveHCR_EL2_NVx: HCR_EL2.<NV2,NV1,NV>, 0 unless NV is set. */
-export function nesting(s: PeState): number {
-  // HCR_EL2 bits 42, 43 and 45.
-  const high = s.high(HCR_EL2) >>> 10;
-  if ((high & NV) === 0 || !el2Enabled(s)) return 0;
-  return (high & (NV | NV1)) | ((high >>> 1) & NV2);
-}
-
-/** EL1 and nested: what is for EL2 traps to it. */
-export function isNested(s: PeState): boolean {
-  return s.word(EL) === 1 && nesting(s) !== 0;
-}
 
 /** EL2's registers, and SP_EL1, that EL1 finds in memory with NV2: offsets in bytes from VNCR_EL2.BADDR (rule R_CSRPQ's table). */
 const HYPERVISOR_OFFSETS: readonly (readonly [string, number])[] = [
@@ -143,6 +124,3 @@ export function accessMemory(a: Access, offset: number): boolean {
 
 /** SPSR_EL1, ELR_EL1, VBAR_EL1: with NV1 and without NV2 EL1's accesses trap to EL2. */
 export const nestedTrap: Trap = trap("HCR_EL2.NV1", (a) => (a.el === 1 && nesting(a.state) === (NV | NV1) ? 2 : 0));
-
-/** HCR_EL2.AT: address translation instructions of EL1's regime. */
-export const HCR_AT = 44;

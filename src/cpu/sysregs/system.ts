@@ -68,6 +68,7 @@ const UCI = sctlrEnable(SCTLR_UCI);
 const TPU = hcr(HCR.TPU);
 const TPCP = hcr(HCR.TPCP);
 const TSW = hcr(HCR.TSW);
+const AT = hcr(HCR.AT);
 const RCTX = sctlrEnable(SCTLR_EnRCTX);
 
 const ROWS: readonly SystemRow[] = [
@@ -91,12 +92,12 @@ const ROWS: readonly SystemRow[] = [
   row([3, 3, 5], 0, [RCTX], nothing, "SPECRES"),
   row([3, 3, 7], 0, [RCTX], nothing, "SPECRES"),
   // AT S1E1R, S1E1W, S1E0R, S1E0W, S1E1RP, S1E1WP.
-  row([0, 8, 0], 1, [], translate(1, 1, READ, false)),
-  row([0, 8, 1], 1, [], translate(1, 1, WRITE, false)),
-  row([0, 8, 2], 1, [], translate(1, 0, READ, false)),
-  row([0, 8, 3], 1, [], translate(1, 0, WRITE, false)),
-  row([0, 9, 0], 1, [], translate(1, 1, READ, true), "PAN2"),
-  row([0, 9, 1], 1, [], translate(1, 1, WRITE, true), "PAN2"),
+  row([0, 8, 0], 1, [AT], translate(1, 1, READ, false)),
+  row([0, 8, 1], 1, [AT], translate(1, 1, WRITE, false)),
+  row([0, 8, 2], 1, [AT], translate(1, 0, READ, false)),
+  row([0, 8, 3], 1, [AT], translate(1, 0, WRITE, false)),
+  row([0, 9, 0], 1, [AT], translate(1, 1, READ, true), "PAN2"),
+  row([0, 9, 1], 1, [AT], translate(1, 1, WRITE, true), "PAN2"),
   // AT S1E2R, S1E2W, S12E1R, S12E1W, S12E0R, S12E0W. The native module has one stage, so the last four are right while stage 2 is off.
   row([4, 8, 0], 2, [], translate(2, 2, READ, false), "EL2"),
   row([4, 8, 1], 2, [], translate(2, 2, WRITE, false), "EL2"),

@@ -11,20 +11,6 @@ export const SCTLR_BITS = {
   bitsWith: { LSE2: "6", PAuth: "13 27 30 31", SSBS: "44" },
 } as const;
 
-export const SCTLR_EL1_LAYOUT = {
-  bits: `${SCTLR_BITS.bits} 4 9 14 15 16 18 26`,
-  bitsWith: { ...SCTLR_BITS.bitsWith, PAN: "23", SPECRES: "10", BTI: "35 36" },
-  // ITD, SED (no AArch32), EOS, TSCXT, EIS, nTLSMD, LSMAOE.
-  res1: "7 8 11 20 22 28 29",
-  // SPAN.
-  res1Without: { PAN: "23" },
-} as const;
-
-export const TCR_EL1_LAYOUT = {
-  bits: "5:0 31:7 34:32 38:36",
-  bitsWith: { HAFDBS: "39 40", HPDS: "41 42", PAuth: "51 52", E0PD: "55 56" },
-} as const;
-
 /** SCTLR_ELx bits that translation depends on: M, WXN. A change takes effect without TLB maintenance. */
 const SCTLR_TRANSLATION = (1 << 0) | (1 << 19);
 
@@ -82,7 +68,12 @@ export const TRANSLATION_ROWS: readonly SysregRow[] = [
     slot: slots.SCTLR_EL1,
     // SPAN, nTWE, nTWI, SA0, SA are set.
     reset: [0x00850018, 0],
-    ...SCTLR_EL1_LAYOUT,
+    bits: `${SCTLR_BITS.bits} 4 9 14 15 16 18 26`,
+    bitsWith: { ...SCTLR_BITS.bitsWith, PAN: "23", SPECRES: "10", BTI: "35 36" },
+    // ITD, SED (no AArch32), EOS, TSCXT, EIS, nTLSMD, LSMAOE.
+    res1: "7 8 11 20 22 28 29",
+    // SPAN.
+    res1Without: { PAN: "23" },
     traps: [virtualMemory],
     changed: sctlrChanged(1, slots.SCTLR_EL1),
   }),
@@ -105,7 +96,8 @@ export const TRANSLATION_ROWS: readonly SysregRow[] = [
   }),
   rw("TCR_EL1", 1, {
     slot: slots.TCR_EL1,
-    ...TCR_EL1_LAYOUT,
+    bits: "5:0 31:7 34:32 38:36",
+    bitsWith: { HAFDBS: "39 40", HPDS: "41 42", PAuth: "51 52", E0PD: "55 56" },
     traps: [virtualMemory],
     changed: tcrChanged(1, slots.TCR_EL1),
   }),

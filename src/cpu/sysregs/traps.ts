@@ -19,6 +19,7 @@ export const HCR = {
   TRVM: 30,
   TLOR: 35,
   APK: 40,
+  AT: 44,
 } as const;
 
 /** Accesses from below EL2 trap to it while a bit of HCR_EL2 is set. */

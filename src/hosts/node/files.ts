@@ -133,7 +133,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long",
 };
 
-function asBadInput(error: unknown, verb: string, path: string): BadInput {
+export function asBadInput(error: unknown, verb: string, path: string): BadInput {
   if (error instanceof BadInput) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   return new BadInput(`cannot ${verb} ${path}: ${REASONS[code ?? ""] ?? code ?? message}`);
