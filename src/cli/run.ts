@@ -13,7 +13,7 @@ import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -103,6 +103,9 @@ async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): P
 }
 
 function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
+  if (options.gdbWait && options.gdb === undefined) {
+    throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
+  }
   const { memory, cpus, cpu, tier } = options;
   const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
     options[name] === undefined ? {} : { [name]: load(options[name]) };
