@@ -512,3 +512,22 @@ test("a change of the debug registers empties the instruction TLB", () => {
   assert.equal(host.sysregWrite(s.cpu, 2, 0), 1);
   assert.ok(log.includes("flush"));
 });
+
+test("ERET of a nested hypervisor traps to EL2, each form with its syndrome", () => {
+  for (const [kind, iss] of [
+    [0, 0],
+    [1, 2],
+    [2, 3],
+  ] as const) {
+    const code = { 256: (h: Host, s: PeState) => h.exceptionReturn(s.cpu, kind, 0) };
+    const { pe, s } = machine(code, {}, r.FEATURE_EL2);
+    pe.reset(0x100, 1);
+    // HCR_EL2.NV.
+    s.set64(r.HCR_EL2, s.word(r.HCR_EL2), s.high(r.HCR_EL2) | (1 << 10));
+    s.setNumber(r.ELR_EL1, 0x300);
+    pe.runSlice(1);
+    assert.equal(s.number(r.ESR_EL2), 0x6a000000 + iss);
+    assert.equal(s.number(r.ELR_EL2), 0x100);
+    assert.equal(s.word(EL), 2);
+  }
+});

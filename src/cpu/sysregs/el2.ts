@@ -2,19 +2,13 @@ import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
+import { contextChanged, SCTLR_BITS, TTBR_BITS } from "./translation.ts";
 import { el3Control } from "./traps.ts";
 
 // Registers of EL2 (Arm ARM D19.2), HCR_EL2.E2H being RES0.
 
-/** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID. */
-const HCR_TRANSLATION = { low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27), high: 3 } as const;
-
-function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
+function hcrChanged(a: Access): void {
   a.host.timers.controlsChanged();
-  const low = oldLow ^ a.state.word(slots.HCR_EL2);
-  const high = oldHigh ^ a.state.high(slots.HCR_EL2);
-  if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
   a.host.contextChanged();
 }
 
@@ -40,7 +34,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "39:32 30 24:0",
     res1: "31",
   }),
-  rw("SCTLR_EL2", 2, { ...EL2, ...SCTLR_HIGH, slot: slots.SCTLR_EL2, changed: sctlrChanged(2, slots.SCTLR_EL2) }),
+  rw("SCTLR_EL2", 2, { ...EL2, ...SCTLR_HIGH, slot: slots.SCTLR_EL2, changed: contextChanged }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
     ...EL2,
@@ -70,7 +64,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "5:0 15:8 18:16 20",
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
-    changed: tcrChanged(2, slots.TCR_EL2),
+    changed: contextChanged,
   }),
   rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
   rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
@@ -87,7 +81,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "18:0",
     bitsWith: { VMID16: "19", HAFDBS: "21 22" },
     res1: "31",
-    changed: tcrChanged(1, slots.VTCR_EL2),
+    changed: contextChanged,
   }),
   rw("SPSR_EL2", 2, { ...EL2, ...SPSR_BITS, slot: slots.SPSR_EL2 }),
   rw("ELR_EL2", 2, { ...EL2, slot: slots.ELR_EL2 }),

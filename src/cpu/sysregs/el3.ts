@@ -2,14 +2,14 @@ import * as slots from "../sysreg-layout.ts";
 import { SCTLR_HIGH } from "./el2.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow } from "./row.ts";
-import { contextChanged, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
+import { contextChanged, TTBR_BITS } from "./translation.ts";
 
 // Registers of EL3 (Arm ARM D19.2).
 
 const EL3 = { feature: "EL3" } as const;
 
 export const EL3_ROWS: readonly SysregRow[] = [
-  rw("SCTLR_EL3", 3, { ...EL3, ...SCTLR_HIGH, slot: slots.SCTLR_EL3, changed: sctlrChanged(3, slots.SCTLR_EL3) }),
+  rw("SCTLR_EL3", 3, { ...EL3, ...SCTLR_HIGH, slot: slots.SCTLR_EL3, changed: contextChanged }),
   rw("ACTLR_EL3", 3, EL3),
   rw("SCR_EL3", 3, {
     ...EL3,
@@ -34,7 +34,7 @@ export const EL3_ROWS: readonly SysregRow[] = [
     bits: "5:0 15:8 18:16 20",
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
-    changed: tcrChanged(3, slots.TCR_EL3),
+    changed: contextChanged,
   }),
   rw("SPSR_EL3", 3, { ...EL3, ...SPSR_BITS, slot: slots.SPSR_EL3 }),
   rw("ELR_EL3", 3, { ...EL3, slot: slots.ELR_EL3 }),
