@@ -1,8 +1,8 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { BlockFile } from "../hosts/node/block-file.ts";
 import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
+import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { load, loadPackageFile, save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
@@ -12,6 +12,7 @@ import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
+import type { Image } from "../images/image.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
@@ -45,6 +46,21 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 };
 
 async function run(options: RunOptions): Promise<number> {
+  const disks: Image[] = [];
+  const close = (): void => {
+    for (const disk of disks.splice(0)) disk.close();
+  };
+  // However the command ends, what the guest wrote is to be on the host's disk.
+  process.on("exit", close);
+  try {
+    for (const disk of options.disk) disks.push(await openDisk(disk));
+    return await runWith(options, disks);
+  } finally {
+    close();
+  }
+}
+
+async function runWith(options: RunOptions, disks: readonly Image[]): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -61,7 +77,7 @@ async function run(options: RunOptions): Promise<number> {
   );
   const trace = options.trace && new TraceFile(options.traceFile, say);
   const parts: MachineParts = {
-    ...partsOf(options, terminal),
+    ...partsOf(options, terminal, disks),
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
@@ -102,7 +118,7 @@ async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): P
   return socket;
 }
 
-function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
+function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): MachineParts {
   if (options.gdbWait && options.gdb === undefined) {
     throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
   }
@@ -118,7 +134,7 @@ function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: options.disk.map(({ file, readOnly }) => new BlockFile(file, readOnly)),
+    disks: [...disks],
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),
