@@ -60,6 +60,7 @@ export class Board {
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
+  readonly consoles: ConsoleSwitch;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -78,6 +79,7 @@ export class Board {
     this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
     const consoles = new ConsoleSwitch(parts.serial);
+    this.consoles = consoles;
     this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
     this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
