@@ -1,7 +1,7 @@
 import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
-import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
+import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
 import { affinityOf, Board, MAX_DISKS } from "./board.ts";
@@ -77,13 +77,14 @@ export class Machine implements RunnableMachine {
         now: () => clock.now(),
         kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
       });
-    const toLines = (cpu: number, irq: boolean, fiq: boolean): void => setLines(states[cpu] as PeState, irq, fiq);
+    const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
       firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
+      secureAccess: () => native.currentSecure,
       trace,
       securePower: (action) => this.#end({ kind: action }),
     });
@@ -300,8 +301,7 @@ function bootPlanOf(parts: MachineParts): BootPlan {
   });
 }
 
-function setLines(state: PeState, irq: boolean, fiq: boolean): void {
-  const others = state.word(LINES) & ~(LINE_IRQ | LINE_FIQ);
-  state.setWord(LINES, others | (irq ? LINE_IRQ : 0) | (fiq ? LINE_FIQ : 0));
+function setLines(state: PeState, lines: number): void {
+  state.setWord(LINES, (state.word(LINES) & ~CONTROLLER_LINES) | lines);
   state.setWord(ATTENTION, 1);
 }

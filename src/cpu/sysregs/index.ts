@@ -183,7 +183,7 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && readRegister(a, known);
-      if (isInterruptRegister(id)) return readInterruptRegister(a) || a.undefinedInstruction();
+      if (isInterruptRegister(id)) return readInterruptRegister(a);
       if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
       const target = TID3(a);
       if (target) return a.trapped(target);
@@ -207,7 +207,7 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && writeRegister(a, known);
-      return (isInterruptRegister(id) && writeInterruptRegister(a)) || a.undefinedInstruction();
+      return isInterruptRegister(id) ? writeInterruptRegister(a) : a.undefinedInstruction();
     }
     if (register.row.write === undefined || a.el < register.row.write) return a.undefinedInstruction();
     return this.#checked(register) && writeRegister(a, reached(a, register));
