@@ -1,5 +1,7 @@
 // How the values of options are read. Each function throws BadInput that says what a good value is.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
+import { FORMATS, type Format } from "../images/image.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
 
@@ -51,15 +53,19 @@ export function file(name: string): string {
   return name;
 }
 
-export interface Disk {
-  readonly file: string;
-  readonly readOnly: boolean;
-}
-
-/** `FILE[,readonly]`. */
-export function disk(value: string): Disk {
-  const readOnly = value.endsWith(",readonly");
-  return { file: file(readOnly ? value.slice(0, -",readonly".length) : value), readOnly };
+/** `FILE[,format=FORMAT][,readonly][,snapshot]`: what is no property belongs to the file's name. */
+export function disk(value: string): DiskSource {
+  let rest = value;
+  let format: Format | undefined;
+  const flags = new Set<string>();
+  for (;;) {
+    const [end, flag, name] = /,(?:(readonly|snapshot)|format=([^,]*))$/.exec(rest) ?? [];
+    if (end === undefined) break;
+    rest = rest.slice(0, -end.length);
+    if (flag !== undefined) flags.add(flag);
+    else format = word(...FORMATS)(name as string);
+  }
+  return { file: file(rest), format, readOnly: flags.has("readonly"), snapshot: flags.has("snapshot") };
 }
 
 export interface Load {

@@ -1,5 +1,6 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
@@ -7,7 +8,6 @@ import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts
 import {
   board,
   count,
-  type Disk,
   disk,
   file,
   type Load,
@@ -42,7 +42,11 @@ export const RUN_OPTIONS = {
     board,
     "board: virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]",
   ),
-  disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
+  disk: list<DiskSource>(
+    "--disk <FILE[,PROPERTY]>",
+    disk,
+    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+  ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),

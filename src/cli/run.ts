@@ -1,8 +1,8 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { BlockFile } from "../hosts/node/block-file.ts";
 import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
+import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { load, loadPackageFile, save } from "../hosts/node/files.ts";
 import { inflate } from "../hosts/node/inflate.ts";
@@ -10,6 +10,7 @@ import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
+import type { Image } from "../images/image.ts";
 import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -41,6 +42,21 @@ const STATUS: Readonly<Record<RunEnd, number>> = {
 };
 
 async function run(options: RunOptions): Promise<number> {
+  const disks: Image[] = [];
+  const close = (): void => {
+    for (const disk of disks.splice(0)) disk.close();
+  };
+  // However the command ends, what the guest wrote is to be on the host's disk.
+  process.on("exit", close);
+  try {
+    for (const disk of options.disk) disks.push(await openDisk(disk));
+    return await runWith(options, disks);
+  } finally {
+    close();
+  }
+}
+
+async function runWith(options: RunOptions, disks: readonly Image[]): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -57,7 +73,7 @@ async function run(options: RunOptions): Promise<number> {
   );
   const trace = options.trace && new TraceFile(options.traceFile, say);
   const parts: MachineParts = {
-    ...partsOf(options, terminal),
+    ...partsOf(options, terminal, disks),
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
@@ -82,7 +98,7 @@ async function run(options: RunOptions): Promise<number> {
   return STATUS[end];
 }
 
-function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
+function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): MachineParts {
   const { memory, cpus, cpu, tier } = options;
   const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
     options[name] === undefined ? {} : { [name]: load(options[name]) };
@@ -93,7 +109,7 @@ function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: options.disk.map(({ file, readOnly }) => new BlockFile(file, readOnly)),
+    disks: [...disks],
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),

@@ -231,6 +231,11 @@ function partsOf(gicVersion: 2 | 3): MachineParts {
         if (readOnly || offset + from.length > contents.length) throw new RangeError("write beyond the disk");
         contents.set(from, offset);
       },
+      writeZeroes: (offset, bytes) => {
+        if (readOnly || offset + bytes > contents.length) throw new RangeError("write beyond the disk");
+        contents.fill(0, offset, offset + bytes);
+      },
+      discard: () => {},
       flush: () => {},
     };
   };
