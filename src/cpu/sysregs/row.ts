@@ -18,20 +18,8 @@ export function trap(control: string, target: (a: Access) => number): Trap {
 /** Bits of a register, as a list of "7" and "15:8". */
 export type Bits = string;
 
-/** Which bits of a register mean something. */
-export interface Layout {
-  /** Bits that a write changes; the others are RES0, but for `res1`. Absent: all. */
-  readonly bits?: Bits;
-  /** More of them, with a feature. */
-  readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
-  /** Bits that always read as one. */
-  readonly res1?: Bits;
-  /** More of them, without a feature. */
-  readonly res1Without?: Readonly<Partial<Record<Feature, Bits>>>;
-}
-
 /** A system register. Its encoding is that of its name in arch/sysreg-names.ts. */
-export interface SysregRow extends Layout {
+export interface SysregRow {
   readonly name: string;
   /** The lowest exception level that may read it; absent: none (write-only). */
   readonly read?: 0 | 1 | 2 | 3;
@@ -44,8 +32,16 @@ export interface SysregRow extends Layout {
   /** Where its value is. A register with neither slot nor `get` reads as zero; with neither slot nor `set` it ignores writes. */
   readonly slot?: number;
   readonly reset?: Halves | ((a: Access) => Halves);
-  /** The layout with HCR_EL2.E2H, where that is another one. */
-  readonly withE2H?: Layout;
+  /** Bits that a write changes; the others are RES0, but for `res1`. Absent: all. */
+  readonly bits?: Bits;
+  /** More of them, with a feature. */
+  readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** More of them, without a feature. */
+  readonly bitsWithout?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** Bits that always read as one. */
+  readonly res1?: Bits;
+  /** More of them, without a feature. */
+  readonly res1Without?: Readonly<Partial<Record<Feature, Bits>>>;
   /** Tried in order; the first that traps decides. */
   readonly traps?: readonly Trap[];
   /** Gives the value (`a.give`). */
