@@ -60,6 +60,7 @@ export class Board {
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
+  readonly consoles: ConsoleSwitch;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -78,6 +79,7 @@ export class Board {
     this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
     const consoles = new ConsoleSwitch(parts.serial);
+    this.consoles = consoles;
     this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
     this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
@@ -131,7 +133,8 @@ export class Board {
   #addGicV3(options: BoardOptions): GicV3 {
     const { parts, memory, setLines } = options;
     const affinity = (cpu: number): number => affinityOf(cpu, 3);
-    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, ...security(options) });
+    const awake = levelsOf(parts).conduit !== undefined;
+    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, awake, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     return gic;

@@ -37,6 +37,24 @@ export function writeInterruptRegister(a: Access): boolean {
   return interrupts.write(index, a.id, a.low, a.high, view(a, register)) || a.undefinedInstruction();
 }
 
+/** For a debugger: as a read, whatever the exception level and traps. False: the PE has no such register, or it cannot be read. */
+export function inspectInterruptRegister(a: Access): boolean {
+  const register = interruptRegister(a.id);
+  const { interrupts, index } = a.host;
+  if (!register || !interrupts || register.el > a.highestEL || isOfAbsentLevel(a, register)) return false;
+  if (!interrupts.read(index, a.id, view(a, register))) return false;
+  a.give(interrupts.low, interrupts.high);
+  return true;
+}
+
+/** For a debugger: as a write, whatever the exception level and traps. False: the PE has no such register, or it cannot be written. */
+export function modifyInterruptRegister(a: Access): boolean {
+  const register = interruptRegister(a.id);
+  const { interrupts, index } = a.host;
+  if (!register || !interrupts || register.el > a.highestEL || isOfAbsentLevel(a, register)) return false;
+  return interrupts.write(index, a.id, a.low, a.high, view(a, register));
+}
+
 /** EL3 finds zeros in EL2's registers where there is no EL2. */
 function isOfAbsentLevel(a: Access, register: InterruptRegister): boolean {
   return register.el === 2 && !a.host.options.el2;
