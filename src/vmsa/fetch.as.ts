@@ -13,11 +13,11 @@ import {
 } from "../cpu/state-layout";
 import { MDSCR_EL1 } from "../cpu/sysreg-layout";
 import { CODE_MAP } from "../memory/linear-layout";
+import { EXECUTE, FAULT_EXTERNAL, GUARDED, NON_SECURE, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./attributes.as";
 import { instructionAbort, pcAlignmentFault } from "./fault.as";
-import { isReadable, linearOf } from "./physical.as";
+import { isReadableBy, linearOf } from "./physical.as";
 import { currentEL, regimeOf } from "./regime.as";
 import { fetchSlot, fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
-import { EXECUTE, FAULT_EXTERNAL, GUARDED, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./walk.as";
 
 const PAGE_MASK: u64 = 0xfff;
 /** MDSCR_EL1.{MDE,SS}. */
@@ -49,7 +49,7 @@ export function translateFetch(cpu: usize): usize {
     return 0;
   }
   const at = linearOf(translatedPA());
-  if (!at || !isReadable()) {
+  if (!at || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) {
     instructionAbort(cpu, pc, FAULT_EXTERNAL);
     return 0;
   }
@@ -68,7 +68,7 @@ export function fetchMiss(cpu: usize, va: u64): u32 {
   const el = currentEL(cpu);
   if (translate(cpu, va, regimeOf(cpu, el), el != 0, false, EXECUTE) != NO_FAULT) return 0;
   const at = linearOf(translatedPA());
-  if (!at || !isReadable()) return 0;
+  if (!at || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) return 0;
   const decodedPage = load<u32>(load<u32>(CODE_MAP) + ((at >> 12) << 2));
   if (decodedPage == 0) return 0;
   const attributes = translatedAttributes();

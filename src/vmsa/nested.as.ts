@@ -1,12 +1,13 @@
 // Registers in memory (FEAT_NV2, Arm ARM D8.11): accesses that EL1 makes and EL2's translation regime translates.
 
 import { ARG0, ARG1, EXC_TARGET, RESULT } from "../cpu/state-layout";
+import { FAULT_EXTERNAL, NON_SECURE, NO_FAULT, READ, WRITE } from "./attributes.as";
 import { ISS_WNR, dataAbort } from "./fault.as";
 import { busRead, busWrite } from "./host.as";
-import { isReadable, isWritable, linearOf } from "./physical.as";
+import { isReachable, isReadable, isWritable, linearOf } from "./physical.as";
 import { regimeOf } from "./regime.as";
-import { isFaultOfWrite, translate, translatedPA } from "./tlb.as";
-import { FAULT_EXTERNAL, NO_FAULT, READ, WRITE } from "./walk.as";
+import { translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { isFaultOfWrite } from "./two-stages.as";
 
 /** ISS.VNCR of a data abort: it was on an access by way of VNCR_EL2. */
 const ISS_VNCR: u32 = 1 << 13;
@@ -19,7 +20,8 @@ export function nestedAccess(cpu: usize, write: i32): i32 {
   if (fault == NO_FAULT) {
     const pa = translatedPA();
     const at = linearOf(pa);
-    if (at && (write ? isWritable() : isReadable())) {
+    const isThere = at != 0 && isReachable((translatedAttributes() & NON_SECURE) != 0);
+    if (isThere && (write ? isWritable() : isReadable())) {
       if (write) store<u64>(at, load<u64>(cpu, ARG1));
       else store<u64>(cpu, load<u64>(at), RESULT);
       return 0;

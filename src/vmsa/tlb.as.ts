@@ -1,8 +1,8 @@
 // The second-level TLB, context numbers, and the fills of the TLBs that generated code looks at.
 //
 // The second level has two parts: pages (two-way sets by VA in units of 4 KB; larger pages are split) and blocks
-// (direct-mapped by VA in units of 2 MB; larger blocks are split). A miss, and a hit that does not allow the access,
-// walk the tables: permission faults always come from a walk.
+// (direct-mapped by VA in units of 2 MB; larger blocks are split). Its entries are what both stages give together. A
+// miss, and a hit that does not allow the access, walk the tables: permission faults always come from a walk.
 
 import {
   ARG0,
@@ -26,57 +26,56 @@ import {
   ITLB_FLAGS,
   ITLB_TAG,
   PAN,
-  SECURE,
   TLB2,
   TLB2_END,
   UAO,
 } from "../cpu/state-layout";
-import { FEATURE_E0PD, TRANSLATION_EPOCH, VTTBR_EL2 } from "../cpu/sysreg-layout";
-import {
-  EL10,
-  EL20,
-  EL3_ALONE,
-  HCR_DC,
-  HCR_VM,
-  SCTLR_A,
-  SCTLR_WXN,
-  asidOf,
-  currentEL,
-  effectiveHCR,
-  has,
-  hasTwoRanges,
-  ignoresTopByte,
-  isHostUser,
-  isTranslating,
-  regimeOf,
-  sctlr,
-  tcr,
-} from "./regime.as";
+import { FEATURE_E0PD, FEATURE_EL2, FEATURE_EL3, TRANSLATION_EPOCH } from "../cpu/sysreg-layout";
 import {
   BLOCK_SHIFT,
   CLEAN,
   EXECUTE,
-  FAULT_PERMISSION,
   GLOBAL,
   NO_FAULT,
-  READ,
   SHIFT_MASK,
   SPAN_SHIFT,
   WRITE,
   isAllowed,
-  walk,
-  walkAttributes,
-  walkCommit,
-  walkLevel,
-  walkPA,
-} from "./walk.as";
+} from "./attributes.as";
+import {
+  EL10,
+  EL20,
+  HCR_DC,
+  HCR_VM,
+  SCTLR_A,
+  SCTLR_WXN,
+  asidMask,
+  asidOf,
+  currentEL,
+  guestHCR,
+  has,
+  hasStage2,
+  hasTwoRanges,
+  ignoresTopByte,
+  isHost,
+  isHostUser,
+  isNV1,
+  isSecureBelowEL3,
+  isSecureRegime,
+  isTranslating,
+  regimeOf,
+  sctlr,
+  tcr,
+  vmidOf,
+} from "./regime.as";
+import { fullAttributes, fullPA, fullTranslate } from "./two-stages.as";
 
 const PAGE_MASK: u64 = 0xfff;
 
-// An entry of the second level: tag (page of VA | key, see keyOf()), ASID, attributes of walk.as.ts, physical address
-// of its page.
+// An entry of the second level: tag (page of VA | key, see keyOf()), space (see spaceOf()), attributes of
+// attributes.as.ts, physical address of its page.
 const ENTRY_TAG: usize = 0;
-const ENTRY_ASID: usize = 8;
+const ENTRY_SPACE: usize = 8;
 const ENTRY_ATTRIBUTES: usize = 12;
 const ENTRY_PA: usize = 16;
 const ENTRY_SIZE: usize = 24;
@@ -123,28 +122,46 @@ assert(STATE_END <= <usize>TLB2_END);
 
 let pa: u64 = 0;
 let attributes: u32 = 0;
-let isWriteFault: bool = false;
 
 /** The physical address of the byte that translate() translated. */
 @inline
 export function translatedPA(): u64 {
   return pa;
 }
-/** Its attributes (walk.as.ts). */
+/** Its attributes (attributes.as.ts). */
 @inline
 export function translatedAttributes(): u32 {
   return attributes;
 }
-/** After a fault: would a mere read not have had it? */
-@inline
-export function isFaultOfWrite(): bool {
-  return isWriteFault;
+// The key: a bit that is always set, the regime, the Security state, and the controls that act at once, so that
+// entries made under others stay for later.
+const KEY_REGIME: u64 = 1;
+const KEY_SECURE: u64 = 1 << 4;
+const KEY_STAGE1: u64 = 1 << 5;
+const KEY_VM: u64 = 1 << 6;
+const KEY_DC: u64 = 1 << 7;
+const KEY_NV1: u64 = 1 << 8;
+const KEY_WXN: u64 = 1 << 9;
+/** Regime and Security state. */
+const KEY_OWNER: u64 = 0x1e;
+
+/** The low bits of a tag: which translations of a VA are meant, ASID and VMID aside. Never 0. */
+function keyOf(cpu: usize, regime: i32): u64 {
+  let key = 1 | (<u64>regime << KEY_REGIME);
+  if (isSecureRegime(cpu, regime)) key |= KEY_SECURE;
+  if (isTranslating(cpu, regime)) key |= KEY_STAGE1;
+  if ((sctlr(cpu, regime) & SCTLR_WXN) != 0) key |= KEY_WXN;
+  if (regime != EL10) return key;
+  const hcr = guestHCR(cpu);
+  if ((hcr & HCR_VM) != 0) key |= KEY_VM;
+  if ((hcr & HCR_DC) != 0) key |= KEY_DC;
+  return isNV1(cpu, regime) ? key | KEY_NV1 : key;
 }
 
-/** The low bits of a tag: which translations of a VA are meant, ASID aside. Never 0. */
-@inline
-function keyOf(cpu: usize, regime: i32): u64 {
-  return (<u64>regime << 1) | (<u64>load<u32>(cpu, SECURE) << 4) | 1;
+/** The current address space of the regime: VMID << 16 | ASID. */
+function spaceOf(cpu: usize, regime: i32): u32 {
+  const asid = asidOf(cpu, regime);
+  return regime == EL10 ? (vmidOf(cpu) << 16) | asid : asid;
 }
 
 /**
@@ -160,9 +177,10 @@ function isDisabled(cpu: usize, regime: i32, va: u64, isPrivileged: bool): bool 
 }
 
 @inline
-function isMatch(entry: usize, tag: u64, asid: u32): bool {
+function isMatch(entry: usize, tag: u64, space: u32): bool {
   if (load<u64>(entry, ENTRY_TAG) != tag) return false;
-  return load<u32>(entry, ENTRY_ASID) == asid || (load<u32>(entry, ENTRY_ATTRIBUTES) & GLOBAL) != 0;
+  const other = load<u32>(entry, ENTRY_SPACE) ^ space;
+  return other == 0 || (other >> 16 == 0 && (load<u32>(entry, ENTRY_ATTRIBUTES) & GLOBAL) != 0);
 }
 
 @inline
@@ -176,35 +194,35 @@ function blockOf(cpu: usize, va: u64): usize {
 }
 
 /** The entry that matches, or 0. */
-function find(cpu: usize, va: u64, key: u64, asid: u32): usize {
+function find(cpu: usize, va: u64, key: u64, space: u32): usize {
   const tag = (va & ~PAGE_MASK) | key;
   let entry = setOf(cpu, va);
-  if (isMatch(entry, tag, asid)) return entry;
+  if (isMatch(entry, tag, space)) return entry;
   entry += ENTRY_SIZE;
-  if (isMatch(entry, tag, asid)) return entry;
+  if (isMatch(entry, tag, space)) return entry;
   entry = blockOf(cpu, va);
-  return isMatch(entry, (va & ~(((<u64>1) << BLOCK_BITS) - 1)) | key, asid) ? entry : 0;
+  return isMatch(entry, (va & ~(((<u64>1) << BLOCK_BITS) - 1)) | key, space) ? entry : 0;
 }
 
-function put(entry: usize, tag: u64, asid: u32, address: u64): void {
+function put(entry: usize, tag: u64, space: u32, address: u64): void {
   store<u64>(entry, tag, ENTRY_TAG);
-  store<u32>(entry, asid, ENTRY_ASID);
+  store<u32>(entry, space, ENTRY_SPACE);
   store<u32>(entry, attributes, ENTRY_ATTRIBUTES);
   store<u64>(entry, address, ENTRY_PA);
 }
 
 /** Puts the last walk's result in. */
-function insert(cpu: usize, va: u64, key: u64, asid: u32): void {
+function insert(cpu: usize, va: u64, key: u64, space: u32): void {
   noteSpan(cpu, va, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
   if (((attributes >> BLOCK_SHIFT) & SHIFT_MASK) >= <u32>BLOCK_BITS) {
     const mask = ((<u64>1) << BLOCK_BITS) - 1;
-    put(blockOf(cpu, va), (va & ~mask) | key, asid, pa & ~mask);
+    put(blockOf(cpu, va), (va & ~mask) | key, space, pa & ~mask);
     return;
   }
   const first = setOf(cpu, va);
   const tag = (va & ~PAGE_MASK) | key;
-  if (!isMatch(first, tag, asid)) memory.copy(first + ENTRY_SIZE, first, ENTRY_SIZE);
-  put(first, tag, asid, pa & ~PAGE_MASK);
+  if (!isMatch(first, tag, space)) memory.copy(first + ENTRY_SIZE, first, ENTRY_SIZE);
+  put(first, tag, space, pa & ~PAGE_MASK);
 }
 
 /**
@@ -213,16 +231,15 @@ function insert(cpu: usize, va: u64, key: u64, asid: u32): void {
  */
 export function translate(cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32): i32 {
   const canonical = <u64>(<i64>(va << 8) >> 8);
-  const fetch = access == EXECUTE;
-  const isOn = isTranslating(cpu, regime);
+  const isKept = isTranslating(cpu, regime) || hasStage2(cpu, regime);
   const key = keyOf(cpu, regime);
-  const asid = asidOf(cpu, regime);
+  const space = spaceOf(cpu, regime);
   if (
-    isOn &&
-    (canonical == va || ignoresTopByte(cpu, regime, va, fetch)) &&
+    isKept &&
+    (canonical == va || ignoresTopByte(cpu, regime, va, access == EXECUTE)) &&
     !isDisabled(cpu, regime, va, isPrivileged)
   ) {
-    const entry = find(cpu, canonical, key, asid);
+    const entry = find(cpu, canonical, key, space);
     if (entry) {
       attributes = load<u32>(entry, ENTRY_ATTRIBUTES);
       if (isAllowed(attributes, isPrivileged, pan, access) && ((access & WRITE) == 0 || (attributes & CLEAN) == 0)) {
@@ -232,53 +249,61 @@ export function translate(cpu: usize, va: u64, regime: i32, isPrivileged: bool, 
       }
     }
   }
-  isWriteFault = access == WRITE;
   store<u64>(cpu, load<u64>(cpu, COUNT_WALKS) + 1, COUNT_WALKS);
-  const fault = walk(cpu, regime, va, isPrivileged, fetch);
+  const fault = fullTranslate(cpu, regime, va, isPrivileged, pan, access, true);
   if (fault != NO_FAULT) return fault;
-  attributes = walkAttributes();
-  if (!isAllowed(attributes, isPrivileged, pan, access)) {
-    isWriteFault = (access & WRITE) != 0 && ((access & READ) == 0 || isAllowed(attributes, isPrivileged, pan, READ));
-    return FAULT_PERMISSION + walkLevel();
-  }
-  const external = walkCommit((access & WRITE) != 0);
-  if (external != NO_FAULT) return external;
-  attributes = walkAttributes();
-  pa = walkPA();
-  if (isOn) insert(cpu, canonical, key, asid);
+  attributes = fullAttributes();
+  pa = fullPA();
+  if (isKept) insert(cpu, canonical, key, space);
   return NO_FAULT;
 }
 
 // ---- Context numbers ----
 
-/** In what a context number stands for: accesses of it are known to be aligned. */
+// A context word: privileged, PAN, and the following fields, 52 bits in all.
+const WORD_REGIME: u64 = 2;
+const WORD_SECURE: u64 = (<u64>1) << 5;
+const WORD_STAGE1: u64 = (<u64>1) << 6;
+const WORD_WXN: u64 = (<u64>1) << 7;
+/** Two bits: is the lower or the upper range disabled? */
+const WORD_DISABLED: u64 = 8;
+const WORD_ASID: u64 = 10;
+const WORD_DC: u64 = (<u64>1) << 26;
+const WORD_VM: u64 = (<u64>1) << 27;
+const WORD_VMID: u64 = 28;
+const WORD_ALIGNED: u64 = (<u64>1) << 44;
+/** Accesses are known to be aligned. */
 const ALIGNMENT_CHECKED: u64 = (<u64>1) << 45;
+const WORD_NV1: u64 = (<u64>1) << 46;
+/** Four bits: TBI of the ranges, for data and for instructions. */
+const WORD_TBI: u64 = 47;
+const HIGH: u64 = (<u64>1) << 55;
 
-/** What a context number of the current state stands for: 52 bits. */
+/** What a context number of the current state stands for: all that acts at once, whatever the TLBs hold. */
 function contextWord(cpu: usize, regime: i32, isPrivileged: bool, pan: bool): u64 {
-  const hcr = effectiveHCR(cpu);
-  const isOn = isTranslating(cpu, regime);
-  let word = <u64>isPrivileged | (<u64>(pan && isPrivileged) << 1) | (<u64>regime << 2);
-  word |= (<u64>load<u32>(cpu, SECURE) << 5) | (<u64>isOn << 6);
-  if ((sctlr(cpu, regime) & SCTLR_WXN) != 0) word |= 1 << 7;
+  let word = <u64>isPrivileged | (<u64>(pan && isPrivileged) << 1) | (<u64>regime << WORD_REGIME);
+  if (isSecureRegime(cpu, regime)) word |= WORD_SECURE;
+  if (isTranslating(cpu, regime)) word |= WORD_STAGE1;
+  if ((sctlr(cpu, regime) & SCTLR_WXN) != 0) word |= WORD_WXN;
   // Generated code looks at no alignment: while it matters, the data TLB has to be without this context's pages.
-  if ((sctlr(cpu, regime) & SCTLR_A) != 0) word |= (<u64>1) << 44;
+  if ((sctlr(cpu, regime) & SCTLR_A) != 0) word |= WORD_ALIGNED;
+  word |= <u64>ignoresTopByte(cpu, regime, 0, false) << WORD_TBI;
+  word |= <u64>ignoresTopByte(cpu, regime, 0, true) << (WORD_TBI + 1);
   if (hasTwoRanges(regime)) {
-    const control = tcr(cpu, regime);
-    word |= ((control >> 7) & 1) << 8;
-    word |= ((control >> 23) & 1) << 9;
-    if (!(isPrivileged && pan) || load<i32>(cpu, ASID_MATTERS) != 0) word |= <u64>asidOf(cpu, regime) << 10;
+    word |= <u64>ignoresTopByte(cpu, regime, HIGH, false) << (WORD_TBI + 2);
+    word |= <u64>ignoresTopByte(cpu, regime, HIGH, true) << (WORD_TBI + 3);
+    word |= <u64>isDisabled(cpu, regime, 0, isPrivileged) << WORD_DISABLED;
+    word |= <u64>isDisabled(cpu, regime, HIGH, isPrivileged) << (WORD_DISABLED + 1);
+    if (!(isPrivileged && pan) || load<i32>(cpu, ASID_MATTERS) != 0) word |= <u64>asidOf(cpu, regime) << WORD_ASID;
   }
   if (regime == EL10) {
-    if ((hcr & HCR_DC) != 0) word |= (<u64>1) << 26;
-    if ((hcr & HCR_VM) != 0) word |= (<u64>1) << 27;
-    word |= (load<u64>(cpu, VTTBR_EL2) >> 48) << 28;
+    const hcr = guestHCR(cpu);
+    if ((hcr & HCR_DC) != 0) word |= WORD_DC;
+    if ((hcr & HCR_VM) != 0) word |= WORD_VM;
+    if (isNV1(cpu, regime)) word |= WORD_NV1;
+    word |= <u64>vmidOf(cpu) << WORD_VMID;
   }
   return word;
-}
-
-function asidOfWord(word: u64): u32 {
-  return <u32>(word >> 10) & 0xffff;
 }
 
 /** The number of a context, a new one if need be. */
@@ -304,6 +329,8 @@ function contextNumber(cpu: usize, word: u64): u64 {
 export function isUnprivilegedUser(cpu: usize): bool {
   const el = currentEL(cpu);
   if (el == 0) return true;
+  // AArch64.IsUnprivAccessPriv(): not for a guest's hypervisor.
+  if (el == 1 && isNV1(cpu, EL10)) return false;
   return load<u32>(cpu, UAO) == 0 && (el == 1 || (el == 2 && isHostUser(cpu)));
 }
 
@@ -430,10 +457,19 @@ function covers(tag: u64, va: u64, span: u32): bool {
   return ((tag ^ va) << 8) >> (8 + span) == 0;
 }
 
+/** Whose entries a TLBI is about: their regime and Security state (KEY_OWNER), and, of EL1&0, their VMID. */
+let owner: u64 = 0;
+let ownerVMID: u32 = 0;
+
+@inline
+function isOwned(entry: usize): bool {
+  if (((load<u64>(entry, ENTRY_TAG) ^ owner) & KEY_OWNER) != 0) return false;
+  return load<u32>(entry, ENTRY_SPACE) >> 16 == ownerVMID;
+}
+
 function dropEntry(entry: usize, va: u64): void {
-  if (covers(load<u64>(entry, ENTRY_TAG), va, (load<u32>(entry, ENTRY_ATTRIBUTES) >> SPAN_SHIFT) & SHIFT_MASK)) {
-    store<u64>(entry, 0, ENTRY_TAG);
-  }
+  const span = (load<u32>(entry, ENTRY_ATTRIBUTES) >> SPAN_SHIFT) & SHIFT_MASK;
+  if (isOwned(entry) && covers(load<u64>(entry, ENTRY_TAG), va, span)) store<u64>(entry, 0, ENTRY_TAG);
 }
 
 /** Drops what covers `va` from `count` slots (a power of two) around its own in every TLB of pages. */
@@ -458,7 +494,10 @@ function dropPages(cpu: usize, va: u64, count: u32): void {
   }
 }
 
-/** Drops every translation of `va`, and the rest of the block or contiguous run that gave it. */
+/**
+ * Drops every translation of `va`, and the rest of the block or contiguous run that gave it, for every ASID: a TLB may
+ * always forget more. The TLBs of pages that generated code looks at forget it for everybody.
+ */
 function dropAddress(cpu: usize, va: u64): void {
   const address = (va << 8) >> 8;
   const beyond = load<i32>(cpu + SPANS_HUGE) != 0 || isNoted(cpu, SPANS_1G, address >> 30);
@@ -473,18 +512,42 @@ function dropAddress(cpu: usize, va: u64): void {
   for (let i: usize = 0; i < BLOCK_ENTRIES; i++) dropEntry(cpu + BLOCKS + i * ENTRY_SIZE, va);
 }
 
-/** Drops what is not global and belongs to `asid`. */
+/** Is a context of the owner's? */
+function isOwnedWord(word: u64): bool {
+  if (((word >> WORD_REGIME) & 7) != ((owner >> KEY_REGIME) & 7)) return false;
+  if (((word & WORD_SECURE) != 0) != ((owner & KEY_SECURE) != 0)) return false;
+  return ((word >> WORD_VMID) & 0xffff) == ownerVMID;
+}
+
+/** Drops what is not global and belongs to the owner's `asid`. */
 function dropASID(cpu: usize, asid: u32): void {
   for (let i: u32 = 0; i < CONTEXT_WORDS; i++) {
     const slot = cpu + CONTEXTS + (i << 3);
-    if (asidOfWord(load<u64>(slot) >> 12) == asid) store<u64>(slot, 0);
+    const word = load<u64>(slot) >> 12;
+    if ((<u32>(word >> WORD_ASID) & 0xffff) == asid && isOwnedWord(word)) store<u64>(slot, 0);
   }
   for (let entry = cpu + PAGES; entry < cpu + CONTEXTS; entry += ENTRY_SIZE) {
-    if (load<u32>(entry, ENTRY_ASID) == asid && (load<u32>(entry, ENTRY_ATTRIBUTES) & GLOBAL) == 0) {
-      store<u64>(entry, 0, ENTRY_TAG);
+    if ((load<u32>(entry, ENTRY_SPACE) & 0xffff) == asid && (load<u32>(entry, ENTRY_ATTRIBUTES) & GLOBAL) == 0) {
+      if (isOwned(entry)) store<u64>(entry, 0, ENTRY_TAG);
     }
   }
   renewContexts(cpu);
+}
+
+/**
+ * Drops what is the owner's: of one VMID, or of all. The others' entries of the second level stay, those of the first
+ * are found there again. What is known of spans and of ASIDs starts anew.
+ */
+function dropOwned(cpu: usize, everyVMID: bool): void {
+  memory.fill(cpu + SPANS_2M, 0, LAST_CONTEXT - SPANS_2M);
+  for (let entry = cpu + PAGES; entry < cpu + CONTEXTS; entry += ENTRY_SIZE) {
+    const tag = load<u64>(entry, ENTRY_TAG);
+    if (tag == 0) continue;
+    if (((tag ^ owner) & KEY_OWNER) == 0 && (everyVMID || isOwned(entry))) store<u64>(entry, 0, ENTRY_TAG);
+    else noteSpan(cpu, tag, (load<u32>(entry, ENTRY_ATTRIBUTES) >> SPAN_SHIFT) & SHIFT_MASK);
+  }
+  store<i32>(cpu, 0, ASID_MATTERS);
+  retireContexts(cpu);
 }
 
 function newEpoch(cpu: usize): void {
@@ -502,20 +565,36 @@ export function tlbInvalidateAll(cpu: usize): void {
 /** Ranges of more bytes than this are invalidated by dropping everything. */
 const RANGE_MAX: u64 = 64 << 12;
 
-/** See vmsa/native.ts. What is dropped by VA is dropped in every regime and for every ASID: a TLB may always forget. */
-export function tlbInvalidate(cpu: usize, regime: i32, what: i32): void {
-  const va = load<u64>(cpu, ARG0);
-  if (what == 2 || what == 3) {
-    newEpoch(cpu);
-    dropAddress(cpu, va);
-  } else if (what == 4 && load<u64>(cpu, ARG2) <= RANGE_MAX) {
-    newEpoch(cpu);
-    const bytes = load<u64>(cpu, ARG2);
-    for (let offset: u64 = 0; offset < bytes; offset += 0x1000) dropAddress(cpu, va + offset);
-  } else if (what == 1 && (regime == EL10 || regime == EL20)) {
-    newEpoch(cpu);
-    dropASID(cpu, load<u32>(cpu, ARG1) & 0xffff);
-  } else {
+// Native.tlbInvalidate's `what`.
+const EVERYTHING: i32 = 0;
+const BY_ASID: i32 = 1;
+const BY_VA_AND_ASID: i32 = 2;
+const BY_VA: i32 = 3;
+const RANGE: i32 = 4;
+const STAGE2: i32 = 6;
+
+/** See vmsa/native.ts. */
+export function tlbInvalidate(cpu: usize, regime: i32, what: i32, by: usize): void {
+  if (!by) by = cpu;
+  // EL2's own operations, and those of EL1's that a host with E2H and TGE makes, are about EL2&0.
+  if (regime == EL10 ? what != EVERYTHING && what != STAGE2 && isHostUser(by) : regime == 2 && isHost(by)) regime = EL20;
+  if (!has(cpu, FEATURE_EL2 | FEATURE_EL3) && (what == EVERYTHING || what > RANGE)) {
     tlbInvalidateAll(cpu);
+    return;
+  }
+  newEpoch(cpu);
+  owner = <u64>regime << KEY_REGIME;
+  if (regime == 3 || isSecureBelowEL3(by)) owner |= KEY_SECURE;
+  ownerVMID = regime == EL10 ? vmidOf(by) : 0;
+  const va = load<u64>(by, ARG0);
+  if (what == BY_VA_AND_ASID || what == BY_VA) {
+    dropAddress(cpu, va);
+  } else if (what == RANGE && load<u64>(by, ARG2) <= RANGE_MAX) {
+    const bytes = load<u64>(by, ARG2);
+    for (let offset: u64 = 0; offset < bytes; offset += 0x1000) dropAddress(cpu, va + offset);
+  } else if (what == BY_ASID && hasTwoRanges(regime)) {
+    dropASID(cpu, load<u32>(by, ARG1) & asidMask(by, regime));
+  } else {
+    dropOwned(cpu, what == EVERYTHING);
   }
 }

@@ -23,10 +23,10 @@ import {
   MDSCR_EL1,
   OSLSR_EL1,
 } from "../cpu/sysreg-layout";
+import { READ, WRITE } from "./attributes.as";
 import { raise } from "./fault.as";
 import { HCR_TGE, currentEL, effectiveHCR, has } from "./regime.as";
 import { WATCHED, retireContexts } from "./tlb.as";
-import { READ, WRITE } from "./walk.as";
 
 const WATCHPOINTS: i32 = 16;
 const MDSCR_KDE: u64 = 1 << 13;

@@ -1,5 +1,5 @@
 import type { Halves } from "../../arch/cpu-models.ts";
-import { HCR_HIGH_E2H, SCR_EEL2 } from "../levels.ts";
+import { SCR_EEL2 } from "../levels.ts";
 import { PMU_COUNTERS } from "../pmu.ts";
 import { SECURE } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
@@ -7,25 +7,14 @@ import type { Access } from "./access.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { TRAP_REGISTERS } from "./fine-grained.ts";
 import { type Bits, mask, ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
-import { contextChanged, SCTLR_BITS, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
+import { contextChanged, SCTLR_BITS, TTBR_BITS } from "./translation.ts";
 import { coprocessorAccessEL3 } from "./traps.ts";
 
 // Registers of EL2 (Arm ARM D19.2). Those whose layout is another with HCR_EL2.E2H have the bits of both with FEAT_VHE: a bit that is RES0
 // or RES1 in one context only keeps what was written.
 
-/** HCR_EL2 bits that decide how EL1 and EL0 translate: VM, SWIO, PTW, DC, TGE, CD, ID, E2H, NV1, FWB. */
-const HCR_TRANSLATION = {
-  low: (1 << 0) | (1 << 1) | (1 << 2) | (1 << 12) | (1 << 27),
-  high: 3 | (1 << 2) | (1 << 11) | (1 << 14),
-} as const;
-
-function hcrChanged(a: Access, oldLow: number, oldHigh: number): void {
+function hcrChanged(a: Access): void {
   a.host.timers.controlsChanged();
-  const low = oldLow ^ a.state.word(slots.HCR_EL2);
-  const high = oldHigh ^ a.state.high(slots.HCR_EL2);
-  if (low & HCR_TRANSLATION.low || high & HCR_TRANSLATION.high) a.host.native.tlbInvalidate(a.state.cpu, 1, 0);
-  // EL2's regime is another one with E2H.
-  if (high & HCR_HIGH_E2H) a.host.native.tlbInvalidate(a.state.cpu, 2, 0);
   a.host.contextChanged();
 }
 
@@ -43,9 +32,9 @@ const TCR_RES1 = "23 31";
 /** The reset value of RES1 bits that are not fixed. */
 const initially = (bits: Bits) => (): Halves => mask(bits);
 
-/** Registers of Secure EL2: at EL2 in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
+/** Registers of Secure EL2: in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
 const secureOnly = trap("SCR_EL3.EEL2", (a) =>
-  (a.el === 2 ? a.state.word(SECURE) : a.state.word(slots.SCR_EL3) & SCR_EEL2) ? 0 : UNDEFINED,
+  (a.el < 3 ? a.state.word(SECURE) : a.state.word(slots.SCR_EL3) & SCR_EEL2) ? 0 : UNDEFINED,
 );
 
 export const EL2_ROWS: readonly SysregRow[] = [
@@ -70,7 +59,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     // With E2H: SA0, DZE, UCT, nTWI, nTWE, SPAN, UCI, ITD, SED, TSCXT; EnRCTX; BT0.
     bitsWith: { ...SCTLR_HIGH.bitsWith, VHE: "26 23 20 18 16:14 8:7 4", SPECRES: "10", BTI: "36:35" },
     res1Without: { VHE: SCTLR_RES1 },
-    changed: sctlrChanged(2, slots.SCTLR_EL2),
+    changed: contextChanged,
   }),
   rw("ACTLR_EL2", 2, EL2),
   rw("HCR_EL2", 2, {
@@ -143,7 +132,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     // With E2H, as TCR_EL1: of the features that come with VHE in every model that has it.
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29", VHE: "31:7 34:32 42:36 52:51 56:55" },
     res1Without: { VHE: TCR_RES1 },
-    changed: tcrChanged(2, slots.TCR_EL2),
+    changed: contextChanged,
   }),
   rw("CONTEXTIDR_EL2", 2, { feature: "VHE", slot: slots.CONTEXTIDR_EL2, bits: "31:0", changed: contextChanged }),
   rw("VNCR_EL2", 2, { feature: "NV2", slot: slots.VNCR_EL2, bits: "63:12" }),
@@ -161,7 +150,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     // NSW and NSA are for Secure EL1&0.
     bitsWith: { VMID16: "19", HAFDBS: "21 22", SEL2: "30:29" },
     res1: "31",
-    changed: tcrChanged(1, slots.VTCR_EL2),
+    changed: contextChanged,
   }),
   rw("VSTTBR_EL2", 2, {
     feature: "SEL2",
@@ -177,7 +166,7 @@ export const EL2_ROWS: readonly SysregRow[] = [
     bits: "7:0 15:14 30:29",
     res1: "31",
     traps: [secureOnly],
-    changed: tcrChanged(1, slots.VSTCR_EL2),
+    changed: contextChanged,
   }),
   rw("SPSR_EL2", 2, { ...EL2, ...SPSR_BITS, slot: slots.SPSR_EL2 }),
   rw("ELR_EL2", 2, { ...EL2, slot: slots.ELR_EL2 }),

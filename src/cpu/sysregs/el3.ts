@@ -1,23 +1,12 @@
-import { SCR_EEL2, SCR_NS } from "../levels.ts";
 import * as slots from "../sysreg-layout.ts";
-import type { Access } from "./access.ts";
 import { SCTLR_HIGH } from "./el2.ts";
 import { SPSR_BITS } from "./exception.ts";
 import { ro, rw, type SysregRow } from "./row.ts";
-import { contextChanged, sctlrChanged, TTBR_BITS, tcrChanged } from "./translation.ts";
+import { contextChanged, TTBR_BITS } from "./translation.ts";
 
 // Registers of EL3 (Arm ARM D19.2).
 
 const EL3 = { feature: "EL3" } as const;
-
-/** NS and EEL2 choose whose translations those of EL1&0 are. */
-const SCR_TRANSLATION = SCR_NS | SCR_EEL2;
-
-function scrChanged(a: Access, oldLow: number): void {
-  if ((oldLow ^ a.state.word(slots.SCR_EL3)) & SCR_TRANSLATION) a.host.native.tlbInvalidateAll(a.state.cpu);
-  a.host.timers.controlsChanged();
-  a.host.contextChanged();
-}
 
 export const EL3_ROWS: readonly SysregRow[] = [
   rw("SCTLR_EL3", 3, {
@@ -25,7 +14,7 @@ export const EL3_ROWS: readonly SysregRow[] = [
     ...SCTLR_HIGH,
     res1: `${SCTLR_HIGH.res1} 4 16 18 23`,
     slot: slots.SCTLR_EL3,
-    changed: sctlrChanged(3, slots.SCTLR_EL3),
+    changed: contextChanged,
   }),
   rw("ACTLR_EL3", 3, EL3),
   rw("SCR_EL3", 3, {
@@ -36,7 +25,10 @@ export const EL3_ROWS: readonly SysregRow[] = [
     bitsWith: { LOR: "14", RAS: "15", PAuth: "17:16", SEL2: "18", FGT: "27", ECV: "28" },
     // RW: the next level is AArch64.
     res1: "5:4 10",
-    changed: scrChanged,
+    changed(a) {
+      a.host.timers.controlsChanged();
+      a.host.contextChanged();
+    },
   }),
   rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),
   rw("MDCR_EL3", 3, {
@@ -53,7 +45,7 @@ export const EL3_ROWS: readonly SysregRow[] = [
     bits: "5:0 15:8 18:16 20",
     bitsWith: { HAFDBS: "21 22", HPDS: "24", PAuth: "29" },
     res1: "23 31",
-    changed: tcrChanged(3, slots.TCR_EL3),
+    changed: contextChanged,
   }),
   rw("SPSR_EL3", 3, { ...EL3, ...SPSR_BITS, slot: slots.SPSR_EL3 }),
   rw("ELR_EL3", 3, { ...EL3, slot: slots.ELR_EL3 }),

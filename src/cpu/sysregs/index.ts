@@ -11,7 +11,13 @@ import { EXCEPTION_ROWS } from "./exception.ts";
 import { type FineTrap, INSTRUCTION_TRAPS, READ_TRAPS, WRITE_TRAPS } from "./fine-grained.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
-import { isInterruptRegister, readInterruptRegister, writeInterruptRegister } from "./interrupt.ts";
+import {
+  inspectInterruptRegister,
+  isInterruptRegister,
+  modifyInterruptRegister,
+  readInterruptRegister,
+  writeInterruptRegister,
+} from "./interrupt.ts";
 import { accessMemory, isElsewhere, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
@@ -104,6 +110,11 @@ const NO_TRAPS: readonly Trap[] = [];
 function withoutEL2({ name, read, write }: SysregRow): SysregRow {
   return { name, ...(read === 2 && { read: 3 }), ...(write === 2 && { write: 3 }) };
 }
+
+/** Reads that change something: entropy is used up, an interrupt is acknowledged, received data is taken. */
+const READ_EFFECTS: ReadonlySet<number> = new Set(
+  ["RNDR", "RNDRRS", "DBGDTR_EL0", "DBGDTRRX_EL0", "ICC_IAR0_EL1", "ICC_IAR1_EL1"].map(sysregId),
+);
 
 /** System registers and system instructions of one PE. */
 export class Sysregs {
@@ -203,9 +214,7 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && readRegister(a, known);
-      if (isInterruptRegister(id)) {
-        return this.#allowed(NO_TRAPS, READ_TRAPS.get(id)) && (readInterruptRegister(a) || a.undefinedInstruction());
-      }
+      if (isInterruptRegister(id)) return this.#allowed(NO_TRAPS, READ_TRAPS.get(id)) && readInterruptRegister(a);
       if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
       const target = TID3(a);
       if (target) return a.trapped(target);
@@ -230,10 +239,39 @@ export class Sysregs {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && writeRegister(a, known);
       if (!isInterruptRegister(id)) return this.#refuse(id);
-      return this.#allowed(NO_TRAPS, WRITE_TRAPS.get(id)) && (writeInterruptRegister(a) || a.undefinedInstruction());
+      return this.#allowed(NO_TRAPS, WRITE_TRAPS.get(id)) && writeInterruptRegister(a);
     }
     if (register.row.write === undefined || a.el < register.row.write) return this.#refuse(id);
     return this.#checked(register) && writeRegister(a, reached(a, register));
+  }
+
+  /** For a debugger: the ids of the registers that it may look at, those of the interrupt controller among them. */
+  ids(): number[] {
+    return [...SYSREG_NAMES.keys()].filter((id) => this.inspect(id) !== undefined);
+  }
+
+  /** For a debugger: the value, in signed halves, whatever the exception level and traps. Undefined: no such register, or reading changes something. */
+  inspect(id: number): readonly [low: number, high: number] | undefined {
+    if (READ_EFFECTS.has(id)) return undefined;
+    const a = this.#access;
+    const register = this.#registers.get(id);
+    a.begin(id, SLOT_ZR, false);
+    if (register) {
+      if (register.row.read === undefined) return undefined;
+      readRegister(a, register);
+      return [a.low, a.high];
+    }
+    return isInterruptRegister(id) && inspectInterruptRegister(a) ? [a.low, a.high] : undefined;
+  }
+
+  /** For a debugger: writes a register whatever the exception level and traps. False: there is no such register to write. */
+  modify(id: number, low: number, high: number): boolean {
+    const a = this.#access;
+    const register = this.#registers.get(id);
+    a.begin(id, SLOT_ZR, true);
+    a.give(low, high);
+    if (register) return register.row.write !== undefined && writeRegister(a, register);
+    return isInterruptRegister(id) && modifyInterruptRegister(a);
   }
 
   #checked({ row }: Register): boolean {

@@ -1,6 +1,6 @@
 import type { Feature } from "../../arch/features.ts";
 import { encodeSysreg } from "../../arch/sysreg-names.ts";
-import { ARG0 } from "../state-layout.ts";
+import { ARG0, EXIT, EXIT_EXCEPTION } from "../state-layout.ts";
 import type { Access } from "./access.ts";
 import type { Trap } from "./row.ts";
 import type { SystemRow } from "./system-row.ts";
@@ -56,12 +56,12 @@ function allInstructions(a: Access): boolean {
 
 const nothing: Execute = () => true;
 
-/** AT: `regime` and `el` are those of the translation that is asked for. */
-function translate(regime: 1 | 2 | 3, el: number, access: number, pan: boolean): Execute {
+/** AT: `regime`, `el` and `stages` are those of the translation that is asked for. */
+function translate(regime: 1 | 2 | 3, el: number, access: number, pan: boolean, stages: 1 | 2 = 1): Execute {
   return (a) => {
     a.state.set64(ARG0, a.low, a.high);
-    a.host.native.addressTranslate(a.state.cpu, regime, el, access, pan ? 1 : 0);
-    return true;
+    a.host.native.addressTranslate(a.state.cpu, regime, el, access, pan ? 1 : 0, stages);
+    return a.state.word(EXIT) !== EXIT_EXCEPTION;
   };
 }
 
@@ -104,13 +104,13 @@ const ROWS: readonly SystemRow[] = [
   row([0, 8, 3], 1, [AT], translate(1, 0, WRITE, false)),
   row([0, 9, 0], 1, [AT], translate(1, 1, READ, true), "PAN2"),
   row([0, 9, 1], 1, [AT], translate(1, 1, WRITE, true), "PAN2"),
-  // AT S1E2R, S1E2W, S12E1R, S12E1W, S12E0R, S12E0W. The native module has one stage, so the last four are right while stage 2 is off.
+  // AT S1E2R, S1E2W, S12E1R, S12E1W, S12E0R, S12E0W.
   row([4, 8, 0], 2, [], translate(2, 2, READ, false), "EL2"),
   row([4, 8, 1], 2, [], translate(2, 2, WRITE, false), "EL2"),
-  row([4, 8, 4], 2, [], translate(1, 1, READ, false), "EL2"),
-  row([4, 8, 5], 2, [], translate(1, 1, WRITE, false), "EL2"),
-  row([4, 8, 6], 2, [], translate(1, 0, READ, false), "EL2"),
-  row([4, 8, 7], 2, [], translate(1, 0, WRITE, false), "EL2"),
+  row([4, 8, 4], 2, [], translate(1, 1, READ, false, 2), "EL2"),
+  row([4, 8, 5], 2, [], translate(1, 1, WRITE, false, 2), "EL2"),
+  row([4, 8, 6], 2, [], translate(1, 0, READ, false, 2), "EL2"),
+  row([4, 8, 7], 2, [], translate(1, 0, WRITE, false, 2), "EL2"),
   // AT S1E3R, S1E3W.
   row([6, 8, 0], 3, [], translate(3, 3, READ, false), "EL3"),
   row([6, 8, 1], 3, [], translate(3, 3, WRITE, false), "EL3"),

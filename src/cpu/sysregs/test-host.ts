@@ -35,6 +35,16 @@ export interface BenchOptions {
   readonly interrupts?: InterruptSysregs;
 }
 
+/** A CPU interface without registers. */
+export const noInterrupts: InterruptSysregs = {
+  low: 0,
+  high: 0,
+  read: () => false,
+  write: () => false,
+  hypervisorControl: () => 0,
+  sreEnabled: () => true,
+};
+
 /** A 64-bit value as a string of 16 hexadecimal digits, as test expectations write it. */
 const hex = (low: number, high: number): string =>
   (high >>> 0).toString(16).padStart(8, "0") + (low >>> 0).toString(16).padStart(8, "0");
@@ -69,13 +79,13 @@ export class Bench {
       fillFetch() {},
       flushFetch() {},
       tlbInvalidateAll() {},
-      tlbInvalidate(cpu, regime, what) {
-        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2]][what] as number[];
+      tlbInvalidate(cpu, regime, what, by = cpu) {
+        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2], [], []][what] as number[];
         const where = cpu === 0 ? "here" : "other";
-        log.push([`tlb ${where} regime ${regime} what ${what}`, ...operands.map((slot) => arg(cpu, slot))].join(" "));
+        log.push([`tlb ${where} regime ${regime} what ${what}`, ...operands.map((slot) => arg(by, slot))].join(" "));
       },
-      addressTranslate: (cpu, regime, el, write, pan) =>
-        void log.push(`at ${arg(cpu, ARG0)} regime ${regime} el ${el} write ${write} pan ${pan}`),
+      addressTranslate: (cpu, regime, el, write, pan, stages) =>
+        void log.push(`at ${arg(cpu, ARG0)} regime ${regime} el ${el} write ${write} pan ${pan} stages ${stages}`),
       maintain: (cpu, access) => {
         log.push(`maintain ${arg(cpu, ARG0)} access ${access}`);
         return this.maintained;
