@@ -14,6 +14,7 @@ import {
   EXC_EC,
   EXC_FAR,
   EXC_ISS,
+  EXC_STAGE2,
   EXIT,
   EXIT_EXCEPTION,
   RESULT,
@@ -157,6 +158,10 @@ export class Pe {
     this.setWord(EXIT, 0);
     return { ec: this.word(EXC_EC), iss: this.word(EXC_ISS), far: this.get(EXC_FAR) };
   }
+  /** Does the pending exception go to EL2 because of stage 2? */
+  get isStage2(): boolean {
+    return this.word(EXC_STAGE2) !== 0;
+  }
 
   load(va: bigint, bytes = 8, acc = 0, align = bytes): bigint {
     return BigInt.asUintN(64, this.call(`load${bytes * 8}`, va, align, acc) as bigint);
@@ -190,9 +195,10 @@ export class Pe {
     this.call("tlbInvalidateAll");
     this.changed();
   }
-  table(): bigint {
-    const pa = this.#nextTable;
-    this.#nextTable += 1n << BigInt(this.#granule);
+  /** The address of fresh memory for tables: one by default. */
+  table(bytes = 1n << BigInt(this.#granule)): bigint {
+    const pa = (this.#nextTable + bytes - 1n) & -bytes;
+    this.#nextTable = pa + bytes;
     return pa;
   }
 
