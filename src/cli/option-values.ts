@@ -1,5 +1,8 @@
 // How the values of options are read. Each function throws BadInput that says what a good value is.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
+import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
+import { FORMATS, type Format } from "../images/image.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
 
@@ -51,15 +54,19 @@ export function file(name: string): string {
   return name;
 }
 
-export interface Disk {
-  readonly file: string;
-  readonly readOnly: boolean;
-}
-
-/** `FILE[,readonly]`. */
-export function disk(value: string): Disk {
-  const readOnly = value.endsWith(",readonly");
-  return { file: file(readOnly ? value.slice(0, -",readonly".length) : value), readOnly };
+/** `FILE[,format=FORMAT][,readonly][,snapshot]`: what is no property belongs to the file's name. */
+export function disk(value: string): DiskSource {
+  let rest = value;
+  let format: Format | undefined;
+  const flags = new Set<string>();
+  for (;;) {
+    const [end, flag, name] = /,(?:(readonly|snapshot)|format=([^,]*))$/.exec(rest) ?? [];
+    if (end === undefined) break;
+    rest = rest.slice(0, -end.length);
+    if (flag !== undefined) flags.add(flag);
+    else format = word(...FORMATS)(name as string);
+  }
+  return { file: file(rest), format, readOnly: flags.has("readonly"), snapshot: flags.has("snapshot") };
 }
 
 export interface Load {
@@ -121,6 +128,27 @@ export function board(value: string): Board {
     virtualization: isOn("virtualization"),
     secure: isOn("secure"),
   };
+}
+
+/** `[HOST]:PORT`, IPv6 addresses in brackets. Without a host: the loopback interface. */
+export function gdbAddress(value: string): GdbAddress {
+  const [, bracketed, name, digits] = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:]*)):(\d{1,5})$/i.exec(value) ?? [];
+  const port = Number(digits ?? -1);
+  if (!(port >= 0 && port <= 65535)) throw new BadInput("give [HOST]:PORT, such as :1234");
+  return { host: bracketed || name || "127.0.0.1", port };
+}
+
+export interface SemihostingOption {
+  /** The directory whose files a guest may use. */
+  readonly directory: string | undefined;
+}
+
+/** Nothing, or `dir=PATH`. */
+export function semihosting(value: string): SemihostingOption {
+  if (value === "") return { directory: undefined };
+  const [, directory] = /^dir=(.+)$/s.exec(value) ?? [];
+  if (directory === undefined) throw new BadInput("give nothing, or dir=PATH");
+  return { directory };
 }
 
 /** `KIND,...`, with elN and cpuN in any place. */

@@ -1,5 +1,6 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
@@ -7,13 +8,14 @@ import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts
 import {
   board,
   count,
-  type Disk,
   disk,
   file,
+  gdbAddress,
   type Load,
   load,
   type Symbols,
   seconds,
+  semihosting,
   size,
   symbols,
   text,
@@ -42,7 +44,11 @@ export const RUN_OPTIONS = {
     board,
     "board: virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]",
   ),
-  disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
+  disk: list<DiskSource>(
+    "--disk <FILE[,PROPERTY]>",
+    disk,
+    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+  ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),
@@ -57,6 +63,17 @@ export const RUN_OPTIONS = {
     "--symbols <FILE[@SLIDE]>",
     symbols,
     "functions' names for --profile and --trace; may be repeated",
+  ),
+  gdb: value(
+    "--gdb <[HOST]:PORT>",
+    gdbAddress,
+    "serve GDB's remote protocol; :1234 is port 1234 of this computer alone",
+  ),
+  gdbWait: flag("--gdb-wait", "with --gdb: wait for the debugger before the first instruction"),
+  semihosting: value(
+    "--semihosting [dir=PATH]",
+    semihosting,
+    "HLT #0xF000 is a semihosting call: console, arguments, exit, and the files in a directory",
   ),
   tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
 } satisfies OptionRows;

@@ -5,7 +5,7 @@ import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } 
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { el2Enabled, HCR_HIGH_API, haveEL, isNested, SCR_API, sctlrOf } from "./levels.ts";
+import { el2Enabled, HCR_HIGH_API, haveEL, instructionTrap, isNested, SCR_API, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
@@ -66,7 +66,9 @@ import {
   STEP_EX,
   STEP_ISV,
 } from "./syndrome.ts";
+import { updateGuard } from "./sysreg-guard.ts";
 import { HCR_EL2, MDSCR_EL1, SCR_EL3 } from "./sysreg-layout.ts";
+import { TRAP_ERET } from "./sysregs/fine-grained.ts";
 
 /**
  * Why a slice ended. budget: it is used up, or ATTENTION was set. waiting: in WFI, nothing pending. yielding: in WFE or YIELD, the
@@ -131,17 +133,20 @@ export class Pe {
     this.#observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
-    this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
+    this.#contextChanged = (cpu) => {
+      updateGuard(this.state);
+      this.#native.contextChanged(cpu);
+    };
     this.#sysregs = options.sysregs({
       contextChanged: () => {
         this.#changed = true;
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
       debugChanged: () => {
         this.#changed = true;
         // Pages with breakpoints must not be entered by way of the instruction TLB, nor those with watchpoints by the data TLB.
         this.#native.flushFetch(this.state.cpu);
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
     });
   }
@@ -178,7 +183,7 @@ export class Pe {
     this.#native.tlbInvalidateAll(cpu);
     this.#native.flushFetch(cpu);
     this.#native.fpUpdateFast(cpu);
-    this.#native.contextChanged(cpu);
+    this.#contextChanged(cpu);
   }
 
   /** Runs up to about `budget` instructions. */
@@ -242,7 +247,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
     this.#observer?.taken(from, line);
     return true;
   }
@@ -253,7 +258,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
     this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
@@ -447,7 +452,8 @@ export class Pe {
     const el = s.word(EL);
     if (el === 0) return raise(s, EC_UNKNOWN, 0);
     // ISS: ERET, ERETA; ERETAA or ERETAB.
-    if (isNested(s)) return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
+    if (isNested(s) || (el === 1 && instructionTrap(s, TRAP_ERET)))
+      return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
     if (kind === 0) s.copy64(PC, elrSlot(el));
     else if (!this.#authenticateReturn(el, kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();

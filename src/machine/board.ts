@@ -6,7 +6,7 @@ import { Flash } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
-import { GicV3 } from "../devices/gic/gicv3.ts";
+import { GicV3, type GicV3Options } from "../devices/gic/gicv3.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
 import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
@@ -18,6 +18,7 @@ import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
+import { levelsOf } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
@@ -33,10 +34,12 @@ export interface BoardOptions {
   readonly firmware: Uint8Array;
   /** A device has changed memory which a guest may execute: `bytes` from linear address `start`. */
   readonly codeChanged: (start: number, bytes: number) => void;
-  /** Levels of a PE's IRQ and FIQ inputs. */
-  readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
+  /** Levels of the lines from the interrupt controller to a PE: LINE_* bits. */
+  readonly setLines: (cpuIndex: number, lines: number) => void;
   /** Index of the PE that makes the access which a device sees. */
   readonly currentCpu: () => number;
+  /** Whether that access is Secure. */
+  readonly secureAccess: () => boolean;
   readonly trace?: MachineTrace | undefined;
   /** The secure GPIO controller's power and reset lines. */
   readonly securePower: (action: "off" | "reset") => void;
@@ -57,6 +60,7 @@ export class Board {
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
+  readonly consoles: ConsoleSwitch;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -72,9 +76,10 @@ export class Board {
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
     this.interrupts = options.trace?.interrupts(gic) ?? gic;
-    this.interruptSysregs = gic instanceof GicV3 ? gic : undefined;
+    this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
     const consoles = new ConsoleSwitch(parts.serial);
+    this.consoles = consoles;
     this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
     this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
@@ -113,16 +118,23 @@ export class Board {
     this.bus.add(MAP.secureGpio.name, MAP.secureGpio.base, gpio, "secure");
   }
 
-  #addGicV2({ parts, memory, setLines, currentCpu }: BoardOptions): GicV2 {
-    const gic = new GicV2({ memory: memory.buffer, cpus: parts.cpus, setLines, currentCpu });
+  #addGicV2(options: BoardOptions): GicV2 {
+    const { parts, memory, setLines, currentCpu } = options;
+    const gic = new GicV2({ memory: memory.buffer, cpus: parts.cpus, setLines, currentCpu, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicc.name, MAP.gicc.base, gic.cpuInterface);
+    if (parts.virtualization) {
+      this.bus.add(MAP.gich.name, MAP.gich.base, gic.hypervisorInterface);
+      this.bus.add(MAP.gicv.name, MAP.gicv.base, gic.virtualCpuInterface);
+    }
     return gic;
   }
 
-  #addGicV3({ parts, memory, setLines }: BoardOptions): GicV3 {
+  #addGicV3(options: BoardOptions): GicV3 {
+    const { parts, memory, setLines } = options;
     const affinity = (cpu: number): number => affinityOf(cpu, 3);
-    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity });
+    const awake = levelsOf(parts).conduit !== undefined;
+    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, awake, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     return gic;
@@ -134,6 +146,11 @@ export class Board {
       this.bus.add(`${MAP.virtio.name}.${slot}`, MAP.virtio.base + slot * VIRTIO_STRIDE, transport);
     }
   }
+}
+
+/** The interrupt controller has Secure groups where the machine has EL3; the machine's firmware there leaves them to the guest. */
+function security({ parts, secureAccess }: BoardOptions): Pick<GicV3Options, "secureAccess" | "resetNonSecure"> {
+  return parts.secure ? { secureAccess, resetNonSecure: levelsOf(parts).entry < 3 } : {};
 }
 
 /** MPIDR_EL1's Aff2, Aff1 and Aff0 of a PE: clusters of as many PEs as one SGI of the interrupt controller can go to. */

@@ -1,7 +1,7 @@
 import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
-import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
+import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
 import { affinityOf, Board, MAX_DISKS } from "./board.ts";
@@ -11,9 +11,11 @@ import { MachineClock } from "./clock.ts";
 import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
+import { Debugger } from "./gdb/debugger.ts";
+import { GuestAccess } from "./guest-access.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
+import { MAP, MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { GuestView } from "./profiling/guest-view.ts";
@@ -24,6 +26,7 @@ import { Sampler } from "./profiling/sampler.ts";
 import type { GuestSymbol } from "./profiling/symbols.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
+import { Semihosting } from "./semihosting/semihosting.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -35,6 +38,8 @@ const POWER_KEY_NANOSECONDS = 100e6;
 /** What a kernel takes in memory at most, from its exception vectors to either side. */
 const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
+/** A debugger holds the machine. */
+const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
 
 /** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
 const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
@@ -48,6 +53,10 @@ export class Machine implements RunnableMachine {
   readonly #board: Board;
   readonly #processors: Processors;
   readonly #parts: MachineParts;
+  /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
+  readonly debugger: Debugger | undefined;
+  readonly #semihosting: Semihosting | undefined;
+  #heap: { readonly base: number; readonly limit: number } | undefined;
   #deviceTree: Uint8Array;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
@@ -77,13 +86,14 @@ export class Machine implements RunnableMachine {
         now: () => clock.now(),
         kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
       });
-    const toLines = (cpu: number, irq: boolean, fiq: boolean): void => setLines(states[cpu] as PeState, irq, fiq);
+    const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
       firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
+      secureAccess: () => native.currentSecure,
       trace,
       securePower: (action) => this.#end({ kind: action }),
     });
@@ -111,6 +121,12 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    const access = new GuestAccess({
+      memory: board.memory,
+      native: native.exports,
+      codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
+    });
+    this.#semihosting = this.#makeSemihosting(access);
     this.#processors = new Processors({
       parts,
       memory,
@@ -123,9 +139,45 @@ export class Machine implements RunnableMachine {
       native,
       firmware,
       sampler,
+      semihosting: this.#semihosting,
       trace,
     });
+    this.debugger = parts.debug && this.#makeDebugger(access);
+    if (parts.debug === "wait") this.debugger?.hold();
     this.#deviceTree = this.#powerOn(boot);
+  }
+
+  #makeDebugger(access: GuestAccess): Debugger {
+    const { bus } = this.#board;
+    const data = new Uint32Array(1);
+    return new Debugger({
+      pes: this.#processors.debugged(),
+      sysregIds: this.#processors.sysregIds(),
+      access,
+      native: this.#native.exports,
+      readDevice: (cpu, pa, bytes) => {
+        this.#native.currentCpu = cpu;
+        return bus.read(pa, bytes, data) ? data[0] : undefined;
+      },
+      writeDevice: (cpu, pa, bytes, value) => {
+        this.#native.currentCpu = cpu;
+        data[0] = value;
+        return bus.write(pa, bytes, data);
+      },
+      holdClock: (held) => this.#clock.hold(held),
+    });
+  }
+
+  #makeSemihosting(access: GuestAccess): Semihosting | undefined {
+    const { semihosting: host, wallClock } = this.#parts;
+    if (host === undefined) return undefined;
+    return new Semihosting({
+      ...{ host, access, wallClock, states: this.#states },
+      console: this.#board.consoles.connect(),
+      now: () => this.#clock.now(),
+      heap: () => this.#heap,
+      exit: (status) => this.#end({ kind: "exit", status }),
+    });
   }
 
   #firmware(parts: MachineParts): SystemFirmware {
@@ -169,9 +221,10 @@ export class Machine implements RunnableMachine {
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
-      const busy = this.#processors.turn(TURN_INSTRUCTIONS);
+      const busy = this.debugger?.turn(TURN_INSTRUCTIONS) ?? this.#processors.turn(TURN_INSTRUCTIONS);
       if (this.#ended !== undefined) break;
       if (!busy) {
         const sleep = this.#sleepTime();
@@ -197,6 +250,8 @@ export class Machine implements RunnableMachine {
   /** Everything but RAM to the state after power-on, and what is to be booted to RAM. Returns the device tree. */
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
+    this.#heap = largestGap(writes, this.#parts.memory);
+    this.#semihosting?.reset();
     this.#board.bus.reset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
@@ -300,8 +355,24 @@ function bootPlanOf(parts: MachineParts): BootPlan {
   });
 }
 
-function setLines(state: PeState, irq: boolean, fiq: boolean): void {
-  const others = state.word(LINES) & ~(LINE_IRQ | LINE_FIQ);
-  state.setWord(LINES, others | (irq ? LINE_IRQ : 0) | (fiq ? LINE_FIQ : 0));
+/** The largest part of RAM that nothing is booted to, in whole pages. */
+function largestGap(writes: BootPlan["writes"], memory: number): { base: number; limit: number } | undefined {
+  const end = MAP.ram.base + memory;
+  const taken = writes
+    .map(({ address, bytes, zeroes }) => [address, address + bytes.length + zeroes] as const)
+    .filter(([from, to]) => to > MAP.ram.base && from < end)
+    .sort(([a], [b]) => a - b);
+  let best: { base: number; limit: number } | undefined;
+  let base: number = MAP.ram.base;
+  for (const [from, to] of [...taken, [end, end] as const]) {
+    const limit = from - (from % 4096);
+    if (limit - base > (best ? best.limit - best.base : 0)) best = { base, limit };
+    base = Math.max(base, Math.ceil(to / 4096) * 4096);
+  }
+  return best;
+}
+
+function setLines(state: PeState, lines: number): void {
+  state.setWord(LINES, (state.word(LINES) & ~CONTROLLER_LINES) | lines);
   state.setWord(ATTENTION, 1);
 }

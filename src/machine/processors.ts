@@ -1,10 +1,10 @@
 import { CPU_MODELS, type ModelOptions, modelFeatures } from "../arch/cpu-models.ts";
 import { hostFunctions } from "../cpu/host-functions.ts";
 import { pendingInterrupts } from "../cpu/interrupts.ts";
-import { Pe } from "../cpu/pe.ts";
+import { Pe, type SliceEnd } from "../cpu/pe.ts";
 import { PeState } from "../cpu/pe-state.ts";
 import { Pmu } from "../cpu/pmu.ts";
-import type { Firmware } from "../cpu/ports.ts";
+import type { Firmware, SemihostingPort } from "../cpu/ports.ts";
 import { CPU_INDEX, CPU_STRIDE, POWER } from "../cpu/state-layout.ts";
 import { Sysregs } from "../cpu/sysregs/index.ts";
 import { Timers } from "../cpu/timers.ts";
@@ -12,6 +12,7 @@ import { Engine, type EngineStats } from "../engine/engine.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import { affinityOf, type Board } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
+import type { DebuggedPe } from "./gdb/debugger.ts";
 import type { Levels } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
@@ -32,6 +33,7 @@ export interface ProcessorsOptions {
   readonly native: NativeModule;
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
+  readonly semihosting: SemihostingPort | undefined;
   readonly trace?: MachineTrace | undefined;
 }
 
@@ -47,6 +49,7 @@ export function peStates(memory: WebAssembly.Memory, cpus: number): PeState[] {
 /** A PE with what is beside it. */
 interface Processor {
   readonly pe: Pe;
+  readonly sysregs: Sysregs;
   readonly state: PeState;
   readonly timers: Timers;
   readonly pmu: Pmu;
@@ -83,10 +86,14 @@ export class Processors {
     };
   }
 
-  #make({ parts, memory, clock, board, model, native, firmware, trace }: ProcessorsOptions, state: PeState): Processor {
+  #make(
+    { parts, memory, clock, board, model, native, firmware, semihosting, trace }: ProcessorsOptions,
+    state: PeState,
+  ): Processor {
     const index = state.word(CPU_INDEX);
     const timers = new Timers(state, index, clock, board.interrupts, model);
     const pmu = new Pmu(state, index, clock, board.interrupts, model);
+    let sysregs: Sysregs | undefined;
     const pe = new Pe({
       memory,
       state,
@@ -96,9 +103,10 @@ export class Processors {
       everyone: this.#states,
       pmu,
       firmware,
+      semihosting,
       observer: trace?.observer(index),
       sysregs: (hooks) => {
-        const sysregs = new Sysregs({
+        sysregs = new Sysregs({
           state,
           index,
           native: native.exports,
@@ -115,7 +123,7 @@ export class Processors {
         return trace?.sysregs(index, sysregs) ?? sysregs;
       },
     });
-    return { pe, state, timers, pmu };
+    return { pe, sysregs: sysregs as unknown as Sysregs, state, timers, pmu };
   }
 
   #flushFetch(): void {
@@ -157,14 +165,34 @@ export class Processors {
   /** Every PE runs up to about so many instructions. False: all of them wait. */
   turn(instructions: number): boolean {
     let busy = false;
-    const sampler = this.#sampler;
     for (const { pe } of this.#all) {
-      const end = sampler
-        ? sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget))
-        : pe.runSlice(instructions);
+      const end = this.#slice(pe, instructions);
       if (end === "budget" || end === "yielding") busy = true;
     }
     return busy;
+  }
+
+  #slice(pe: Pe, instructions: number): SliceEnd {
+    const sampler = this.#sampler;
+    if (!sampler) return pe.runSlice(instructions);
+    return sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget));
+  }
+
+  /** The PEs as a debugger drives them. */
+  debugged(): DebuggedPe[] {
+    return this.#all.map(({ pe, state, sysregs }) => ({
+      ...{ state, sysregs },
+      setBreakpoints: (breakpoints) => {
+        pe.breakpoints = breakpoints;
+      },
+      run: (instructions) => this.#slice(pe, instructions),
+      stepOver: (interrupts) => pe.stepOver(interrupts),
+    }));
+  }
+
+  /** Of the system registers that a debugger may look at. */
+  sysregIds(): number[] {
+    return this.#all[0]?.sysregs.ids() ?? [];
   }
 
   /** Whether a PE that waits would go on: woken in this turn by one that came later, or by a timer. */

@@ -65,7 +65,8 @@ export interface NativeHost {
 export interface NativeOutside {
   /**
    * The physical address of the byte at the VA in ARG0 in the PE's current regime, in RESULT. 0: there is none; nothing is pending then.
-   * `access` 0: whatever the permissions, and no guest notices; 1, 2: as for a read or a write of the PE's.
+   * `access` 0: whatever the permissions, and no guest notices; 1, 2: as for a read or a write of the PE's, and
+   * only where there is memory.
    */
   outsideAddress(cpu: number, access: number): number;
 }

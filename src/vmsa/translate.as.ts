@@ -13,7 +13,7 @@ import {
   statusOf,
 } from "./attributes.as";
 import { ISS_CM, ISS_WNR, dataAbort } from "./fault.as";
-import { isReadableBy, linearOf } from "./physical.as";
+import { isReadableBy, isWritable, linearOf } from "./physical.as";
 import {
   EL10,
   EL2_ALONE,
@@ -74,6 +74,8 @@ export function outsideAddress(cpu: usize, access: i32): i32 {
     return 1;
   }
   if (translate(cpu, va, regime, el != 0, load<u32>(cpu, PAN) != 0, access) != NO_FAULT) return 0;
+  if (!linearOf(translatedPA()) || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) return 0;
+  if (access == WRITE && !isWritable()) return 0;
   store<u64>(cpu, translatedPA(), RESULT);
   return 1;
 }

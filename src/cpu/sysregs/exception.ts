@@ -1,3 +1,4 @@
+import { physicalInterrupts } from "../interrupts.ts";
 import { LINES, SPSEL } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
@@ -21,10 +22,11 @@ const VIRTUAL_LINES = 4;
 
 /** ISR_EL1: what is pending, virtual interrupts where EL2 routes the physical ones to itself (HCR_EL2.IMO, FMO, AMO). */
 function interruptStatus(a: Access): void {
+  const physical = physicalInterrupts(a.state);
   const lines = a.state.word(LINES);
   const line = (n: number, route: number): number => {
     const virtual = a.el === 1 && a.el2Enabled && a.bit(slots.HCR_EL2, route);
-    return (lines >>> (n + (virtual ? VIRTUAL_LINES : 0))) & 1;
+    return ((virtual ? lines >>> VIRTUAL_LINES : physical) >>> n) & 1;
   };
   a.give((line(2, 5) << 8) | (line(0, 4) << 7) | (line(1, 3) << 6));
 }

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { sysregId } from "../../arch/sysreg-names.ts";
+import { SCR_EEL2 } from "../levels.ts";
+import { SECURE } from "../state-layout.ts";
 import { systemIss } from "../syndrome.ts";
 import { CNTHCTL_EL2, HCR_EL2, SCR_EL3, VNCR_EL2 } from "../sysreg-layout.ts";
 import { SYSREG_ROWS } from "./index.ts";
 import { NESTED_NAMES } from "./nested.ts";
 import { ALIASES } from "./redirection.ts";
-import { Bench } from "./test-host.ts";
+import { Bench, noInterrupts } from "./test-host.ts";
 
 // HCR_EL2, high half.
 const NV = 1 << 10;
@@ -18,7 +20,7 @@ const NV2 = 1 << 13;
 const VNCR_HIGH = 0x00101234;
 const VNCR_LOW = 0x56789000;
 
-const interrupts = { read: () => [1, 2] as const, write: () => true };
+const interrupts = { ...noInterrupts, read: () => true, write: () => true };
 
 function bench(hcrHigh: number): Bench {
   const pe = new Bench({ model: "max", el2: true, interrupts, features: ["VHE", "ECV", "NV", "NV2", "FGT", "RAS"] });
@@ -28,6 +30,24 @@ function bench(hcrHigh: number): Bench {
   pe.state.set64(VNCR_EL2, VNCR_LOW, VNCR_HIGH);
   return pe.at(1);
 }
+
+/** The same in Secure state, where EL2 is that of FEAT_SEL2. */
+function secureBench(hcrHigh: number): Bench {
+  const pe = new Bench({
+    model: "max",
+    el2: true,
+    el3: true,
+    interrupts,
+    features: ["VHE", "ECV", "NV", "NV2", "SEL2"],
+  });
+  pe.state.setWord(SCR_EL3, SCR_EEL2);
+  pe.state.setWord(SECURE, 1);
+  pe.state.set64(HCR_EL2, 0, hcrHigh);
+  pe.state.set64(VNCR_EL2, VNCR_LOW, VNCR_HIGH);
+  return pe.at(1);
+}
+
+const benchFor = (name: string): typeof bench => (name.startsWith("VST") ? secureBench : bench);
 
 const toEL2 = (name: string, rt: number, read: boolean): string =>
   `EC 18 ISS ${systemIss(sysregId(name), rt, read).toString(16)} to EL2`;
@@ -53,6 +73,7 @@ describe("registers in memory (FEAT_NV2)", () => {
   for (const [name, { offset, mask }] of NESTED_NAMES) {
     if (offset === undefined || !exists(name)) continue;
     const alias = ALIASES.has(name);
+    const bench = benchFor(name);
     const ofEL2 = !alias && mask === 5;
     if (ofEL2) {
       it(`${name} is at offset ${offset.toString(16)}, and traps without NV2`, () => {

@@ -20,11 +20,13 @@ let seed = 0;
 function value(name: string): number {
   seed += 0x100;
   // Timers: CTL has two bits, of which bit 1 is IMASK; what is written to TVAL reads back.
+  if (name.startsWith("CPACR") || name.startsWith("CPTR")) return 0x300000;
   return name.includes("_CTL_")
     ? 2
     : name.startsWith("CNTHCTL") || name.startsWith("CNTKCTL")
       ? (seed & 0xf0) | 4
-      : seed;
+      : // FPEN.
+        seed | (name.startsWith("CP") ? 0x100000 : 0);
 }
 
 /** Writes by one name and reads by another: the same register? Registers that hold nothing are the same by their rows. */

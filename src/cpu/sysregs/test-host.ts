@@ -35,6 +35,16 @@ export interface BenchOptions {
   readonly interrupts?: InterruptSysregs;
 }
 
+/** A CPU interface without registers. */
+export const noInterrupts: InterruptSysregs = {
+  low: 0,
+  high: 0,
+  read: () => false,
+  write: () => false,
+  hypervisorControl: () => 0,
+  sreEnabled: () => true,
+};
+
 /** A 64-bit value as a string of 16 hexadecimal digits, as test expectations write it. */
 const hex = (low: number, high: number): string =>
   (high >>> 0).toString(16).padStart(8, "0") + (low >>> 0).toString(16).padStart(8, "0");

@@ -135,6 +135,11 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export function asBadInput(error: unknown, verb: string, path: string): BadInput {
   if (error instanceof BadInput) return error;
+  return new BadInput(`cannot ${verb} ${path}: ${reasonOf(error)}`);
+}
+
+/** Why the host failed, in a few words. */
+export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new BadInput(`cannot ${verb} ${path}: ${REASONS[code ?? ""] ?? code ?? message}`);
+  return REASONS[code ?? ""] ?? code ?? message;
 }

@@ -1,7 +1,15 @@
 import type { Bus } from "../../bus/bus.ts";
 import type { Line } from "../../bus/device.ts";
 import type { PeObserver, SystemRegisters } from "../../cpu/pe-options.ts";
-import type { Firmware } from "../../cpu/ports.ts";
+import {
+  type Firmware,
+  LINE_FIQ,
+  LINE_IRQ,
+  LINE_NONSECURE_GROUP1,
+  LINE_SECURE_GROUP1,
+  LINE_VFIQ,
+  LINE_VIRQ,
+} from "../../cpu/ports.ts";
 import { X } from "../../cpu/state-layout.ts";
 import type { InterruptController } from "../board.ts";
 import { bits64 } from "../profiling/guest-view.ts";
@@ -96,15 +104,14 @@ export class MachineTrace {
   }
 
   /** Levels of a PE's inputs, which the controller's outputs are. */
-  inputs(setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void): typeof setLines {
+  inputs(setLines: (cpuIndex: number, lines: number) => void): typeof setLines {
     const tracer = this.#tracer;
     if (!tracer.traces("gic")) return setLines;
-    const last = this.#pes.map(() => "");
-    return (index, irq, fiq) => {
-      const now = `IRQ ${irq ? "high" : "low"}, FIQ ${fiq ? "high" : "low"}`;
-      if ((last[index] || "IRQ low, FIQ low") !== now) tracer.outside("gic", index, `output ${now}`);
-      last[index] = now;
-      setLines(index, irq, fiq);
+    const last = this.#pes.map(() => 0);
+    return (index, lines) => {
+      if (last[index] !== lines) tracer.outside("gic", index, `output ${lineNames(lines)}`);
+      last[index] = lines;
+      setLines(index, lines);
     };
   }
 
@@ -112,4 +119,18 @@ export class MachineTrace {
   betweenSlices(): void {
     this.#tracer.betweenSlices();
   }
+}
+
+const LINE_NAMES = [
+  [LINE_IRQ, "IRQ"],
+  [LINE_FIQ, "FIQ"],
+  [LINE_SECURE_GROUP1, "Secure Group 1"],
+  [LINE_NONSECURE_GROUP1, "Non-secure Group 1"],
+  [LINE_VIRQ, "virtual IRQ"],
+  [LINE_VFIQ, "virtual FIQ"],
+] as const;
+
+function lineNames(lines: number): string {
+  const names = LINE_NAMES.flatMap(([bit, name]) => (lines & bit ? [name] : []));
+  return names.length === 0 ? "low" : `${names.join(", ")} high`;
 }
