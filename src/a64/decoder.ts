@@ -104,8 +104,12 @@ function registerOrNumber(operand: RecordOperand, v: number): number {
   return operand.kind === "xw" || operand.kind === "sp" ? registerSlot(operand.kind, v) : v | 0;
 }
 
-/** Builds a decoder of the rows whose feature is present. `base` is always present. */
-export function createDecoder(rows: readonly Row[], features: ReadonlySet<Feature>): Decoder {
+/** Builds a decoder of the rows whose feature is present. `base` is always present. `without`: rows to do without. */
+export function createDecoder(
+  rows: readonly Row[],
+  features: ReadonlySet<Feature>,
+  without: ReadonlySet<Row> = new Set(),
+): Decoder {
   const firstKeys: number[] = [];
   let handlerCount = 0;
   for (const row of rows) {
@@ -114,7 +118,7 @@ export function createDecoder(rows: readonly Row[], features: ReadonlySet<Featur
   }
   const keyOf = new Map(rows.map((row, i) => [row, firstKeys[i] as number]));
   const candidates = rows
-    .filter((row) => row.feat === "base" || features.has(row.feat))
+    .filter((row) => (row.feat === "base" || features.has(row.feat)) && !without.has(row))
     .map((row) => new Candidate(row, keyOf.get(row) as number))
     .sort((a, b) => popcount(b.mask) - popcount(a.mask));
 

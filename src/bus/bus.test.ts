@@ -63,6 +63,15 @@ test("where nothing is, nothing answers", () => {
   assert.deepEqual(a.log, []);
 });
 
+test("what is for Secure accesses answers no other", () => {
+  const { bus } = setUp();
+  bus.add("secret", 0x9000_2000, new Scratch(4), "secure");
+  assert.equal(bus.read(0x9000_2000, 4, data, false), false);
+  assert.equal(bus.write(0x9000_2000, 4, data, false), false);
+  assert.ok(bus.read(0x9000_2000, 4, data, true));
+  assert.ok(bus.read(0x9000_0000, 4, data, false));
+});
+
 test("8 and 16 bytes are words, lower address first", () => {
   const { bus, a } = setUp();
   data.set([0x80000001, 2, 3, 0xffffffff]);

@@ -4,8 +4,20 @@ export interface BusWindow {
   readonly name: string;
   readonly base: number;
   readonly device: Device;
+  readonly access: BusAccess;
   /** Reads and writes of guests since the machine was made. */
   readonly accesses: number;
+}
+
+/** Which accesses reach a device: any, or those that are Secure. */
+export type BusAccess = "any" | "secure";
+
+/** Sees the accesses that reach devices, for traces. */
+export interface BusWatcher {
+  /** False: the access is refused, as if nothing answered. */
+  admit(window: BusWindow): boolean;
+  /** An access has been made; `data` is what was read or written, low word first. */
+  done(window: BusWindow, offset: number, bytes: number, write: boolean, data: Uint32Array): void;
 }
 
 type CountingWindow = { -readonly [Name in keyof BusWindow]: BusWindow[Name] };
@@ -15,12 +27,13 @@ export class Bus {
   /** By address. */
   readonly #windows: CountingWindow[] = [];
   #last: CountingWindow | undefined;
+  watcher: BusWatcher | undefined;
 
   /** @throws RangeError when the window overlaps another. */
-  add(name: string, base: number, device: Device): void {
+  add(name: string, base: number, device: Device, access: BusAccess = "any"): void {
     const other = this.#windows.find((w) => base < w.base + w.device.size && w.base < base + device.size);
     if (other !== undefined) throw new RangeError(`${name} overlaps ${other.name}`);
-    this.#windows.push({ name, base, device, accesses: 0 });
+    this.#windows.push({ name, base, device, access, accesses: 0 });
     this.#windows.sort((a, b) => a.base - b.base);
   }
 
@@ -34,9 +47,10 @@ export class Bus {
     for (const window of this.#windows) window.device.reset();
   }
 
-  read(address: number, bytes: number, data: Uint32Array): boolean {
+  read(address: number, bytes: number, data: Uint32Array, secure = true): boolean {
     const window = this.#find(address, bytes);
-    if (window === undefined) return false;
+    if (window === undefined || (window.access === "secure" && !secure)) return false;
+    if (this.watcher?.admit(window) === false) return false;
     window.accesses++;
     const { device } = window;
     const offset = address - window.base;
@@ -46,12 +60,14 @@ export class Bus {
       const word = at >> 2;
       data[word] = (data[word] ?? 0) | (truncate(device.read(offset + at, unit), unit) << ((at & 3) * 8));
     }
+    this.watcher?.done(window, offset, bytes, false, data);
     return true;
   }
 
-  write(address: number, bytes: number, data: Uint32Array): boolean {
+  write(address: number, bytes: number, data: Uint32Array, secure = true): boolean {
     const window = this.#find(address, bytes);
-    if (window === undefined) return false;
+    if (window === undefined || (window.access === "secure" && !secure)) return false;
+    if (this.watcher?.admit(window) === false) return false;
     window.accesses++;
     const { device } = window;
     const offset = address - window.base;
@@ -60,6 +76,7 @@ export class Bus {
       const word = (data[at >> 2] ?? 0) >>> ((at & 3) * 8);
       device.write(offset + at, unit, truncate(word, unit));
     }
+    this.watcher?.done(window, offset, bytes, true, data);
     return true;
   }
 

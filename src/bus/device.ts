@@ -59,6 +59,11 @@ export interface BlockStore {
   readonly readOnly: boolean;
   read(offset: number, into: Uint8Array): void;
   write(offset: number, from: Uint8Array): void;
+  /** The range reads as zeros afterwards. `unmap`: its space on the host should be given back where that is possible. */
+  writeZeroes(offset: number, bytes: number, unmap: boolean): void;
+  /** The range's content is no longer wanted; it reads as zeros or as before. Does nothing where the host cannot give space back. */
+  discard(offset: number, bytes: number): void;
+  /** What was written before is on the host's disk when it returns. */
   flush(): void;
 }
 

@@ -32,7 +32,7 @@ const BAD: readonly (readonly [readonly string[], string])[] = [
   [["run", "--disk", `${missing},readonly`], `cannot read ${missing}: no such file`],
   [
     ["run", "--disk", empty],
-    `cannot use ${empty} as a disk: it is empty; give a raw image (truncate -s 1G FILE makes one)`,
+    `cannot use ${empty} as a disk: it is empty; atoll image create makes one, as truncate -s 1G FILE does`,
   ],
 ];
 

@@ -8,6 +8,10 @@ export const EXIT_STATUS = {
   guestReset: 3,
   /** --timeout passed. */
   timeout: 4,
+  /** A disk image is damaged, and its data may be, too. */
+  corruptImage: 5,
+  /** atoll image check: clusters that nobody uses any more, and nothing worse. */
+  leakyImage: 6,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */

@@ -13,6 +13,10 @@ function machine() {
     registers: () => "x0 = 0",
     memoryMap: () => "40000000 ram\n",
     statistics: () => "",
+    resets: 0,
+    reset() {
+      this.resets++;
+    },
     quit() {
       this.ended = true;
     },
@@ -45,6 +49,13 @@ test("quit ends the machine", () => {
   assert.equal(m.ended, true);
 });
 
+test("system_reset resets the machine", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "system_reset"), "");
+  assert.equal(m.resets, 1);
+  assert.equal(m.ended, false);
+});
+
 test("system_powerdown presses the power key", () => {
   const m = machine();
   assert.equal(executeMonitorLine(m, "system_powerdown"), "");
@@ -54,7 +65,15 @@ test("system_powerdown presses the power key", () => {
 
 test("help lists every command", () => {
   const text = executeMonitorLine(machine(), "help");
-  for (const name of ["info registers", "info mtree", "info stats", "system_powerdown", "help", "quit"]) {
+  for (const name of [
+    "info registers",
+    "info mtree",
+    "info stats",
+    "system_powerdown",
+    "system_reset",
+    "help",
+    "quit",
+  ]) {
     assert.match(text, new RegExp(`^${name} +\\S`, "m"));
   }
 });

@@ -5,6 +5,8 @@ import type { RunnableMachine } from "../machine/runnable.ts";
 export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey"> {
   /** Counters, for people. */
   statistics(): string;
+  /** Resets the machine. */
+  reset(): void;
   /** Ends the run. */
   quit(): void;
 }
@@ -28,6 +30,16 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
       help: "press the power key: a guest that listens shuts down",
       run: (m) => {
         m.pressPowerKey();
+        return "";
+      },
+    },
+  ],
+  [
+    "system_reset",
+    {
+      help: "reset the machine, as after power-on",
+      run: (m) => {
+        m.reset();
         return "";
       },
     },

@@ -1,6 +1,10 @@
 // How the values of options are read. Each function throws BadInput that says what a good value is.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
+import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
+import { FORMATS, type Format } from "../images/image.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -50,15 +54,19 @@ export function file(name: string): string {
   return name;
 }
 
-export interface Disk {
-  readonly file: string;
-  readonly readOnly: boolean;
-}
-
-/** `FILE[,readonly]`. */
-export function disk(value: string): Disk {
-  const readOnly = value.endsWith(",readonly");
-  return { file: file(readOnly ? value.slice(0, -",readonly".length) : value), readOnly };
+/** `FILE[,format=FORMAT][,readonly][,snapshot]`: what is no property belongs to the file's name. */
+export function disk(value: string): DiskSource {
+  let rest = value;
+  let format: Format | undefined;
+  const flags = new Set<string>();
+  for (;;) {
+    const [end, flag, name] = /,(?:(readonly|snapshot)|format=([^,]*))$/.exec(rest) ?? [];
+    if (end === undefined) break;
+    rest = rest.slice(0, -end.length);
+    if (flag !== undefined) flags.add(flag);
+    else format = word(...FORMATS)(name as string);
+  }
+  return { file: file(rest), format, readOnly: flags.has("readonly"), snapshot: flags.has("snapshot") };
 }
 
 export interface Load {
@@ -88,19 +96,73 @@ export function symbols(value: string): Symbols {
   return { file: name, slide: BigInt(slide) };
 }
 
+/** What each property of the board may be. */
+const BOARD_PROPERTIES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["gic-version", ["2", "3"]],
+  ["virtualization", ["on", "off"]],
+  ["secure", ["on", "off"]],
+]);
+
 export interface Board {
   readonly gicVersion: 2 | 3;
+  readonly virtualization: boolean;
+  readonly secure: boolean;
 }
 
-/** `virt[,gic-version=2|3]`. */
+/** `virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]`, in any order. */
 export function board(value: string): Board {
   const [name, ...properties] = value.split(",");
   if (name !== "virt") throw new BadInput("give virt, the one board there is, as in virt,gic-version=3");
-  let gicVersion: 2 | 3 = 3;
+  const values = new Map<string, string>();
   for (const property of properties) {
-    const version = /^gic-version=([23])$/.exec(property)?.[1];
-    if (version === undefined) throw new BadInput("the one property is gic-version=2 or gic-version=3");
-    gicVersion = version === "2" ? 2 : 3;
+    const [, key, given] = /^([^=]*)=?(.*)$/s.exec(property) as unknown as [string, string, string];
+    const known = BOARD_PROPERTIES.get(key);
+    if (known === undefined) throw new BadInput(`the properties are ${[...BOARD_PROPERTIES.keys()].join(", ")}`);
+    if (!known.includes(given)) throw new BadInput(`give ${known.map((v) => `${key}=${v}`).join(" or ")}`);
+    if (values.has(key)) throw new BadInput(`${key} is there twice`);
+    values.set(key, given);
   }
-  return { gicVersion };
+  const isOn = (key: string): boolean => values.get(key) === "on";
+  return {
+    gicVersion: values.get("gic-version") === "2" ? 2 : 3,
+    virtualization: isOn("virtualization"),
+    secure: isOn("secure"),
+  };
+}
+
+/** `[HOST]:PORT`, IPv6 addresses in brackets. Without a host: the loopback interface. */
+export function gdbAddress(value: string): GdbAddress {
+  const [, bracketed, name, digits] = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:]*)):(\d{1,5})$/i.exec(value) ?? [];
+  const port = Number(digits ?? -1);
+  if (!(port >= 0 && port <= 65535)) throw new BadInput("give [HOST]:PORT, such as :1234");
+  return { host: bracketed || name || "127.0.0.1", port };
+}
+
+export interface SemihostingOption {
+  /** The directory whose files a guest may use. */
+  readonly directory: string | undefined;
+}
+
+/** Nothing, or `dir=PATH`. */
+export function semihosting(value: string): SemihostingOption {
+  if (value === "") return { directory: undefined };
+  const [, directory] = /^dir=(.+)$/s.exec(value) ?? [];
+  if (directory === undefined) throw new BadInput("give nothing, or dir=PATH");
+  return { directory };
+}
+
+/** `KIND,...`, with elN and cpuN in any place. */
+export function trace(value: string): TraceSelection {
+  const kinds = new Set<TraceKind>();
+  const levels = new Set<number>();
+  const cpus = new Set<number>();
+  for (const name of value.split(",")) {
+    const kind = TRACE_KINDS.find((k) => k === name);
+    const [, what, digits] = /^(el(?=[0-3]$)|cpu)(\d{1,3})$/.exec(name) ?? [];
+    if (kind !== undefined) kinds.add(kind);
+    else if (what !== undefined) (what === "el" ? levels : cpus).add(Number(digits));
+    else throw new BadInput(`give some of ${TRACE_KINDS.join(",")}, with el0 to el3 or cpu0 to cpu<N> to narrow them`);
+  }
+  if (kinds.size === 0) throw new BadInput(`say what to trace: some of ${TRACE_KINDS.join(",")}`);
+  return { kinds, levels, cpus };
 }

@@ -68,7 +68,8 @@ export function readOptions<Rows extends OptionRows>(
     else if (row.kind === "list")
       parsed[name] = ((value ?? []) as string[]).map((text) => read(option, row.parse, text));
     else {
-      const text = (value as string | undefined) ?? row.default;
+      // One that may be left out (`--name [VALUE]`) is true where it is.
+      const text = value === true ? "" : ((value as string | undefined) ?? row.default);
       parsed[name] = text === undefined ? undefined : read(option, row.parse, text);
     }
   }

@@ -20,14 +20,10 @@ export class ProfileFile {
   readonly #title: string;
 
   /** @throws BadInput for a file of symbols that has none, or when the profile cannot be written: before the guest starts. */
-  constructor(path: string, { symbols, kernel }: Pick<RunOptions, "symbols" | "kernel">) {
+  constructor(path: string, options: SymbolOptions) {
     this.#path = path;
-    this.#title = kernel ?? "Atoll";
-    this.#symbols = symbols.map(({ file, slide }) => ({ symbols: symbolsOf(load(file)), slide }));
-    if (kernel !== undefined) {
-      const { bytes } = load(kernel);
-      if (isElf(bytes)) this.#symbols.push({ symbols: readElfSymbols(bytes), slide: undefined });
-    }
+    this.#title = options.kernel ?? "Atoll";
+    this.#symbols = symbolFiles(options);
     saveText(path, this.#format(EMPTY));
   }
 
@@ -46,6 +42,18 @@ export class ProfileFile {
   #format(profile: Profile): Iterable<string> {
     return this.#path.endsWith(".cpuprofile") ? cpuprofile(profile) : speedscope(profile, this.#title);
   }
+}
+
+type SymbolOptions = Pick<RunOptions, "symbols" | "kernel">;
+
+/** What --symbols names, and a kernel that is an ELF file. @throws BadInput for a file that has no symbols. */
+export function symbolFiles({ symbols, kernel }: SymbolOptions): SymbolFile[] {
+  const files: SymbolFile[] = symbols.map(({ file, slide }) => ({ symbols: symbolsOf(load(file)), slide }));
+  if (kernel !== undefined) {
+    const { bytes } = load(kernel);
+    if (isElf(bytes)) files.push({ symbols: readElfSymbols(bytes), slide: undefined });
+  }
+  return files;
 }
 
 function symbolsOf({ name, bytes }: NamedBytes): SymbolFile["symbols"] {

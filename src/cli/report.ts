@@ -1,3 +1,4 @@
+import { ImageError } from "../images/error.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 
@@ -12,6 +13,10 @@ export function reportError(error: unknown): number {
   if (error instanceof BadInput) {
     say(error.message);
     return EXIT_STATUS.badInput;
+  }
+  if (error instanceof ImageError) {
+    say(error.message);
+    return error.failure === "corrupt" ? EXIT_STATUS.corruptImage : EXIT_STATUS.badInput;
   }
   say("internal error, a defect of Atoll's; please report it with these lines:");
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

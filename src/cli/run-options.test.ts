@@ -23,12 +23,17 @@ const DEFAULTS: RunOptions = {
   memory: 512 * 2 ** 20,
   cpus: 1,
   cpu: "max",
-  machine: { gicVersion: 3 },
+  machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
   noReboot: false,
   timeout: undefined,
   stats: false,
   profile: undefined,
+  gdb: undefined,
+  gdbWait: false,
+  semihosting: undefined,
+  trace: undefined,
+  traceFile: "atoll.trace",
   symbols: [],
   tier: "auto",
 };
@@ -47,15 +52,24 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--memory 128M --memory 256M", { memory: 256 * 2 ** 20 }],
   ["--cpus 64", { cpus: 64 }],
   ["--cpu cortex-a72", { cpu: "cortex-a72" }],
-  ["--machine virt", { machine: { gicVersion: 3 } }],
-  ["--machine virt,gic-version=2 --cpus 8", { machine: { gicVersion: 2 }, cpus: 8 }],
-  ["--machine virt,gic-version=3", { machine: { gicVersion: 3 } }],
+  ["--machine virt", { machine: { gicVersion: 3, virtualization: false, secure: false } }],
   [
-    "--disk a.img --disk b,c.img,readonly",
+    "--machine virt,gic-version=2 --cpus 8",
+    { machine: { gicVersion: 2, virtualization: false, secure: false }, cpus: 8 },
+  ],
+  [
+    "--machine virt,virtualization=on,gic-version=2",
+    { machine: { gicVersion: 2, virtualization: true, secure: false } },
+  ],
+  ["--machine virt,secure=on,virtualization=off", { machine: { gicVersion: 3, virtualization: false, secure: true } }],
+  ["--machine virt,gic-version=3", { machine: { gicVersion: 3, virtualization: false, secure: false } }],
+  [
+    "--disk a.img --disk b,c.img,readonly --disk d,snapshot,format=raw",
     {
       disk: [
-        { file: "a.img", readOnly: false },
-        { file: "b,c.img", readOnly: true },
+        { file: "a.img", format: undefined, readOnly: false, snapshot: false },
+        { file: "b,c.img", format: undefined, readOnly: true, snapshot: false },
+        { file: "d", format: "raw", readOnly: false, snapshot: true },
       ],
     },
   ],
@@ -77,6 +91,17 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--stats", { stats: true }],
   ["--profile p.json --symbols vmlinux", { profile: "p.json", symbols: [{ file: "vmlinux", slide: undefined }] }],
   [
+    "--trace exceptions,el1,gic,cpu0,cpu12 --trace-file t",
+    { trace: { kinds: new Set(["exceptions", "gic"]), levels: new Set([1]), cpus: new Set([0, 12]) }, traceFile: "t" },
+  ],
+  ["--gdb :1234", { gdb: { host: "127.0.0.1", port: 1234 } }],
+  ["--gdb tcp::0 --gdb-wait", { gdb: { host: "127.0.0.1", port: 0 }, gdbWait: true }],
+  ["--gdb 0.0.0.0:65535", { gdb: { host: "0.0.0.0", port: 65535 } }],
+  ["--gdb [::1]:1234", { gdb: { host: "::1", port: 1234 } }],
+  ["--semihosting", { semihosting: { directory: undefined } }],
+  ["--semihosting dir=a,b=c", { semihosting: { directory: "a,b=c" } }],
+  ["--semihosting --kernel k", { semihosting: { directory: undefined }, kernel: "k" }],
+  [
     "--symbols a@b@0x1000 --symbols c@16",
     {
       symbols: [
@@ -95,7 +120,8 @@ for (const [line, expected] of GOOD) {
 
 const SIZE = "give a number and K, M or G, such as 512M";
 const ADDRESS = "give FILE@ADDRESS, such as blob.bin@0x48000000";
-const GIC = "the one property is gic-version=2 or gic-version=3";
+const GIC = "give gic-version=2 or gic-version=3";
+const PROPERTIES = "the properties are gic-version, virtualization, secure";
 const SECONDS = "give a number of seconds above 0";
 
 const BAD: readonly (readonly [readonly string[], string])[] = [
@@ -116,8 +142,15 @@ const BAD: readonly (readonly [readonly string[], string])[] = [
   [["--cpu", "cortex-a53"], "--cpu cortex-a53: give cortex-a72 or max"],
   [["--machine", "raspi3"], "--machine raspi3: give virt, the one board there is, as in virt,gic-version=3"],
   [["--machine", "virt,gic-version=4"], `--machine virt,gic-version=4: ${GIC}`],
-  [["--machine", "virt,secure=on"], `--machine virt,secure=on: ${GIC}`],
-  [["--machine", "virt,"], `--machine virt,: ${GIC}`],
+  [["--machine", "virt,secure=1"], "--machine virt,secure=1: give secure=on or secure=off"],
+  [["--machine", "virt,secure=on,secure=on"], "--machine virt,secure=on,secure=on: secure is there twice"],
+  [["--machine", "virt,highmem=on"], `--machine virt,highmem=on: ${PROPERTIES}`],
+  [["--machine", "virt,"], `--machine virt,: ${PROPERTIES}`],
+  [["--gdb", "1234"], "--gdb 1234: give [HOST]:PORT, such as :1234"],
+  [["--gdb", ":65536"], "--gdb :65536: give [HOST]:PORT, such as :1234"],
+  [["--gdb", "::1:1234"], "--gdb ::1:1234: give [HOST]:PORT, such as :1234"],
+  [["--semihosting", "x"], "--semihosting x: give nothing, or dir=PATH"],
+  [["--semihosting", "dir="], "--semihosting dir=: give nothing, or dir=PATH"],
   [["--disk", ""], '--disk "": give the name of a file'],
   [["--disk", ",readonly"], "--disk ,readonly: give the name of a file"],
   [["--load", "blob.bin"], `--load blob.bin: ${ADDRESS}`],
@@ -126,6 +159,15 @@ const BAD: readonly (readonly [readonly string[], string])[] = [
   [["--load", "blob.bin@48g"], `--load blob.bin@48g: ${ADDRESS}`],
   [["--load", "blob.bin@-1"], `--load blob.bin@-1: ${ADDRESS}`],
   [["--load", "blob.bin@0xffffffffffffffff"], `--load blob.bin@0xffffffffffffffff: ${ADDRESS}`],
+  [
+    ["--trace", "mmio,el4"],
+    "--trace mmio,el4: give some of exceptions,traps,tlb,gic,sysreg,mmio, with el0 to el3 or cpu0 to cpu<N> to narrow them",
+  ],
+  [["--trace", "el1"], "--trace el1: say what to trace: some of exceptions,traps,tlb,gic,sysreg,mmio"],
+  [
+    ["--trace", ""],
+    '--trace "": give some of exceptions,traps,tlb,gic,sysreg,mmio, with el0 to el3 or cpu0 to cpu<N> to narrow them',
+  ],
   [["--timeout", "0"], `--timeout 0: ${SECONDS}`],
   [["--timeout", "-5"], `--timeout -5: ${SECONDS}`],
   [["--timeout", "5m"], `--timeout 5m: ${SECONDS}`],

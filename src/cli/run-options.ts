@@ -1,21 +1,25 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
+import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
   count,
-  type Disk,
   disk,
   file,
+  gdbAddress,
   type Load,
   load,
   type Symbols,
   seconds,
+  semihosting,
   size,
   symbols,
   text,
+  trace,
   word,
 } from "./option-values.ts";
 
@@ -34,13 +38,43 @@ export const RUN_OPTIONS = {
   memory: withDefault("512M", "--memory <SIZE>", size(MIN_MEMORY, MAX_MEMORY), "RAM, in K, M or G"),
   cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS[3]), "number of processing elements"),
   cpu: withDefault("max", "--cpu <MODEL>", word("cortex-a72", "max"), "processor: cortex-a72 or max"),
-  machine: withDefault("virt,gic-version=3", "--machine <BOARD>", board, "board: virt[,gic-version=2|3]"),
-  disk: list<Disk>("--disk <FILE[,readonly]>", disk, "raw disk image, as a virtio block device; may be repeated"),
+  machine: withDefault(
+    "virt,gic-version=3",
+    "--machine <BOARD>",
+    board,
+    "board: virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]",
+  ),
+  disk: list<DiskSource>(
+    "--disk <FILE[,PROPERTY]>",
+    disk,
+    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+  ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),
   profile: value("--profile <FILE>", file, "write a profile of the guest, for speedscope; .cpuprofile: for Chrome"),
-  symbols: list<Symbols>("--symbols <FILE[@SLIDE]>", symbols, "functions' names for --profile; may be repeated"),
+  trace: value(
+    "--trace <KINDS>",
+    trace,
+    `write what happens to a file: some of ${TRACE_KINDS.join(",")}; add el0..el3 or cpu<N> for those only`,
+  ),
+  traceFile: withDefault("atoll.trace", "--trace-file <FILE>", file, "where --trace writes to"),
+  symbols: list<Symbols>(
+    "--symbols <FILE[@SLIDE]>",
+    symbols,
+    "functions' names for --profile and --trace; may be repeated",
+  ),
+  gdb: value(
+    "--gdb <[HOST]:PORT>",
+    gdbAddress,
+    "serve GDB's remote protocol; :1234 is port 1234 of this computer alone",
+  ),
+  gdbWait: flag("--gdb-wait", "with --gdb: wait for the debugger before the first instruction"),
+  semihosting: value(
+    "--semihosting [dir=PATH]",
+    semihosting,
+    "HLT #0xF000 is a semihosting call: console, arguments, exit, and the files in a directory",
+  ),
   tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
 } satisfies OptionRows;
 

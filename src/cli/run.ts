@@ -1,21 +1,27 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { BlockFile } from "../hosts/node/block-file.ts";
 import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
+import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { load, loadPackageFile, save } from "../hosts/node/files.ts";
+import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { inflate } from "../hosts/node/inflate.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
+import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import type { MachineParts, NamedBytes, RunnableMachine } from "../machine/runnable.ts";
+import { TraceFile } from "../hosts/node/trace-file.ts";
+import type { Image } from "../images/image.ts";
+import type { Machine } from "../machine/machine.ts";
+import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
+import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { executeMonitorLine } from "./monitor.ts";
+import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
-import { ProfileFile } from "./profile.ts";
+import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
@@ -31,7 +37,7 @@ export function declareRun(program: Command, done: (status: number) => void): vo
   });
 }
 
-const STATUS: Readonly<Record<RunEnd, number>> = {
+const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
   off: EXIT_STATUS.ok,
   quit: EXIT_STATUS.ok,
   reset: EXIT_STATUS.guestReset,
@@ -40,6 +46,21 @@ const STATUS: Readonly<Record<RunEnd, number>> = {
 };
 
 async function run(options: RunOptions): Promise<number> {
+  const disks: Image[] = [];
+  const close = (): void => {
+    for (const disk of disks.splice(0)) disk.close();
+  };
+  // However the command ends, what the guest wrote is to be on the host's disk.
+  process.on("exit", close);
+  try {
+    for (const disk of options.disk) disks.push(await openDisk(disk));
+    return await runWith(options, disks);
+  } finally {
+    close();
+  }
+}
+
+async function runWith(options: RunOptions, disks: readonly Image[]): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -54,7 +75,11 @@ async function run(options: RunOptions): Promise<number> {
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const parts = partsOf(options, terminal);
+  const trace = options.trace && new TraceFile(options.traceFile, say);
+  const parts: MachineParts = {
+    ...partsOf(options, terminal, disks),
+    trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
+  };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
@@ -66,34 +91,65 @@ async function run(options: RunOptions): Promise<number> {
 
   loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
   prompt = monitorPrompt(machine, loop, terminal);
+  const gdb = await serveGdb(options, machine, loop);
   const end = await onTerminal(terminal, loop);
+  const status = end === "exit" ? loop.exitStatus : STATUS[end];
+  await gdb?.close(status);
   // The shell's prompt belongs on a line of its own.
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
   if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
   profile?.save(machine);
+  trace?.close();
   if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
-  return STATUS[end];
+  return status;
 }
 
-function partsOf(options: RunOptions, terminal: Terminal): MachineParts {
+async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): Promise<GdbSocket | undefined> {
+  if (options.gdb === undefined || machine.debugger === undefined) return undefined;
+  const monitored = monitoredOf(machine, loop);
+  const socket = await GdbSocket.listen(options.gdb, machine.debugger, {
+    resumed: () => loop.wake(),
+    monitor: (line) => executeMonitorLine(monitored, line),
+    kill: () => loop.stop("quit"),
+  });
+  const { host } = options.gdb;
+  say(`GDB may connect: target remote ${host.includes(":") ? `[${host}]` : host}:${socket.port}`);
+  return socket;
+}
+
+function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): MachineParts {
+  if (options.gdbWait && options.gdb === undefined) {
+    throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
+  }
   const { memory, cpus, cpu, tier } = options;
   const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
-    ...{ memory, cpus, cpu, tier, gicVersion: options.machine.gicVersion },
+    ...{ memory, cpus, cpu, tier, ...options.machine },
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
+    debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
+    semihosting: semihostingOf(options),
     ...guestOf(options, terminal),
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: options.disk.map(({ file, readOnly }) => new BlockFile(file, readOnly)),
+    disks: [...disks],
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),
       interpreter: loadPackageFile("build", "interpreter.wasm"),
       handlers: new TextDecoder().decode(loadPackageFile("build", "interpreter.json")),
     },
+  };
+}
+
+function semihostingOf({ semihosting, kernel, append }: RunOptions): SemihostingHost | undefined {
+  if (semihosting === undefined) return undefined;
+  const { directory } = semihosting;
+  return {
+    files: directory === undefined ? undefined : new DirectoryFiles(directory),
+    commandLine: [kernel ?? "", append ?? ""].join(" ").trim(),
   };
 }
 
@@ -123,8 +179,8 @@ function embeddedCommandLine(terminal: Terminal): string {
   return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
 }
 
-function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Terminal): MonitorPrompt {
-  const monitored = {
+function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
+  return {
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
@@ -133,8 +189,16 @@ function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Termin
       // The guest may be asleep, waiting for just this.
       loop.wake();
     },
+    reset: () => {
+      machine.reset();
+      loop.wake();
+    },
     quit: () => loop.stop("quit"),
   };
+}
+
+function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Terminal): MonitorPrompt {
+  const monitored = monitoredOf(machine, loop);
   return new MonitorPrompt(
     (line) => executeMonitorLine(monitored, line),
     (text) => terminal.print(text),

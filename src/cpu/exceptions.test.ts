@@ -384,3 +384,41 @@ test("software step: SPSR.SS counts only on the way from where debug exceptions 
   assert.equal(ss(1 | (1 << 13), SS | 5), 1, "EL1 with KDE, D clear");
   assert.equal(ss(1 | (1 << 13), SS | 0x200 | 5), 0, "D set");
 });
+
+test("an exception from EL1 to EL1 tells a nested hypervisor that it was at EL2", () => {
+  // HCR_EL2.<NV2,NV1,NV>.
+  for (const [nv, m] of [
+    ["000", 5],
+    ["001", 9],
+    ["010", 5],
+    ["011", 5],
+    ["100", 5],
+    ["101", 9],
+    ["110", 5],
+    ["111", 9],
+  ] as const) {
+    const s = make({ features: r.FEATURE_EL2 });
+    const [nv2, nv1, own] = [...nv].map(Number) as [number, number, number];
+    s.set64(r.HCR_EL2, 0, (own << 10) | (nv1 << 11) | (nv2 << 13));
+    raise(s, 0x15, 0);
+    takeSynchronous(s);
+    assert.equal(s.word(r.SPSR_EL1) & 0xf, m, nv);
+    const fromEL0 = make({ el: 0, features: r.FEATURE_EL2 });
+    fromEL0.set64(r.HCR_EL2, 0, s.high(r.HCR_EL2));
+    raise(fromEL0, 0x15, 0);
+    takeSynchronous(fromEL0);
+    assert.equal(fromEL0.word(r.SPSR_EL1) & 0xc, 0, nv);
+  }
+});
+
+test("an abort of an access by VNCR_EL2 has the class of EL2's own", () => {
+  const s = make({ features: r.FEATURE_EL2 });
+  raise(s, 0x24, (1 << 13) | 7, 2);
+  s.setNumber(EXC_FAR, 0x5678);
+  takeSynchronous(s);
+  assert.equal(s.word(r.ESR_EL2) >>> 0, ((0x25 << 26) | (1 << 25) | (1 << 13) | 7) >>> 0);
+  assert.equal(s.number(r.FAR_EL2), 0x5678);
+  assert.equal(s.word(r.SPSR_EL2) & 0xf, 5);
+  // From a lower exception level all the same.
+  assert.equal(s.number(PC), 0x20400);
+});

@@ -16,6 +16,9 @@ import {
   haveEL,
   hostApplications,
   inHost,
+  NV,
+  NV2,
+  nesting,
   SCR_EA,
   SCR_EEL2,
   SCR_NS,
@@ -64,6 +67,7 @@ import {
   esr,
   isDebugClass,
   isExternalAbort,
+  isNestedAccess,
 } from "./syndrome.ts";
 import {
   ELR_EL1,
@@ -119,11 +123,23 @@ export function spsrSlot(el: number): number {
   return SPSR[el] as number;
 }
 
+/** What makes an SPSR_EL1.M[3:2] of EL1 one of EL2. */
+const SPSR_EL1_AS_EL2 = 3 << 2;
+
+/** An exception from EL1 to EL1: SPSR_EL1 tells a nested hypervisor that it was at EL2, with NV alone, or with NV2 whatever NV1 is. */
+function reportsEL2(s: PeState): boolean {
+  const nested = nesting(s);
+  return nested === NV || (nested & NV2) !== 0;
+}
+
 /** AArch64.TakeException, but for the syndrome: ELR_ELx becomes PC. */
 function enterException(s: PeState, target: number, vector: number): void {
   const from = s.word(EL);
   const offset = vector + (target > from ? 0x400 : s.word(SPSEL) ? 0x200 : 0);
-  s.setWord(SPSR[target] as number, packPSTATE(s));
+  s.setWord(
+    SPSR[target] as number,
+    target === 1 && from === 1 && reportsEL2(s) ? packPSTATE(s) ^ SPSR_EL1_AS_EL2 : packPSTATE(s),
+  );
   s.setWord((SPSR[target] as number) + 4, 0);
   s.copy64(ELR[target] as number, PC);
   changeStack(s, target, 1);
@@ -151,7 +167,8 @@ export function takeSynchronous(s: PeState): void {
   const target = synchronousTarget(s, ec, iss);
   // AArch64.AdvSIMDFPAccessTrap: what would be EL1's trap is Uncategorized when TGE routes it to EL2.
   if (ec === EC_FP_ACCESS && target === 2 && s.word(FP_TRAP) === 1) ec = EC_UNKNOWN;
-  const reported = adjustedClass(ec, target === from);
+  // An access of EL2's regime that EL1 made by VNCR_EL2 counts as EL2's own.
+  const reported = adjustedClass(ec, target === from || isNestedAccess(ec, iss));
   s.increment(COUNT_EXCEPTIONS + 8 * (reported & 63));
   s.set64(ESR[target] as number, esr(reported, ec === EC_UNKNOWN ? 0 : iss), 0);
   const base = ec & ~1;
@@ -172,11 +189,10 @@ export function synchronousTarget(s: PeState, ec: number, iss: number): number {
   const forced = s.word(EXC_TARGET);
   if (forced !== 0) return Math.max(forced, from);
   if (from === 3) return 3;
+  const external = isExternalAbort(ec, iss);
+  if (external && haveEL(s, 3) && s.word(SCR_EL3) & SCR_EA) return 3;
   if (s.word(EXC_STAGE2)) return 2;
-  if (isExternalAbort(ec, iss)) {
-    if (haveEL(s, 3) && s.word(SCR_EL3) & SCR_EA) return 3;
-    if (from < 2 && el2Enabled(s) && s.high(HCR_EL2) & HCR_HIGH_TEA) return 2;
-  }
+  if (external && from < 2 && el2Enabled(s) && s.high(HCR_EL2) & HCR_HIGH_TEA) return 2;
   // FP_TRAP is the exception level that traps.
   if (ec === EC_FP_ACCESS && s.word(FP_TRAP) > 1) return s.word(FP_TRAP);
   if (from === 2) return 2;

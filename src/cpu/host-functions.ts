@@ -30,7 +30,7 @@ export function hostFunctions(pes: readonly Pe[]): Record<HostFunction, (cpu: nu
     svc: (cpu, immediate) => pe(cpu).svc(immediate),
     hvc: (cpu, immediate) => pe(cpu).hvc(immediate),
     smc: (cpu, immediate) => pe(cpu).smc(immediate),
-    hlt: (cpu) => pe(cpu).hlt(),
+    hlt: (cpu, immediate) => pe(cpu).hlt(immediate),
     debugState: (cpu) => pe(cpu).debugState(),
     isb: (cpu) => pe(cpu).isb(),
   };

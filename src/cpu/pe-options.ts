@@ -1,6 +1,6 @@
 import type { Native } from "../vmsa/native.ts";
 import type { PeState } from "./pe-state.ts";
-import type { CodeEngine, Firmware } from "./ports.ts";
+import type { CodeEngine, Firmware, SemihostingPort } from "./ports.ts";
 
 // What a processing element is made of.
 
@@ -30,7 +30,8 @@ export interface SysregHooks {
 
 /** What ERETAA and ERETAB need of native.wasm, where pointer authentication is (ir/helpers.ts). */
 export interface NativeAuthentication {
-  authPAC?(cpu: number, pointer: bigint, modifier: bigint, key: number): bigint;
+  /** PC from the ELR_ELx in the slot at `slot`, by SP and instruction key A (0) or B (1). 0: an exception is pending instead. */
+  authenticateReturn?(cpu: number, slot: number, key: number): number;
 }
 
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */
@@ -39,6 +40,18 @@ export interface PerformanceMonitors {
   sync(): void;
   /** How many instructions may retire until there is an interrupt of a counter of them; Infinity: any number. */
   instructionsToOverflow(): number;
+}
+
+/** Sees what a PE does, for traces. */
+export interface PeObserver {
+  /** An exception was taken from exception level `from`. `line`: LINE_* of the interrupt that it is, 0 for a synchronous one. */
+  taken(from: number, line: number): void;
+  /** An exception return was made at exception level `from`. */
+  returned(from: number): void;
+  /** The PE says so: the instruction at PC runs alone, so that PC is that of whatever reaches the bus. */
+  alone: boolean;
+  /** Set by whoever refused an access on the bus because it is false: the instruction is to be run again, alone, and does not abort. */
+  putOff: boolean;
 }
 
 export interface PeOptions {
@@ -53,4 +66,7 @@ export interface PeOptions {
   readonly everyone: readonly PeState[];
   readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
+  readonly observer?: PeObserver | undefined;
+  /** Absent: HLT is UNDEFINED, as halting debug is never allowed. */
+  readonly semihosting?: SemihostingPort | undefined;
 }

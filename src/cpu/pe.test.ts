@@ -92,6 +92,7 @@ function machine(code: Record<number, Instruction>, options: Partial<PeOptions> 
     readCounter: () => {},
     clearExclusive: () => log.push("clrex"),
     fpUpdateFast: () => {},
+    nestedAccess: () => 0,
   };
   const pe = new Pe({
     memory,
@@ -326,8 +327,11 @@ test("HVC and SMC: UNDEFINED at EL0 and without EL2 and EL3; firmware comes firs
   assert.equal(without.s.number(PC), 0x104, "the call is done");
   assert.equal(esr(without, 1, 1 << 29, "hvc"), "0", "HCD");
   assert.equal(esr(without, 1, 0, "smc"), "0");
-  assert.equal(esr(without, 1, 1 << 19, "smc"), "17");
-  assert.equal(without.s.number(PC), 0x100, "the trap is not");
+  assert.equal(esr(without, 1, 1 << 19, "smc"), "0", "without EL3, TSC has nothing to trap");
+  const secure = machine({}, {}, r.FEATURE_EL2 | r.FEATURE_EL3);
+  secure.s.setWord(r.SCR_EL3, 1);
+  assert.equal(esr(secure, 1, 1 << 19, "smc"), "17");
+  assert.equal(secure.s.number(PC), 0x100, "the trap is not");
   const owned = machine({}, { firmware }, r.FEATURE_EL2);
   assert.equal(esr(owned, 0, 0, "smc"), "0");
   assert.equal(esr(owned, 1, 1 << 19, "smc"), "17");
@@ -510,4 +514,23 @@ test("a change of the debug registers empties the instruction TLB", () => {
   const { s, host, log } = machine({});
   assert.equal(host.sysregWrite(s.cpu, 2, 0), 1);
   assert.ok(log.includes("flush"));
+});
+
+test("ERET of a nested hypervisor traps to EL2, each form with its syndrome", () => {
+  for (const [kind, iss] of [
+    [0, 0],
+    [1, 2],
+    [2, 3],
+  ] as const) {
+    const code = { 256: (h: Host, s: PeState) => h.exceptionReturn(s.cpu, kind, 0) };
+    const { pe, s } = machine(code, {}, r.FEATURE_EL2);
+    pe.reset(0x100, 1);
+    // HCR_EL2.NV.
+    s.set64(r.HCR_EL2, s.word(r.HCR_EL2), s.high(r.HCR_EL2) | (1 << 10));
+    s.setNumber(r.ELR_EL1, 0x300);
+    pe.runSlice(1);
+    assert.equal(s.number(r.ESR_EL2), 0x6a000000 + iss);
+    assert.equal(s.number(r.ELR_EL2), 0x100);
+    assert.equal(s.word(EL), 2);
+  }
 });

@@ -5,17 +5,18 @@ import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } 
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { el2Enabled, HCR_HIGH_API, haveEL, SCR_API, sctlrOf } from "./levels.ts";
+import { instructionTrap, isNested, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
+  PeObserver,
   PeOptions,
   PerformanceMonitors,
   SteppingEngine,
   SystemRegisters,
 } from "./pe-options.ts";
 import type { PeState } from "./pe-state.ts";
-import type { Firmware } from "./ports.ts";
+import type { Firmware, OutsideBreakpoints, SemihostingPort } from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
 import { clearState, resetState } from "./reset.ts";
 import {
@@ -23,6 +24,7 @@ import {
   BTYPE,
   BUDGET,
   EL,
+  EXC_DEBUGGER,
   EXC_EC,
   EXC_FAR,
   EXC_ISS,
@@ -45,13 +47,12 @@ import {
   PSTATE_IL,
   PSTATE_SS,
   RESULT,
-  SP,
 } from "./state-layout.ts";
 import {
   EC_BRANCH_TARGET,
   EC_BREAKPOINT,
+  EC_ERET,
   EC_ILLEGAL_STATE,
-  EC_PAUTH,
   EC_PC_ALIGNMENT,
   EC_SOFTWARE_STEP,
   EC_UNKNOWN,
@@ -63,13 +64,16 @@ import {
   STEP_EX,
   STEP_ISV,
 } from "./syndrome.ts";
-import { HCR_EL2, MDSCR_EL1, SCR_EL3 } from "./sysreg-layout.ts";
+import { updateGuard } from "./sysreg-guard.ts";
+import { MDSCR_EL1 } from "./sysreg-layout.ts";
+import { TRAP_ERET } from "./sysregs/fine-grained.ts";
 
 /**
  * Why a slice ended. budget: it is used up, or ATTENTION was set. waiting: in WFI, nothing pending. yielding: in WFE or YIELD, the
- * other PEs should run. off: not powered on.
+ * other PEs should run. off: not powered on. stopped: at a breakpoint of a debugger's, or before an access that a watchpoint of its
+ * watches (EXIT is EXIT_EXCEPTION, EXC_EC is EXC_DEBUGGER).
  */
-export type SliceEnd = "budget" | "waiting" | "yielding" | "off";
+export type SliceEnd = "budget" | "waiting" | "yielding" | "off" | "stopped";
 
 // How to go on at PC.
 const EXCEPTION = 0;
@@ -81,6 +85,9 @@ const STEP = 3;
 
 /** EXC_EC to EXC_STAGE2. */
 const EXCEPTION_WORDS = (EXC_STAGE2 + 4 - EXC_EC) >> 2;
+
+/** HLT's immediate for semihosting (Semihosting for AArch32 and AArch64, 3). */
+const SEMIHOSTING = 0xf000;
 
 const SCTLR_HIGH_BT0 = 1 << (35 - 32);
 /** BT1 of SCTLR_EL1, BT of the others. */
@@ -96,8 +103,12 @@ export class Pe {
   readonly #everyone: readonly PeState[];
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
+  readonly #observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
+  readonly #semihosting: SemihostingPort | undefined;
+  /** A debugger's, where it has any. To be set while the PE does not run, after DEBUGGER_BREAKS, and followed by flushFetch. */
+  breakpoints: OutsideBreakpoints | undefined;
   /** A register write of the current instruction changed the context. */
   #changed = false;
   /** Instructions that may still run in this slice, as far as INSTRUCTIONS knows. */
@@ -117,18 +128,23 @@ export class Pe {
     this.#everyone = options.everyone;
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
+    this.#observer = options.observer;
+    this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
-    this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
+    this.#contextChanged = (cpu) => {
+      updateGuard(this.state);
+      this.#native.contextChanged(cpu);
+    };
     this.#sysregs = options.sysregs({
       contextChanged: () => {
         this.#changed = true;
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
       debugChanged: () => {
         this.#changed = true;
         // Pages with breakpoints must not be entered by way of the instruction TLB, nor those with watchpoints by the data TLB.
         this.#native.flushFetch(this.state.cpu);
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
     });
   }
@@ -165,7 +181,7 @@ export class Pe {
     this.#native.tlbInvalidateAll(cpu);
     this.#native.flushFetch(cpu);
     this.#native.fpUpdateFast(cpu);
-    this.#native.contextChanged(cpu);
+    this.#contextChanged(cpu);
   }
 
   /** Runs up to about `budget` instructions. */
@@ -181,12 +197,17 @@ export class Pe {
       if (this.#left <= 0) return "budget";
       s.setWord(ATTENTION, 0);
       this.#takeInterrupt();
-      const how = this.#prepare();
+      if (this.breakpoints?.at(s.word(PC), s.high(PC))) {
+        s.setWord(EXIT, EXIT_RESUME);
+        return "stopped";
+      }
+      const how = this.#prepare(false);
       if (how === RUN) this.#run();
       else if (how !== EXCEPTION) this.#step(how === STEP);
       switch (s.word(EXIT)) {
         case EXIT_EXCEPTION:
-          this.#takeException();
+          if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
+          if (!this.#observer?.putOff) this.#takeException();
           break;
         case EXIT_WAIT:
           if (!s.word(HALTED)) return "yielding";
@@ -197,30 +218,55 @@ export class Pe {
     }
   }
 
-  #takeInterrupt(): void {
+  /**
+   * For a debugger: executes the one instruction at PC, whether it has a breakpoint or not, or takes the exception in its place. A PE that
+   * waits goes on: WFI and WFE may end at any time (Arm ARM D1.7). `interrupts`: one that is pending is taken instead.
+   */
+  stepOver(interrupts: boolean): SliceEnd {
+    const s = this.state;
+    if (s.word(POWER) !== 0) return "off";
+    s.setWord(HALTED, 0);
+    s.setWord(ATTENTION, 0);
+    if (interrupts && this.#takeInterrupt()) return "budget";
+    this.#left = 1;
+    const how = this.#prepare(true);
+    if (how !== EXCEPTION) this.#step(how === STEP);
+    if (s.word(EXIT) === EXIT_FETCH) this.#leftPage();
+    if (s.word(EXIT) !== EXIT_EXCEPTION) return "budget";
+    if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
+    this.#takeException();
+    return "budget";
+  }
+
+  #takeInterrupt(): boolean {
     const s = this.state;
     const line = deliverableInterrupt(s);
-    if (line === 0) return;
+    if (line === 0) return false;
     this.#beforeLevelChange();
+    const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
+    this.#observer?.taken(from, line);
+    return true;
   }
 
   #takeException(): void {
     const s = this.state;
     if (s.word(EXC_STAGE2) && mayHaveSyndrome(s.word(EXC_EC), s.word(EXC_ISS))) this.#addSyndrome();
     this.#beforeLevelChange();
+    const from = s.word(EL);
     takeSynchronous(s);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
+    this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
   }
 
   /**
    * What comes before the instruction at PC, in the order of its exceptions' priorities (Arm ARM D1.3.5.5), and the page that it is in.
-   * Says how to go on.
+   * Says how to go on. `alone`: that instruction and no other.
    */
-  #prepare(): number {
+  #prepare(alone: boolean): number {
     const s = this.state;
     const debug = s.word(MDSCR_EL1) & (MDSCR_SS | MDSCR_MDE);
     const stepping = (debug & MDSCR_SS) !== 0 && stepActive(s);
@@ -233,7 +279,11 @@ export class Pe {
       raise(s, EC_PC_ALIGNMENT, 0);
       return EXCEPTION;
     }
-    const single = stepping || ((debug & MDSCR_MDE) !== 0 && breakpointInPage(s));
+    const single =
+      alone ||
+      stepping ||
+      ((debug & MDSCR_MDE) !== 0 && breakpointInPage(s)) ||
+      this.breakpoints?.inPage(s.word(PC), s.high(PC)) === true;
     // Pages with breakpoints stay out of the instruction TLB, so that code that runs at full speed stops at their borders.
     if (single ? !this.#enterUnlisted() : !this.#enter()) return EXCEPTION;
     if (debug & MDSCR_MDE && breakpointMatches(s)) {
@@ -245,7 +295,7 @@ export class Pe {
       return EXCEPTION;
     }
     if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
-    return stepping ? STEP : single ? SINGLE : RUN;
+    return stepping ? STEP : single || this.#observer?.putOff ? SINGLE : RUN;
   }
 
   /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
@@ -320,9 +370,15 @@ export class Pe {
   #step(stepping: boolean): void {
     const s = this.state;
     const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
+    const observer = this.#observer;
+    if (observer) {
+      observer.alone = true;
+      observer.putOff = false;
+    }
     this.#single = true;
     this.#engine.step(s.cpu);
     this.#single = false;
+    if (observer) observer.alone = false;
     this.#left--;
     if (s.word(EXIT) === EXIT_EXCEPTION) return;
     this.#retire(1);
@@ -393,34 +449,19 @@ export class Pe {
     const s = this.state;
     const el = s.word(EL);
     if (el === 0) return raise(s, EC_UNKNOWN, 0);
+    // ISS: ERET, ERETA; ERETAA or ERETAB.
+    if (isNested(s) || (el === 1 && instructionTrap(s, TRAP_ERET)))
+      return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
     if (kind === 0) s.copy64(PC, elrSlot(el));
-    else if (!this.#authenticateReturn(el, kind - 1)) return 1;
+    else if (!this.#native.authenticateReturn) return raise(s, EC_UNKNOWN, 0);
+    else if (!this.#native.authenticateReturn(s.cpu, elrSlot(el), kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#contextChanged);
+    this.#observer?.returned(el);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;
-  }
-
-  #authenticateReturn(el: number, key: number): boolean {
-    const s = this.state;
-    if (el === 1 && el2Enabled(s) && !(s.high(HCR_EL2) & HCR_HIGH_API)) {
-      raise(s, EC_PAUTH, 0, 2);
-      return false;
-    }
-    if (el < 3 && haveEL(s, 3) && !(s.word(SCR_EL3) & SCR_API)) {
-      raise(s, EC_PAUTH, 0, 3);
-      return false;
-    }
-    if (!this.#native.authPAC) {
-      raise(s, EC_UNKNOWN, 0);
-      return false;
-    }
-    const address = this.#native.authPAC(s.cpu, bits64(s, elrSlot(el)), bits64(s, SP), key);
-    if (s.word(EXIT) === EXIT_EXCEPTION) return false;
-    s.set64(PC, Number(address & 0xffffffffn) | 0, Number(address >> 32n) | 0);
-    return true;
   }
 
   waitHint(hint: number): 0 | 1 {
@@ -436,8 +477,14 @@ export class Pe {
     return secureMonitorCall(this.state, immediate, this.#firmware);
   }
   /** Halting debug is never allowed. */
-  hlt(): 1 {
-    return raise(this.state, EC_UNKNOWN, 0);
+  hlt(immediate: number): 1 {
+    const s = this.state;
+    if (immediate !== SEMIHOSTING || this.#semihosting === undefined) return raise(s, EC_UNKNOWN, 0);
+    if (this.#semihosting.call(this.index)) return resumeAfter(s);
+    // An interrupt that is pending but masked must not end the wait at once, again and again.
+    s.setWord(HALTED, pendingInterrupts(s) === 0 ? 1 : 0);
+    s.setWord(EXIT, EXIT_WAIT);
+    return 1;
   }
   debugState(): 1 {
     return raise(this.state, EC_UNKNOWN, 0);
@@ -446,8 +493,4 @@ export class Pe {
   isb(): 0 | 1 {
     return deliverableInterrupt(this.state) === 0 ? 0 : resumeAfter(this.state);
   }
-}
-
-function bits64(s: PeState, offset: number): bigint {
-  return (BigInt(s.high(offset)) << 32n) | BigInt(s.word(offset) >>> 0);
 }

@@ -19,12 +19,42 @@ export interface BusPort {
   write(address: number, bytes: number, data: Uint32Array): boolean;
 }
 
-/** An interrupt controller's CPU interface by system registers (GICv3: ICC_*, ICV_*). `id`: op0:op1:CRn:CRm:op2 as 16 bits. */
+// The lines from an interrupt controller into a PE: bits of LINES.
+export const LINE_IRQ = 1 << 0;
+export const LINE_FIQ = 1 << 1;
+export const LINE_VIRQ = 1 << 4;
+export const LINE_VFIQ = 1 << 5;
+/** Interrupts of a GICv3's Secure and Non-secure Group 1: IRQ in their own Security state, FIQ in the other and at EL3 (IHI0069 4.6.2). */
+export const LINE_SECURE_GROUP1 = 1 << 8;
+export const LINE_NONSECURE_GROUP1 = 1 << 9;
+/** All that an interrupt controller drives. */
+export const CONTROLLER_LINES =
+  LINE_IRQ | LINE_FIQ | LINE_VIRQ | LINE_VFIQ | LINE_SECURE_GROUP1 | LINE_NONSECURE_GROUP1;
+
+// What an access to the CPU interface is: of ICV_* registers, not ICC_*; at EL3; with the banked registers of Non-secure state (always
+// without EL3); with SCR_EL3.FIQ and SCR_EL3.IRQ set.
+export const VIEW_VIRTUAL = 1 << 0;
+export const VIEW_EL3 = 1 << 1;
+export const VIEW_NONSECURE = 1 << 2;
+export const VIEW_FIQ_TO_EL3 = 1 << 3;
+export const VIEW_IRQ_TO_EL3 = 1 << 4;
+
+/**
+ * An interrupt controller's CPU interface by system registers (GICv3: ICC_*, ICV_*, ICH_*). `id`: op0:op1:CRn:CRm:op2 as 16 bits;
+ * `view`: VIEW_* bits. It does not know of exception levels: what may be accessed from where is the PE's matter.
+ */
 export interface InterruptSysregs {
-  /** The value as [low, high]; undefined: no such register (UNDEFINED exception). */
-  read(cpuIndex: number, id: number): readonly [number, number] | undefined;
+  /** Halves of what was read last. */
+  readonly low: number;
+  readonly high: number;
+  /** False: no such register (UNDEFINED exception). */
+  read(cpuIndex: number, id: number, view: number): boolean;
   /** False: no such register. */
-  write(cpuIndex: number, id: number, low: number, high: number): boolean;
+  write(cpuIndex: number, id: number, low: number, high: number, view: number): boolean;
+  /** ICH_HCR_EL2, whose trap bits are for the PE. */
+  hypervisorControl(cpuIndex: number): number;
+  /** ICC_SRE_EL2.Enable, ICC_SRE_EL3.Enable. */
+  sreEnabled(cpuIndex: number, el: 2 | 3): boolean;
 }
 
 /** Firmware that owns an exception level above the guest's: PSCI and SMCCC calls. */
@@ -45,4 +75,17 @@ export interface CounterClock {
 /** Levels of the lines out of a PE into the interrupt controller: PPIs of its timers and PMU. `ppi` is the INTID, 16..31. */
 export interface PpiPort {
   set(cpuIndex: number, ppi: number, level: boolean): void;
+}
+
+/** The breakpoints of a debugger outside of the guest. Addresses in signed halves. */
+export interface OutsideBreakpoints {
+  /** Whether there is one in the page of an address. */
+  inPage(low: number, high: number): boolean;
+  at(low: number, high: number): boolean;
+}
+
+/** Arm semihosting: what HLT #0xF000 calls. */
+export interface SemihostingPort {
+  /** False: what it waits for is not there. The PE waits as in WFI, then executes the instruction again. */
+  call(index: number): boolean;
 }

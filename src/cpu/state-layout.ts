@@ -141,6 +141,20 @@ export const COUNT_TRANSLATED = 0x4b0;
 /** Synchronous exceptions taken: 64 counters, by ESR_ELx.EC. */
 export const COUNT_EXCEPTIONS = 0x500;
 
+// Break- and watchpoints of a debugger outside of the guest (machine/gdb/). They survive a reset, and no guest sees them.
+/** i32: 1 while there are breakpoints, so that the host looks at each page that is entered. */
+export const DEBUGGER_BREAKS = 0x3000;
+/** i32: how many of the watchpoints that follow there are. */
+export const DEBUGGER_WATCHES = 0x3004;
+/** Each: i64 first address, i64 last address, i32 what it watches for: 1 reads, 2 writes, 3 both. */
+export const DEBUGGER_WATCH = 0x3008;
+export const DEBUGGER_WATCH_BYTES = 24;
+export const DEBUGGER_WATCH_MAX = 16;
+/**
+ * EXC_EC of an access that such a watchpoint stops, which is no exception: the address is in EXC_FAR, the watchpoint's number in EXC_ISS.
+ */
+export const EXC_DEBUGGER = 0x40;
+
 /** System registers: 64-bit slots, named in sysreg-layout.ts. */
 export const SYSREGS = 0x1000;
 export const SYSREGS_END = 0x3000;

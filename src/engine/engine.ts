@@ -1,5 +1,6 @@
 import { createDecoder, type Decoder } from "../a64/decoder.ts";
 import { ALL_ROWS } from "../a64/index.ts";
+import { createObservingDecoder } from "../a64/observing.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
 import {
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly tier?: Tier;
   /** Translated code counts its instructions in COUNT_TRANSLATED. */
   readonly countTranslated?: boolean;
+  /** False: accesses to system registers come to the processing element (a64/observing.ts). */
+  readonly directSysregs?: boolean;
   /** Nanoseconds of a clock, for statistics. */
   readonly now?: () => number;
   /** Decoded pages are gone: no instruction TLB may point to them. */
@@ -96,7 +99,8 @@ export class Engine implements CodeEngine {
     this.#eager = options.tier === "translator";
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#decoder = createDecoder(ALL_ROWS, features);
+    this.#decoder =
+      options.directSysregs === false ? createObservingDecoder(features) : createDecoder(ALL_ROWS, features);
     this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
     interpreter.keys.forEach((key, i) => {
       this.#handlerOf[key] = HANDLERS_FIRST + i;

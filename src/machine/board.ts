@@ -6,7 +6,7 @@ import { Flash } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
-import { GicV3 } from "../devices/gic/gicv3.ts";
+import { GicV3, type GicV3Options } from "../devices/gic/gicv3.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
 import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
@@ -16,12 +16,14 @@ import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
-import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY } from "../memory/linear-layout.ts";
+import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
+import { levelsOf } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
-import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
+import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
 import { utf8 } from "./text.ts";
+import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface BoardOptions {
   readonly parts: MachineParts;
@@ -32,10 +34,15 @@ export interface BoardOptions {
   readonly firmware: Uint8Array;
   /** A device has changed memory which a guest may execute: `bytes` from linear address `start`. */
   readonly codeChanged: (start: number, bytes: number) => void;
-  /** Levels of a PE's IRQ and FIQ inputs. */
-  readonly setLines: (cpuIndex: number, irq: boolean, fiq: boolean) => void;
+  /** Levels of the lines from the interrupt controller to a PE: LINE_* bits. */
+  readonly setLines: (cpuIndex: number, lines: number) => void;
   /** Index of the PE that makes the access which a device sees. */
   readonly currentCpu: () => number;
+  /** Whether that access is Secure. */
+  readonly secureAccess: () => boolean;
+  readonly trace?: MachineTrace | undefined;
+  /** The secure GPIO controller's power and reset lines. */
+  readonly securePower: (action: "off" | "reset") => void;
 }
 
 /** What the board's interrupt controller is to the rest of it, whichever version it has. */
@@ -53,25 +60,32 @@ export class Board {
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
+  readonly consoles: ConsoleSwitch;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
     const { buffer } = options.memory;
     this.memory = new GuestMemory(buffer);
     this.memory.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
-    this.#addFlash(options, MAP.flash0, plan.flash0, options.firmware);
-    this.#addFlash(options, MAP.flash1, plan.flash1, new Uint8Array(0));
+    this.#addFlash(options, MAP.flash0, plan.flash0, options.firmware, parts.secure === true);
+    this.#addFlash(options, MAP.flash1, plan.flash1, new Uint8Array(0), false);
+    if (parts.secure) {
+      const { name, base, size } = MAP.secureRam;
+      this.memory.addRegion(physical(base), size, linear(plan.secureRam), PHYS_REGION_SECURE, name);
+    }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
-    this.interrupts = gic;
-    this.interruptSysregs = gic instanceof GicV3 ? gic : undefined;
+    this.interrupts = options.trace?.interrupts(gic) ?? gic;
+    this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
     const consoles = new ConsoleSwitch(parts.serial);
-    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), gic.line(SPI.uart)));
-    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, gic.line(SPI.rtc)));
-    this.gpio = new Pl061(gic.line(SPI.gpio));
+    this.consoles = consoles;
+    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
+    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
+    this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
+    if (parts.secure) this.#addSecureDevices(options, consoles);
     this.#addVirtio(virtioDevices(parts, this.memory, consoles));
   }
 
@@ -81,28 +95,46 @@ export class Board {
     { name, base, size }: Window,
     at: number,
     contents: Uint8Array,
+    secure: boolean,
   ): void {
+    const flags = PHYS_REGION_READ_ONLY | (secure ? PHYS_REGION_SECURE : 0);
     const array = new Uint8Array(memory.buffer, at, size);
     array.set(contents);
-    this.memory.addRegion(physical(base), size, linear(at), PHYS_REGION_READ_ONLY, name);
+    this.memory.addRegion(physical(base), size, linear(at), flags, name);
     const flash = new Flash(array, {
-      onArrayVisible: (visible) =>
-        this.memory.setFlags(physical(base), PHYS_REGION_READ_ONLY | (visible ? 0 : PHYS_REGION_NO_READ)),
+      onArrayVisible: (visible) => this.memory.setFlags(physical(base), flags | (visible ? 0 : PHYS_REGION_NO_READ)),
       onChange: (start, length) => codeChanged(at + start, length),
     });
-    this.bus.add(name, base, flash);
+    this.bus.add(name, base, flash, secure ? "secure" : "any");
   }
 
-  #addGicV2({ parts, memory, setLines, currentCpu }: BoardOptions): GicV2 {
-    const gic = new GicV2({ memory: memory.buffer, cpus: parts.cpus, setLines, currentCpu });
+  #addSecureDevices({ securePower }: BoardOptions, consoles: ConsoleSwitch): void {
+    const uart = new Pl011(consoles.connect(), this.interrupts.line(SPI.secureUart));
+    this.bus.add(MAP.secureUart.name, MAP.secureUart.base, uart, "secure");
+    const gpio = new Pl061(this.interrupts.line(SPI.secureGpio), (pin, level) => {
+      if (level && pin === SECURE_GPIO_PIN.poweroff) securePower("off");
+      if (level && pin === SECURE_GPIO_PIN.restart) securePower("reset");
+    });
+    this.bus.add(MAP.secureGpio.name, MAP.secureGpio.base, gpio, "secure");
+  }
+
+  #addGicV2(options: BoardOptions): GicV2 {
+    const { parts, memory, setLines, currentCpu } = options;
+    const gic = new GicV2({ memory: memory.buffer, cpus: parts.cpus, setLines, currentCpu, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicc.name, MAP.gicc.base, gic.cpuInterface);
+    if (parts.virtualization) {
+      this.bus.add(MAP.gich.name, MAP.gich.base, gic.hypervisorInterface);
+      this.bus.add(MAP.gicv.name, MAP.gicv.base, gic.virtualCpuInterface);
+    }
     return gic;
   }
 
-  #addGicV3({ parts, memory, setLines }: BoardOptions): GicV3 {
+  #addGicV3(options: BoardOptions): GicV3 {
+    const { parts, memory, setLines } = options;
     const affinity = (cpu: number): number => affinityOf(cpu, 3);
-    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity });
+    const awake = levelsOf(parts).conduit !== undefined;
+    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, awake, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     return gic;
@@ -114,6 +146,11 @@ export class Board {
       this.bus.add(`${MAP.virtio.name}.${slot}`, MAP.virtio.base + slot * VIRTIO_STRIDE, transport);
     }
   }
+}
+
+/** The interrupt controller has Secure groups where the machine has EL3; the machine's firmware there leaves them to the guest. */
+function security({ parts, secureAccess }: BoardOptions): Pick<GicV3Options, "secureAccess" | "resetNonSecure"> {
+  return parts.secure ? { secureAccess, resetNonSecure: levelsOf(parts).entry < 3 } : {};
 }
 
 /** MPIDR_EL1's Aff2, Aff1 and Aff0 of a PE: clusters of as many PEs as one SGI of the interrupt controller can go to. */

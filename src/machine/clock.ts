@@ -13,7 +13,8 @@ interface Alarm {
  */
 export class MachineClock implements Clock {
   readonly #monotonic: () => number;
-  readonly #start: number;
+  #start: number;
+  #held = false;
   /** By time: the next one last. Devices have few. */
   readonly #alarms: Alarm[] = [];
   #order = 0;
@@ -25,7 +26,16 @@ export class MachineClock implements Clock {
     this.#start = monotonic();
   }
 
+  /** Stops time, or lets it go on from where it stopped. */
+  hold(held: boolean): void {
+    if (held === this.#held) return;
+    this.now();
+    this.#held = held;
+    if (!held) this.#start = this.#monotonic() - this.#now;
+  }
+
   now(): number {
+    if (this.#held) return this.#now;
     const now = this.#monotonic() - this.#start;
     if (now > this.#now) this.#now = now;
     return this.#now;

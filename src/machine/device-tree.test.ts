@@ -10,6 +10,9 @@ const board: BoardDescription = {
   gicVersion: 3,
   mpidr: (cpu) => cpu,
   conduit: "hvc",
+  virtualization: false,
+  hypervisorVirtualTimer: false,
+  secure: false,
 };
 const words = (tree: Fdt, path: string, name: string): number[] => {
   const value = fdtFind(tree.root, path)?.properties.get(name);
@@ -65,7 +68,40 @@ test("the firmware's conduit is SMC where it is said to be", () => {
   assert.equal(text(boardTree(board), "/psci", "method"), "hvc\0");
 });
 
-const seeds = { rngSeed: new Uint8Array(32), kaslrSeed: new Uint8Array(8) };
+const normal = { rngSeed: new Uint8Array(32), kaslrSeed: new Uint8Array(8) };
+const seeds = { ...normal, secure: { rngSeed: new Uint8Array(32).fill(1), kaslrSeed: new Uint8Array(8).fill(1) } };
+
+test("with virtualization, the interrupt controller has what a hypervisor needs", () => {
+  const hypervised = { ...board, virtualization: true, conduit: "smc" } as const;
+  assert.deepEqual(words(boardTree(hypervised), "/intc@8000000", "interrupts"), [1, 9, 4]);
+  const gicv2 = boardTree({ ...hypervised, gicVersion: 2, cpus: 1 });
+  assert.deepEqual(words(gicv2, "/intc@8000000", "interrupts"), [1, 9, 0x104]);
+  assert.deepEqual(
+    words(gicv2, "/intc@8000000", "reg").filter((_, i) => i % 4 === 1),
+    [0x800_0000, 0x801_0000, 0x803_0000, 0x804_0000],
+  );
+  const vhe = boardTree({ ...hypervised, hypervisorVirtualTimer: true });
+  assert.deepEqual(words(vhe, "/timer", "interrupts").slice(-3), [1, 12, 4]);
+});
+
+test("with Secure state, what only that may use is disabled for everybody else", () => {
+  const tree = boardTree({ ...board, secure: true });
+  for (const path of ["/secflash@0", "/pl011@9040000", "/pl061@90b0000", "/secram@e000000", "/gpio-restart"]) {
+    assert.equal(text(tree, path, "status"), "disabled\0", path);
+    assert.equal(text(tree, path, "secure-status"), "okay\0", path);
+  }
+  assert.deepEqual(words(tree, "/flash@4000000", "reg"), [0, 0x400_0000, 0, 0x400_0000]);
+  assert.equal(fdtFind(tree.root, "/flash@0"), undefined);
+  assert.deepEqual(words(tree, "/pl011@9040000", "interrupts"), [0, 8, 4]);
+  applyChosen(tree, { bootargs: "", ...seeds });
+  assert.notDeepEqual(words(tree, "/secure-chosen", "rng-seed"), words(tree, "/chosen", "rng-seed"));
+});
+
+test("a guest that owns the highest level is told of no firmware", () => {
+  const tree = boardTree({ ...board, secure: true, conduit: undefined });
+  assert.equal(fdtFind(tree.root, "/psci"), undefined);
+  assert.equal(fdtFind(tree.root, "/cpus/cpu@1")?.properties.has("enable-method"), false);
+});
 
 test("boot parameters go to /chosen and leave the rest of it", () => {
   const tree = boardTree(board);

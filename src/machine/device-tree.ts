@@ -3,17 +3,32 @@
 
 import { cells, cells64, EMPTY, type Fdt, type FdtNode, fdtFind, fdtNode, strings } from "./fdt.ts";
 import { PSCI } from "./firmware/function-ids.ts";
-import { MAP, PCLK_HZ, POWER_KEY_PIN, PPI, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
+import {
+  MAP,
+  PCLK_HZ,
+  POWER_KEY_PIN,
+  PPI,
+  SECURE_GPIO_PIN,
+  SPI,
+  VIRTIO_SLOTS,
+  VIRTIO_STRIDE,
+  type Window,
+} from "./memory-map.ts";
+
+/** Random: 32 bytes and 8 bytes. */
+export interface Seeds {
+  readonly rngSeed: Uint8Array;
+  readonly kaslrSeed: Uint8Array;
+}
 
 /** What a boot loader tells the kernel, in /chosen. */
-export interface Chosen {
+export interface Chosen extends Seeds {
   /** Kernel command line; "" leaves what the tree has. */
   readonly bootargs: string;
   /** Physical addresses, the second one past the end. */
   readonly initrd?: { readonly start: number; readonly end: number };
-  /** Random: 32 bytes and 8 bytes. */
-  readonly rngSeed: Uint8Array;
-  readonly kaslrSeed: Uint8Array;
+  /** For Secure world, which does not share them. */
+  readonly secure: Seeds;
 }
 
 export interface BoardDescription {
@@ -24,8 +39,14 @@ export interface BoardDescription {
   readonly gicVersion: 2 | 3;
   /** MPIDR_EL1's affinity fields of each PE, Aff3 left out (at most 24 bits). */
   readonly mpidr: (cpu: number) => number;
-  /** How firmware is called: SMC where the guest may own EL2, else HVC. */
-  readonly conduit: "hvc" | "smc";
+  /** How the machine's firmware is called; undefined: it is the guest's own, and nobody answers. */
+  readonly conduit: "hvc" | "smc" | undefined;
+  /** The guest may own EL2. */
+  readonly virtualization: boolean;
+  /** There is an EL2 virtual timer (FEAT_VHE). */
+  readonly hypervisorVirtualTimer: boolean;
+  /** There are Secure state and what only it may use. */
+  readonly secure: boolean;
 }
 
 /** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
@@ -36,7 +57,7 @@ const LEVEL_HIGH = 4;
 /** linux/input-event-codes.h */
 const KEY_POWER = 116;
 
-const PHANDLE = { gic: 1, pclk: 2, gpio: 3, cpu0: 0x100 } as const;
+const PHANDLE = { gic: 1, pclk: 2, gpio: 3, secureGpio: 4, cpu0: 0x100 } as const;
 
 const hex = (n: number): string => n.toString(16);
 const reg = (...windows: { base: number; size: number }[]): Uint8Array =>
@@ -60,14 +81,7 @@ export function boardTree(board: BoardDescription): Fdt {
       compatible: strings("linux,dummy-virt"),
     },
     [
-      fdtNode("psci", {
-        compatible: strings("arm,psci-1.0", "arm,psci-0.2", "arm,psci"),
-        method: strings(board.conduit),
-        cpu_suspend: cells(PSCI.CPU_SUSPEND_64),
-        cpu_off: cells(PSCI.CPU_OFF),
-        cpu_on: cells(PSCI.CPU_ON_64),
-        migrate: cells(PSCI.MIGRATE_64),
-      }),
+      ...(board.conduit === undefined ? [] : [psciNode(board.conduit)]),
       fdtNode(`memory@${hex(MAP.ram.base)}`, {
         device_type: strings("memory"),
         reg: reg({ base: MAP.ram.base, size: board.memory }),
@@ -76,7 +90,10 @@ export function boardTree(board: BoardDescription): Fdt {
       fdtNode("timer", {
         compatible: strings("arm,armv8-timer", "arm,armv7-timer"),
         "always-on": EMPTY,
-        interrupts: ppi(PPI.securePhysicalTimer, PPI.physicalTimer, PPI.virtualTimer, PPI.hypervisorTimer),
+        interrupts: ppi(
+          ...[PPI.securePhysicalTimer, PPI.physicalTimer, PPI.virtualTimer, PPI.hypervisorTimer],
+          ...(board.hypervisorVirtualTimer ? [PPI.hypervisorVirtualTimer] : []),
+        ),
       }),
       fdtNode("apb-pclk", {
         compatible: strings("fixed-clock"),
@@ -85,20 +102,10 @@ export function boardTree(board: BoardDescription): Fdt {
         "clock-output-names": strings("clk24mhz"),
         phandle: pclk,
       }),
-      interruptController(board.gicVersion),
+      interruptController(board, ppi(PPI.gicMaintenance)),
       fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppi(PPI.pmu) }),
-      fdtNode(`flash@${hex(MAP.flash0.base)}`, {
-        compatible: strings("cfi-flash"),
-        reg: reg(MAP.flash0, MAP.flash1),
-        "bank-width": cells(4),
-      }),
-      fdtNode(`pl011@${hex(MAP.uart.base)}`, {
-        compatible: strings("arm,pl011", "arm,primecell"),
-        reg: reg(MAP.uart),
-        interrupts: spi(SPI.uart, LEVEL_HIGH),
-        clocks: cells(PHANDLE.pclk, PHANDLE.pclk),
-        "clock-names": strings("uartclk", "apb_pclk"),
-      }),
+      ...(board.secure ? [flash("flash", MAP.flash1)] : [flash("flash", MAP.flash0, MAP.flash1)]),
+      uart(MAP.uart, SPI.uart),
       fdtNode(`pl031@${hex(MAP.rtc.base)}`, {
         compatible: strings("arm,pl031", "arm,primecell"),
         reg: reg(MAP.rtc),
@@ -106,16 +113,7 @@ export function boardTree(board: BoardDescription): Fdt {
         clocks: pclk,
         "clock-names": strings("apb_pclk"),
       }),
-      fdtNode(`pl061@${hex(MAP.gpio.base)}`, {
-        compatible: strings("arm,pl061", "arm,primecell"),
-        reg: reg(MAP.gpio),
-        "#gpio-cells": cells(2),
-        "gpio-controller": EMPTY,
-        interrupts: spi(SPI.gpio, LEVEL_HIGH),
-        clocks: pclk,
-        "clock-names": strings("apb_pclk"),
-        phandle: cells(PHANDLE.gpio),
-      }),
+      gpio(MAP.gpio, SPI.gpio, PHANDLE.gpio),
       fdtNode("gpio-keys", { compatible: strings("gpio-keys") }, [
         fdtNode("poweroff", {
           label: strings("GPIO Key Poweroff"),
@@ -137,10 +135,74 @@ export function boardTree(board: BoardDescription): Fdt {
           "dma-coherent": EMPTY,
         });
       }),
+      ...(board.secure ? secureNodes() : []),
       fdtNode("chosen", { "stdout-path": strings(`/pl011@${hex(MAP.uart.base)}`) }),
     ],
   );
   return { root, reservations: [], bootCpu: board.mpidr(0) };
+}
+
+function psciNode(conduit: string): FdtNode {
+  return fdtNode("psci", {
+    compatible: strings("arm,psci-1.0", "arm,psci-0.2", "arm,psci"),
+    method: strings(conduit),
+    cpu_suspend: cells(PSCI.CPU_SUSPEND_64),
+    cpu_off: cells(PSCI.CPU_OFF),
+    cpu_on: cells(PSCI.CPU_ON_64),
+    migrate: cells(PSCI.MIGRATE_64),
+  });
+}
+
+function flash(name: string, ...banks: Window[]): FdtNode {
+  return fdtNode(`${name}@${hex((banks[0] as Window).base)}`, {
+    compatible: strings("cfi-flash"),
+    reg: reg(...banks),
+    "bank-width": cells(4),
+  });
+}
+
+function uart(window: Window, interrupt: number): FdtNode {
+  return fdtNode(`pl011@${hex(window.base)}`, {
+    compatible: strings("arm,pl011", "arm,primecell"),
+    reg: reg(window),
+    interrupts: spi(interrupt, LEVEL_HIGH),
+    clocks: cells(PHANDLE.pclk, PHANDLE.pclk),
+    "clock-names": strings("uartclk", "apb_pclk"),
+  });
+}
+
+function gpio(window: Window, interrupt: number, phandle: number): FdtNode {
+  return fdtNode(`pl061@${hex(window.base)}`, {
+    compatible: strings("arm,pl061", "arm,primecell"),
+    reg: reg(window),
+    "#gpio-cells": cells(2),
+    "gpio-controller": EMPTY,
+    interrupts: spi(interrupt, LEVEL_HIGH),
+    clocks: cells(PHANDLE.pclk),
+    "clock-names": strings("apb_pclk"),
+    phandle: cells(phandle),
+  });
+}
+
+/** What only Secure state may use: `status` is for Normal world, `secure-status` for Secure world (Documentation/devicetree/bindings/arm/secure.txt). */
+function secureNodes(): FdtNode[] {
+  const nodes = [
+    flash("secflash", MAP.flash0),
+    uart(MAP.secureUart, SPI.secureUart),
+    gpio(MAP.secureGpio, SPI.secureGpio, PHANDLE.secureGpio),
+    ...(["poweroff", "restart"] as const).map((what) =>
+      fdtNode(`gpio-${what}`, {
+        compatible: strings(`gpio-${what}`),
+        gpios: cells(PHANDLE.secureGpio, SECURE_GPIO_PIN[what], 0),
+      }),
+    ),
+    fdtNode(`secram@${hex(MAP.secureRam.base)}`, { device_type: strings("memory"), reg: reg(MAP.secureRam) }),
+  ];
+  for (const { properties } of nodes) {
+    properties.set("status", strings("disabled"));
+    properties.set("secure-status", strings("okay"));
+  }
+  return [...nodes, fdtNode("secure-chosen", { "stdout-path": strings(`/pl011@${hex(MAP.secureUart.base)}`) })];
 }
 
 function cpusNode(board: BoardDescription): FdtNode {
@@ -151,7 +213,7 @@ function cpusNode(board: BoardDescription): FdtNode {
       device_type: strings("cpu"),
       compatible: strings(board.cpuCompatible),
       reg: cells(mpidr),
-      "enable-method": strings("psci"),
+      ...(board.conduit === undefined ? {} : { "enable-method": strings("psci") }),
       phandle: cells(PHANDLE.cpu0 + index),
     });
   });
@@ -160,18 +222,20 @@ function cpusNode(board: BoardDescription): FdtNode {
   return fdtNode("cpus", { "#address-cells": cells(1), "#size-cells": cells(0) }, [map, ...cpus]);
 }
 
-function interruptController(version: 2 | 3): FdtNode {
+function interruptController({ gicVersion, virtualization }: BoardDescription, maintenance: Uint8Array): FdtNode {
   const common = {
     "#interrupt-cells": cells(3),
     "interrupt-controller": EMPTY,
     "#address-cells": cells(2),
     "#size-cells": cells(2),
     ranges: EMPTY,
+    ...(virtualization ? { interrupts: maintenance } : {}),
     phandle: cells(PHANDLE.gic),
   };
   const name = `intc@${hex(MAP.gicd.base)}`;
-  if (version === 2) {
-    return fdtNode(name, { compatible: strings("arm,cortex-a15-gic"), reg: reg(MAP.gicd, MAP.gicc), ...common });
+  if (gicVersion === 2) {
+    const windows = [MAP.gicd, MAP.gicc, ...(virtualization ? [MAP.gich, MAP.gicv] : [])];
+    return fdtNode(name, { compatible: strings("arm,cortex-a15-gic"), reg: reg(...windows), ...common });
   }
   return fdtNode(name, {
     compatible: strings("arm,gic-v3"),
@@ -181,7 +245,7 @@ function interruptController(version: 2 | 3): FdtNode {
   });
 }
 
-/** Fills in /chosen, which is made if need be. */
+/** Fills in /chosen, which is made if need be, and /secure-chosen where there is one. */
 export function applyChosen(tree: Fdt, chosen: Chosen): void {
   let node = fdtFind(tree.root, "/chosen");
   if (node === undefined) {
@@ -193,8 +257,14 @@ export function applyChosen(tree: Fdt, chosen: Chosen): void {
     node.properties.set("linux,initrd-start", cells64(chosen.initrd.start));
     node.properties.set("linux,initrd-end", cells64(chosen.initrd.end));
   }
-  node.properties.set("rng-seed", chosen.rngSeed);
-  node.properties.set("kaslr-seed", chosen.kaslrSeed);
+  sow(node, chosen);
+  const secure = fdtFind(tree.root, "/secure-chosen");
+  if (secure !== undefined) sow(secure, chosen.secure);
+}
+
+function sow({ properties }: FdtNode, { rngSeed, kaslrSeed }: Seeds): void {
+  properties.set("rng-seed", rngSeed);
+  properties.set("kaslr-seed", kaslrSeed);
 }
 
 /** Makes a tree that came from elsewhere say how much RAM this machine has: its memory nodes are replaced. */

@@ -14,7 +14,14 @@ test("the parts follow each other without overlap, at pages", () => {
   assert.equal(plan.flash1 - plan.flash0, 64 * MiB);
   assert.equal(plan.ram - plan.flash1, 64 * MiB);
   assert.equal(plan.bytes, plan.ram + 512 * MiB);
+  assert.equal(plan.secureRam, 0);
   for (const at of Object.values(plan)) assert.equal(at % 0x1000, 0);
+});
+
+test("secure memory is there where it is asked for", () => {
+  const plan = planMemory(512 * MiB, 3, 1000, true);
+  assert.equal(plan.secureRam, plan.flash1 + 64 * MiB);
+  assert.equal(plan.ram - plan.secureRam, 16 * MiB);
 });
 
 test("memory that is never touched can be had, up to what fits beside the rest", () => {

@@ -9,6 +9,8 @@ export interface LinearPlan {
   readonly area: number;
   readonly flash0: number;
   readonly flash1: number;
+  /** Secure memory; 0: there is none. */
+  readonly secureRam: number;
   readonly ram: number;
   /** Bytes in all, whole pages of WebAssembly. */
   readonly bytes: number;
@@ -25,21 +27,23 @@ const up = (bytes: number): number => Math.ceil(bytes / WASM_PAGE) * WASM_PAGE;
 
 /**
  * @param memory bytes of RAM.
- * @param area bytes that the engine wants.
+ * @param area bytes that the engine wants. @param secure whether there is secure memory.
  * @throws LoadError when RAM is too small, or all does not fit into 4 GiB.
  */
-export function planMemory(memory: number, cpus: number, area: number): LinearPlan {
+export function planMemory(memory: number, cpus: number, area: number, secure = false): LinearPlan {
   const areaAt = up(CPU_BASE + cpus * CPU_STRIDE);
   const flash0 = areaAt + up(area);
   const flash1 = flash0 + MAP.flash0.size;
-  const ram = flash1 + MAP.flash1.size;
+  const afterFlash = flash1 + MAP.flash1.size;
+  const secureRam = secure ? afterFlash : 0;
+  const ram = afterFlash + (secure ? MAP.secureRam.size : 0);
   const most = MAX_BYTES - ram;
   if (memory < MIN_MEMORY) throw new LoadError(`${sized(memory)} is too little memory; give --memory 512M`);
   if (memory > most) {
     const suggestion = Math.floor(most / MiB / 256) * 256;
     throw new LoadError(`${sized(memory)} of memory is more than this machine can have; give --memory ${suggestion}M`);
   }
-  return { area: areaAt, flash0, flash1, ram, bytes: ram + up(memory) };
+  return { area: areaAt, flash0, flash1, secureRam, ram, bytes: ram + up(memory) };
 }
 
 /** The machine's memory. @throws LoadError when the host has not that much address space. */

@@ -1,17 +1,21 @@
+import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
-import { LINE_FIQ, LINE_IRQ } from "../cpu/interrupts.ts";
 import type { PeState } from "../cpu/pe-state.ts";
+import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
 import { affinityOf, Board, MAX_DISKS } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
 import { type BootPlan, planBoot } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree } from "./device-tree.ts";
+import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
+import { Debugger } from "./gdb/debugger.ts";
+import { GuestAccess } from "./guest-access.ts";
+import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
+import { MAP, MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { GuestView } from "./profiling/guest-view.ts";
@@ -22,7 +26,9 @@ import { Sampler } from "./profiling/sampler.ts";
 import type { GuestSymbol } from "./profiling/symbols.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
+import { Semihosting } from "./semihosting/semihosting.ts";
 import { statisticsOf } from "./statistics.ts";
+import { MachineTrace } from "./trace/machine-trace.ts";
 
 /** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
 const TURN_INSTRUCTIONS = 0x8000;
@@ -32,10 +38,9 @@ const POWER_KEY_NANOSECONDS = 100e6;
 /** What a kernel takes in memory at most, from its exception vectors to either side. */
 const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
+/** A debugger holds the machine. */
+const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
 
-/** PEs have EL1 and EL0; the firmware takes the place of the level that HVC calls. */
-const LEVELS = { el2: false, el3: false } as const;
-const CONDUIT = "hvc";
 /** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
 const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
@@ -48,9 +53,14 @@ export class Machine implements RunnableMachine {
   readonly #board: Board;
   readonly #processors: Processors;
   readonly #parts: MachineParts;
+  /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
+  readonly debugger: Debugger | undefined;
+  readonly #semihosting: Semihosting | undefined;
+  #heap: { readonly base: number; readonly limit: number } | undefined;
   #deviceTree: Uint8Array;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
+  readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   #ended: RunState | undefined;
@@ -65,22 +75,37 @@ export class Machine implements RunnableMachine {
   private constructor(parts: MachineParts) {
     checkParts(parts);
     const boot = bootPlanOf(parts);
-    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
+    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
+    const trace =
+      parts.trace &&
+      new MachineTrace(parts.trace, {
+        states,
+        now: () => clock.now(),
+        kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      });
+    const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
       firmware: boot.flash,
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
-      setLines: (cpu, irq, fiq) => setLines(states[cpu] as PeState, irq, fiq),
+      setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
+      secureAccess: () => native.currentSecure,
+      trace,
+      securePower: (action) => this.#end({ kind: action }),
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
-    const model = { ...LEVELS, gicv3: parts.gicVersion === 3 };
-    const firmware = this.#firmware(parts);
+    const levels = levelsOf(parts);
+    const model = { el2: levels.el2, el3: levels.el3, gicv3: parts.gicVersion === 3 };
+    trace?.watch(board.bus, () => native.currentCpu);
+    const ownFirmware = this.#firmware(parts);
+    const firmware = trace?.firmware(ownFirmware) ?? ownFirmware;
     this.#parts = parts;
+    this.#trace = trace;
     this.recording = parts.measure === "stacks" ? new Recording(parts.cpus) : undefined;
     const onSample = this.recording && stackRecorder(this.recording, states, board.memory, native.exports);
     const sampler =
@@ -96,8 +121,63 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
-    this.#processors = new Processors({ parts, memory, states, plan, clock, board, model, native, firmware, sampler });
+    const access = new GuestAccess({
+      memory: board.memory,
+      native: native.exports,
+      codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
+    });
+    this.#semihosting = this.#makeSemihosting(access);
+    this.#processors = new Processors({
+      parts,
+      memory,
+      states,
+      plan,
+      clock,
+      board,
+      model,
+      levels,
+      native,
+      firmware,
+      sampler,
+      semihosting: this.#semihosting,
+      trace,
+    });
+    this.debugger = parts.debug && this.#makeDebugger(access);
+    if (parts.debug === "wait") this.debugger?.hold();
     this.#deviceTree = this.#powerOn(boot);
+  }
+
+  #makeDebugger(access: GuestAccess): Debugger {
+    const { bus } = this.#board;
+    const data = new Uint32Array(1);
+    return new Debugger({
+      pes: this.#processors.debugged(),
+      sysregIds: this.#processors.sysregIds(),
+      access,
+      native: this.#native.exports,
+      readDevice: (cpu, pa, bytes) => {
+        this.#native.currentCpu = cpu;
+        return bus.read(pa, bytes, data) ? data[0] : undefined;
+      },
+      writeDevice: (cpu, pa, bytes, value) => {
+        this.#native.currentCpu = cpu;
+        data[0] = value;
+        return bus.write(pa, bytes, data);
+      },
+      holdClock: (held) => this.#clock.hold(held),
+    });
+  }
+
+  #makeSemihosting(access: GuestAccess): Semihosting | undefined {
+    const { semihosting: host, wallClock } = this.#parts;
+    if (host === undefined) return undefined;
+    return new Semihosting({
+      ...{ host, access, wallClock, states: this.#states },
+      console: this.#board.consoles.connect(),
+      now: () => this.#clock.now(),
+      heap: () => this.#heap,
+      exit: (status) => this.#end({ kind: "exit", status }),
+    });
   }
 
   #firmware(parts: MachineParts): SystemFirmware {
@@ -113,7 +193,8 @@ export class Machine implements RunnableMachine {
       systemReset: () => this.#end({ kind: "reset" }),
     };
     return new SystemFirmware({
-      conduit: CONDUIT,
+      conduit: levelsOf(parts).conduit,
+      ownsEL3: parts.secure === true,
       power,
       entropy: parts.entropy,
       isEntry: (low, high) => this.#board.memory.linearOf(physical(high * 2 ** 32 + low)) !== undefined,
@@ -133,15 +214,17 @@ export class Machine implements RunnableMachine {
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
+    this.#trace?.betweenSlices();
     this.#running += this.#clock.now() - started;
     return state;
   }
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
-      const busy = this.#processors.turn(TURN_INSTRUCTIONS);
+      const busy = this.debugger?.turn(TURN_INSTRUCTIONS) ?? this.#processors.turn(TURN_INSTRUCTIONS);
       if (this.#ended !== undefined) break;
       if (!busy) {
         const sleep = this.#sleepTime();
@@ -167,6 +250,8 @@ export class Machine implements RunnableMachine {
   /** Everything but RAM to the state after power-on, and what is to be booted to RAM. Returns the device tree. */
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
+    this.#heap = largestGap(writes, this.#parts.memory);
+    this.#semihosting?.reset();
     this.#board.bus.reset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
@@ -218,10 +303,13 @@ export class Machine implements RunnableMachine {
   /** The symbols that a Linux kernel which runs has of itself, found around its exception vectors; undefined where there are none. */
   kernelSymbols(): GuestSymbol[] | undefined {
     const vectors = this.recording?.vectors;
-    if (vectors === undefined) return undefined;
+    return vectors === undefined ? undefined : this.#kernelSymbols(vectors, 1);
+  }
+
+  #kernelSymbols(vectors: bigint, level: 1 | 2): GuestSymbol[] | undefined {
     const { memory } = this.#board;
     for (const state of this.#states) {
-      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, 1);
+      const at = new GuestView(state, memory, this.#native.exports).physical(vectors, level);
       const region = memory.regions().find(({ pa, bytes }) => at !== undefined && at >= pa && at < pa + bytes);
       if (at === undefined || region === undefined) continue;
       const start = Math.max(region.pa, at - KERNEL_BYTES);
@@ -249,22 +337,42 @@ function bootPlanOf(parts: MachineParts): BootPlan {
     parts.entropy.fill(random);
     return random;
   };
+  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
   const tree = boardTree({
     ...{ memory, cpus, gicVersion },
     cpuCompatible: CPU_COMPATIBLE[parts.cpu],
     mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: CONDUIT,
+    conduit: levelsOf(parts).conduit,
+    virtualization: parts.virtualization === true,
+    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
+    secure: parts.secure === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { rngSeed: seed(32), kaslrSeed: seed(8) } },
+    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
     granules: GRANULES[parts.cpu],
     inflate: parts.inflate,
   });
 }
 
-function setLines(state: PeState, irq: boolean, fiq: boolean): void {
-  const others = state.word(LINES) & ~(LINE_IRQ | LINE_FIQ);
-  state.setWord(LINES, others | (irq ? LINE_IRQ : 0) | (fiq ? LINE_FIQ : 0));
+/** The largest part of RAM that nothing is booted to, in whole pages. */
+function largestGap(writes: BootPlan["writes"], memory: number): { base: number; limit: number } | undefined {
+  const end = MAP.ram.base + memory;
+  const taken = writes
+    .map(({ address, bytes, zeroes }) => [address, address + bytes.length + zeroes] as const)
+    .filter(([from, to]) => to > MAP.ram.base && from < end)
+    .sort(([a], [b]) => a - b);
+  let best: { base: number; limit: number } | undefined;
+  let base: number = MAP.ram.base;
+  for (const [from, to] of [...taken, [end, end] as const]) {
+    const limit = from - (from % 4096);
+    if (limit - base > (best ? best.limit - best.base : 0)) best = { base, limit };
+    base = Math.max(base, Math.ceil(to / 4096) * 4096);
+  }
+  return best;
+}
+
+function setLines(state: PeState, lines: number): void {
+  state.setWord(LINES, (state.word(LINES) & ~CONTROLLER_LINES) | lines);
   state.setWord(ATTENTION, 1);
 }

@@ -17,12 +17,20 @@ export const MAP = {
   gicd: { name: "gic.distributor", base: 0x0800_0000, size: 0x1_0000 },
   /** GICv2 only. */
   gicc: { name: "gic.cpu-interface", base: 0x0801_0000, size: 0x1_0000 },
+  /** GICv2 with virtualization only: the hypervisor's control of the virtual interface of the PE that looks, and of each PE. */
+  gich: { name: "gic.hypervisor-interface", base: 0x0803_0000, size: 0x1_0000 },
+  /** GICv2 with virtualization only: what a hypervisor maps in the place of `gicc` for its guests. */
+  gicv: { name: "gic.virtual-cpu-interface", base: 0x0804_0000, size: 0x1_0000 },
   /** GICv3 only: room for 123 redistributors, GICR_STRIDE each. */
   gicr: { name: "gic.redistributors", base: 0x080a_0000, size: 0xf6_0000 },
   uart: { name: "pl011", base: 0x0900_0000, size: 0x1000 },
   rtc: { name: "pl031", base: 0x0901_0000, size: 0x1000 },
   fwCfg: { name: "fw-cfg", base: 0x0902_0000, size: 0x18 },
   gpio: { name: "pl061", base: 0x0903_0000, size: 0x1000 },
+  /** With Secure state only, and only for Secure accesses. */
+  secureUart: { name: "pl011.secure", base: 0x0904_0000, size: 0x1000 },
+  secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
+  secureRam: { name: "ram.secure", base: 0x0e00_0000, size: 16 * MiB },
   /** VIRTIO_SLOTS transports, VIRTIO_STRIDE each. */
   virtio: { name: "virtio-mmio", base: 0x0a00_0000, size: 0x4000 },
   /** RAM starts here; its size is an option of the machine. */
@@ -40,7 +48,7 @@ export const MAX_CPUS = { 2: 8, 3: 64 } as const;
 export const spi = (n: number): number => 32 + n;
 
 /** Shared peripheral interrupts: numbers as a device tree has them, so INTID - 32. */
-export const SPI = { uart: 1, rtc: 2, gpio: 7, virtio0: 16 } as const;
+export const SPI = { uart: 1, rtc: 2, gpio: 7, secureUart: 8, secureGpio: 0, virtio0: 16 } as const;
 /** SPIs that the interrupt controller implements: INTIDs 32..287, as QEMU's board. */
 export const SPI_COUNT = 256;
 
@@ -57,5 +65,7 @@ export const PPI = {
 
 /** Line of the GPIO controller that the power key is on. */
 export const POWER_KEY_PIN = 3;
+/** Lines of the secure GPIO controller: a rising edge turns the machine off, or resets it. */
+export const SECURE_GPIO_PIN = { poweroff: 0, restart: 1 } as const;
 /** Frequency of the clock that the PrimeCell devices run from. */
 export const PCLK_HZ = 24_000_000;

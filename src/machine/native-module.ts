@@ -1,8 +1,8 @@
 import type { Bus } from "../bus/bus.ts";
 import type { PeState } from "../cpu/pe-state.ts";
-import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
+import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI, SECURE } from "../cpu/state-layout.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
-import type { Native, NativeHost } from "../vmsa/native.ts";
+import type { Native, NativeHost, NativeOutside } from "../vmsa/native.ts";
 
 export interface NativeModuleOptions {
   /** native.wasm. */
@@ -17,9 +17,11 @@ export interface NativeModuleOptions {
 
 /** An instance of native.wasm, with what it asks of its host: the bus and the time. */
 export class NativeModule {
-  readonly exports: Native & Readonly<Record<string, unknown>>;
+  readonly exports: Native & NativeOutside & Readonly<Record<string, unknown>>;
   /** Index of the PE that made the access which is or was last on the bus. */
   currentCpu = 0;
+  /** Whether that access is Secure. */
+  currentSecure = false;
 
   constructor({ bytes, memory, states, bus, now }: NativeModuleOptions) {
     // 16 bytes each: ARG1 and ARG2, RESULT and RESULT_HI.
@@ -30,16 +32,19 @@ export class NativeModule {
     const host: NativeHost = {
       busRead: (cpu, length) => {
         const index = indexOf(cpu);
-        this.currentCpu = index;
         const state = states[index] as PeState;
+        this.currentCpu = index;
+        this.currentSecure = state.word(SECURE) !== 0;
         state.set64(RESULT, 0, 0);
         state.set64(RESULT_HI, 0, 0);
         return bus.read(state.number(ARG0), length, results[index] as Uint32Array) ? 0 : 1;
       },
       busWrite: (cpu, length) => {
         const index = indexOf(cpu);
+        const state = states[index] as PeState;
         this.currentCpu = index;
-        return bus.write((states[index] as PeState).number(ARG0), length, values[index] as Uint32Array) ? 0 : 1;
+        this.currentSecure = state.word(SECURE) !== 0;
+        return bus.write(state.number(ARG0), length, values[index] as Uint32Array) ? 0 : 1;
       },
       now,
     };

@@ -1,10 +1,10 @@
 import { CPU_MODELS, type ModelOptions, modelFeatures } from "../arch/cpu-models.ts";
 import { hostFunctions } from "../cpu/host-functions.ts";
 import { pendingInterrupts } from "../cpu/interrupts.ts";
-import { Pe } from "../cpu/pe.ts";
+import { Pe, type SliceEnd } from "../cpu/pe.ts";
 import { PeState } from "../cpu/pe-state.ts";
 import { Pmu } from "../cpu/pmu.ts";
-import type { Firmware } from "../cpu/ports.ts";
+import type { Firmware, SemihostingPort } from "../cpu/ports.ts";
 import { CPU_INDEX, CPU_STRIDE, POWER } from "../cpu/state-layout.ts";
 import { Sysregs } from "../cpu/sysregs/index.ts";
 import { Timers } from "../cpu/timers.ts";
@@ -12,10 +12,13 @@ import { Engine, type EngineStats } from "../engine/engine.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import { affinityOf, type Board } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
+import type { DebuggedPe } from "./gdb/debugger.ts";
+import type { Levels } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import type { NativeModule } from "./native-module.ts";
 import type { Sampler } from "./profiling/sampler.ts";
 import type { MachineParts } from "./runnable.ts";
+import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface ProcessorsOptions {
   readonly parts: MachineParts;
@@ -26,9 +29,12 @@ export interface ProcessorsOptions {
   readonly clock: MachineClock;
   readonly board: Board;
   readonly model: ModelOptions;
+  readonly levels: Levels;
   readonly native: NativeModule;
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
+  readonly semihosting: SemihostingPort | undefined;
+  readonly trace?: MachineTrace | undefined;
 }
 
 /** The states of a machine's PEs. */
@@ -43,6 +49,7 @@ export function peStates(memory: WebAssembly.Memory, cpus: number): PeState[] {
 /** A PE with what is beside it. */
 interface Processor {
   readonly pe: Pe;
+  readonly sysregs: Sysregs;
   readonly state: PeState;
   readonly timers: Timers;
   readonly pmu: Pmu;
@@ -55,15 +62,15 @@ export class Processors {
   readonly #engine: Engine;
   readonly #native: NativeModule;
   readonly #board: Board;
-  readonly #level: 1 | 2 | 3;
+  readonly #levels: Levels;
   readonly #sampler: Sampler | undefined;
 
   constructor(options: ProcessorsOptions) {
-    const { native, board, model } = options;
+    const { native, board } = options;
     this.#sampler = options.sampler;
     this.#native = native;
     this.#board = board;
-    this.#level = model.el2 ? 2 : 1;
+    this.#levels = options.levels;
     this.#states = options.states;
     const pes: Pe[] = [];
     this.#engine = makeEngine(options, pes, () => this.#flushFetch());
@@ -79,10 +86,14 @@ export class Processors {
     };
   }
 
-  #make({ parts, memory, clock, board, model, native, firmware }: ProcessorsOptions, state: PeState): Processor {
+  #make(
+    { parts, memory, clock, board, model, native, firmware, semihosting, trace }: ProcessorsOptions,
+    state: PeState,
+  ): Processor {
     const index = state.word(CPU_INDEX);
     const timers = new Timers(state, index, clock, board.interrupts, model);
     const pmu = new Pmu(state, index, clock, board.interrupts, model);
+    let sysregs: Sysregs | undefined;
     const pe = new Pe({
       memory,
       state,
@@ -92,8 +103,10 @@ export class Processors {
       everyone: this.#states,
       pmu,
       firmware,
-      sysregs: (hooks) =>
-        new Sysregs({
+      semihosting,
+      observer: trace?.observer(index),
+      sysregs: (hooks) => {
+        sysregs = new Sysregs({
           state,
           index,
           native: native.exports,
@@ -106,27 +119,29 @@ export class Processors {
           entropy: parts.entropy,
           allTlbs: () => this.#states,
           ...hooks,
-        }),
+        });
+        return trace?.sysregs(index, sysregs) ?? sysregs;
+      },
     });
-    return { pe, state, timers, pmu };
+    return { pe, sysregs: sysregs as unknown as Sysregs, state, timers, pmu };
   }
 
   #flushFetch(): void {
     for (const { cpu } of this.#states) this.#native.exports.flushFetch(cpu);
   }
 
-  /** Power-on: the first PE at `entry`, with X0, the others off. Any code may have changed. */
+  /** Power-on: the first PE at `entry`, with X0; the others off, or there, too, where no firmware would start them. Any code may have changed. */
   reset(entry: number, x: readonly number[]): void {
     this.#engine.invalidateAllCode();
     for (const [index, { pe }] of this.#all.entries()) {
       this.start(index, entry, x[0] ?? 0);
-      if (index > 0) pe.powerOff();
+      if (index > 0 && this.#levels.conduit !== undefined) pe.powerOff();
     }
   }
 
   /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
   start(index: number, entry: number, x0: number, x0High = Math.floor(x0 / 2 ** 32)): void {
-    this.#all[index]?.pe.reset(entry, this.#level, x0 | 0, x0High | 0);
+    this.#all[index]?.pe.reset(entry, this.#levels.entry, x0 | 0, x0High | 0);
     this.#board.interrupts.resetCpu(index);
   }
 
@@ -150,14 +165,34 @@ export class Processors {
   /** Every PE runs up to about so many instructions. False: all of them wait. */
   turn(instructions: number): boolean {
     let busy = false;
-    const sampler = this.#sampler;
     for (const { pe } of this.#all) {
-      const end = sampler
-        ? sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget))
-        : pe.runSlice(instructions);
+      const end = this.#slice(pe, instructions);
       if (end === "budget" || end === "yielding") busy = true;
     }
     return busy;
+  }
+
+  #slice(pe: Pe, instructions: number): SliceEnd {
+    const sampler = this.#sampler;
+    if (!sampler) return pe.runSlice(instructions);
+    return sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget));
+  }
+
+  /** The PEs as a debugger drives them. */
+  debugged(): DebuggedPe[] {
+    return this.#all.map(({ pe, state, sysregs }) => ({
+      ...{ state, sysregs },
+      setBreakpoints: (breakpoints) => {
+        pe.breakpoints = breakpoints;
+      },
+      run: (instructions) => this.#slice(pe, instructions),
+      stepOver: (interrupts) => pe.stepOver(interrupts),
+    }));
+  }
+
+  /** Of the system registers that a debugger may look at. */
+  sysregIds(): number[] {
+    return this.#all[0]?.sysregs.ids() ?? [];
   }
 
   /** Whether a PE that waits would go on: woken in this turn by one that came later, or by a timer. */
@@ -201,6 +236,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     area: plan.area,
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
+    directSysregs: options.trace?.seesRegisters !== true,
     now: parts.monotonic,
     flushFetch,
   });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PeState } from "../cpu/pe-state.ts";
-import { CPU_STRIDE, DAIF, EL, NF, PC, SPSEL, X, ZF } from "../cpu/state-layout.ts";
+import { CPU_STRIDE, DAIF, EL, NF, PC, SECURE, SPSEL, X, ZF } from "../cpu/state-layout.ts";
+import { FEATURE_EL2, FEATURE_EL3, HCR_EL2, PE_FEATURES } from "../cpu/sysreg-layout.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 
 test("registers show PC, PSTATE and general registers", () => {
@@ -17,6 +18,17 @@ test("registers show PC, PSTATE and general registers", () => {
   assert.match(text, /^CPU 3\nPC=ffffffff40080000 N--- --I- EL1h\n/);
   assert.match(text, / X1=00000001fffffffe /);
   assert.match(text, /SCTLR_EL1=0{16}/);
+  assert.doesNotMatch(text, /EL2=|EL3=|ecure/);
+});
+
+test("registers of EL2 and EL3 are shown where there are such levels", () => {
+  const state = new PeState(new ArrayBuffer(CPU_STRIDE), 0);
+  state.setWord(PE_FEATURES, FEATURE_EL2);
+  state.set64(HCR_EL2, 1, 2);
+  assert.match(registersOf(state, 0), / HCR_EL2=0000000200000001 /);
+  state.setWord(PE_FEATURES, FEATURE_EL2 | FEATURE_EL3);
+  state.setWord(SECURE, 1);
+  assert.match(registersOf(state, 0), / EL0t Secure\n(.*\n)*.*SCR_EL3=0{16}/);
 });
 
 test("the memory map is by address", () => {

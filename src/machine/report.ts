@@ -1,20 +1,47 @@
 // What a machine tells people about itself.
 
+import { haveEL } from "../cpu/levels.ts";
 import type { PeState } from "../cpu/pe-state.ts";
-import { CF, DAIF, EL, HALTED, NF, PC, POWER, SLOT_SP, SPSEL, VF, X, ZF } from "../cpu/state-layout.ts";
-import { ELR_EL1, ESR_EL1, FAR_EL1, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1, VBAR_EL1 } from "../cpu/sysreg-layout.ts";
+import { CF, DAIF, EL, HALTED, NF, PC, POWER, SECURE, SLOT_SP, SPSEL, VF, X, ZF } from "../cpu/state-layout.ts";
+import * as R from "../cpu/sysreg-layout.ts";
 
-/** [name, offset of a 64-bit slot] */
-const SYSTEM: readonly (readonly [string, number])[] = [
-  ["SCTLR_EL1", SCTLR_EL1],
-  ["TCR_EL1", TCR_EL1],
-  ["TTBR0_EL1", TTBR0_EL1],
-  ["TTBR1_EL1", TTBR1_EL1],
-  ["VBAR_EL1", VBAR_EL1],
-  ["ESR_EL1", ESR_EL1],
-  ["ELR_EL1", ELR_EL1],
-  ["FAR_EL1", FAR_EL1],
-];
+/** Of each exception level: [name, offset of a 64-bit slot]. */
+const SYSTEM: Readonly<Record<1 | 2 | 3, readonly (readonly [string, number])[]>> = {
+  1: [
+    ["SCTLR_EL1", R.SCTLR_EL1],
+    ["TCR_EL1", R.TCR_EL1],
+    ["TTBR0_EL1", R.TTBR0_EL1],
+    ["TTBR1_EL1", R.TTBR1_EL1],
+    ["VBAR_EL1", R.VBAR_EL1],
+    ["ESR_EL1", R.ESR_EL1],
+    ["ELR_EL1", R.ELR_EL1],
+    ["FAR_EL1", R.FAR_EL1],
+  ],
+  2: [
+    ["HCR_EL2", R.HCR_EL2],
+    ["VTCR_EL2", R.VTCR_EL2],
+    ["VTTBR_EL2", R.VTTBR_EL2],
+    ["HPFAR_EL2", R.HPFAR_EL2],
+    ["SCTLR_EL2", R.SCTLR_EL2],
+    ["TCR_EL2", R.TCR_EL2],
+    ["TTBR0_EL2", R.TTBR0_EL2],
+    ["TTBR1_EL2", R.TTBR1_EL2],
+    ["VBAR_EL2", R.VBAR_EL2],
+    ["ESR_EL2", R.ESR_EL2],
+    ["ELR_EL2", R.ELR_EL2],
+    ["FAR_EL2", R.FAR_EL2],
+  ],
+  3: [
+    ["SCR_EL3", R.SCR_EL3],
+    ["SCTLR_EL3", R.SCTLR_EL3],
+    ["TCR_EL3", R.TCR_EL3],
+    ["TTBR0_EL3", R.TTBR0_EL3],
+    ["VBAR_EL3", R.VBAR_EL3],
+    ["ESR_EL3", R.ESR_EL3],
+    ["ELR_EL3", R.ELR_EL3],
+    ["FAR_EL3", R.FAR_EL3],
+  ],
+};
 const COLUMNS = 4;
 
 /** A 64-bit slot as 16 hexadecimal digits. */
@@ -34,14 +61,16 @@ export function registersOf(state: PeState, index: number): string {
   const daif = state.word(DAIF);
   const masks = Array.from("DAIF", (name, i) => flag(name, ((daif >> (9 - i)) & 1) === 1)).join("");
   const power = ["", ", off", ", starting"][state.word(POWER)] ?? "";
-  const mode = `EL${state.word(EL)}${state.word(SPSEL) ? "h" : "t"}`;
+  const world = haveEL(state, 3) ? ` ${state.word(SECURE) ? "Secure" : "Non-secure"}` : "";
+  const mode = `EL${state.word(EL)}${state.word(SPSEL) ? "h" : "t"}${world}`;
   const registers = [
     ...Array.from({ length: 31 }, (_, n) => [`X${n}`, X + n * 8] as const),
     ["SP", X + SLOT_SP * 8] as const,
   ];
+  const system = ([1, 2, 3] as const).flatMap((el) => (haveEL(state, el) ? SYSTEM[el] : []));
   const lines = [`CPU ${index}${power}${state.word(HALTED) ? ", waiting" : ""}`];
   lines.push(`PC=${hex64(state, PC)} ${flags} ${masks} ${mode}`);
-  for (const row of rows([...registers, ...SYSTEM])) {
+  for (const row of rows([...registers, ...system])) {
     lines.push(row.map(([name, offset]) => `${name.padStart(9)}=${hex64(state, offset)}`).join(" "));
   }
   return lines.join("\n");

@@ -2,6 +2,8 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { SemihostingHost } from "./semihosting/host.ts";
+import type { TraceOptions } from "./trace/options.ts";
 
 /** A file that the host read for the machine, and what its user calls it (for messages). */
 export interface NamedBytes {
@@ -25,9 +27,19 @@ export interface MachineParts {
   readonly cpus: number;
   readonly cpu: CpuModel;
   readonly gicVersion: GicVersion;
+  /** Whether the PEs have EL2 for the guest: a kernel starts there. */
+  readonly virtualization?: boolean | undefined;
+  /** Whether there are EL3 and Secure state, with memory and devices of its own. */
+  readonly secure?: boolean | undefined;
   readonly tier: Tier;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
+  readonly trace?: TraceOptions | undefined;
+
+  /** Whether the machine has a debugger, and whether it waits for it before the first instruction. */
+  readonly debug?: "run" | "wait" | undefined;
+  /** What HLT #0xF000 reaches; absent: nothing, it is UNDEFINED. */
+  readonly semihosting?: SemihostingHost | undefined;
 
   readonly kernel?: NamedBytes;
   readonly initrd?: NamedBytes;
@@ -72,6 +84,8 @@ export type RunState =
   | { readonly kind: "idle"; readonly nanoseconds: number }
   /** The guest powered the machine off (PSCI SYSTEM_OFF). */
   | { readonly kind: "off" }
+  /** The guest ended with this status (semihosting's SYS_EXIT). */
+  | { readonly kind: "exit"; readonly status: number }
   /** The guest asked for a reset (PSCI SYSTEM_RESET); `reset()` performs it. */
   | { readonly kind: "reset" };
 

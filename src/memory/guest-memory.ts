@@ -9,6 +9,7 @@ import {
   PHYS_REGION_NO_READ,
   PHYS_REGION_PA,
   PHYS_REGION_READ_ONLY,
+  PHYS_REGION_SECURE,
   PHYS_REGION_SIZE,
   PHYS_REGIONS,
 } from "./linear-layout.ts";
@@ -22,7 +23,7 @@ export interface MemoryRegion {
   readonly bytes: number;
   /** Where its first byte is in linear memory. */
   readonly base: number;
-  /** PHYS_REGION_READ_ONLY, PHYS_REGION_NO_READ. */
+  /** PHYS_REGION_READ_ONLY, PHYS_REGION_NO_READ, PHYS_REGION_SECURE. */
   readonly flags: number;
 }
 
@@ -86,7 +87,9 @@ export class GuestMemory implements Dma {
   view(address: number, length: number, write: boolean): Uint8Array | undefined {
     const region = this.#find(address, length);
     if (region === undefined) return undefined;
-    if (region.flags & PHYS_REGION_NO_READ || (write && region.flags & PHYS_REGION_READ_ONLY)) return undefined;
+    // Devices' accesses are Non-secure.
+    if (region.flags & (PHYS_REGION_NO_READ | PHYS_REGION_SECURE) || (write && region.flags & PHYS_REGION_READ_ONLY))
+      return undefined;
     return new Uint8Array(this.#buffer, region.base + (address - region.pa), length);
   }
 

@@ -14,10 +14,11 @@ export const PHYS_REGION_PA = 0;
 export const PHYS_REGION_BYTES = 8;
 /** u32: address of its first byte in linear memory. */
 export const PHYS_REGION_BASE = 16;
-/** u32: bit 0: writes do not reach it (they go to the bus, as to a device). bit 1: reads too (flash in a command mode). */
+/** u32: bit 0: writes do not reach it (they go to the bus, as to a device). bit 1: reads too (flash in a command mode). bit 2: only Secure accesses reach it. */
 export const PHYS_REGION_FLAGS = 20;
 export const PHYS_REGION_READ_ONLY = 1;
 export const PHYS_REGION_NO_READ = 2;
+export const PHYS_REGION_SECURE = 4;
 
 /** Interrupt controller state, laid out by devices/. */
 export const GIC_STATE = 0x90000;

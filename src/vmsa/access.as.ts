@@ -5,24 +5,30 @@ import {
   ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB_ADDEND, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
 } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
-import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
-import { busRead, busWrite } from "./host.as";
-import { isReadable, isWritable, linearOf } from "./physical.as";
-import { SCTLR_A, currentEL, has, isTranslating, regimeOf, sctlr } from "./regime.as";
-import { dataSlot, fillData, isFaultOfWrite, isUnprivilegedUser, translate, translatedAttributes, translatedPA } from "./tlb.as";
 import {
   CLEAN,
   DEVICE,
+  DEVICE_BY_STAGE2,
   FAULT_ALIGNMENT,
   FAULT_EXTERNAL,
+  FAULT_STAGE2,
+  NON_SECURE,
   NO_FAULT,
   READ,
   SHIFT_MASK,
   SPAN_SHIFT,
   WRITE,
   isAllowed,
-} from "./walk.as";
-import { isPageWatched, isWatching, watchpointHit } from "./watch.as";
+} from "./attributes.as";
+import { isUnprivilegedUser } from "./contexts.as";
+import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
+import { busRead, busWrite } from "./host.as";
+import { isReachable, isReadable, isWritable, linearOf } from "./physical.as";
+import { SCTLR_A, currentEL, has, isTranslating, regimeOf, sctlr } from "./regime.as";
+import { fillData, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { dataSlot } from "./tlb-layout.as";
+import { isFaultOfWrite } from "./two-stages.as";
+import { debuggerStops, isPageWatched, isWatching, watchpointHit } from "./watch.as";
 
 // The flags of ir/guest-ops.ts.
 export const ACC_UNPRIV: i32 = 1;
@@ -44,6 +50,11 @@ let pa2: u64 = 0;
 let low: u64 = 0;
 let high: u64 = 0;
 
+/** The fault of an access that Device memory does not have: at the stage that makes it Device. Its IPA is not valid. */
+export function deviceAlignmentFault(attributes: u32): i32 {
+  return (attributes & DEVICE_BY_STAGE2) != 0 ? FAULT_ALIGNMENT | FAULT_STAGE2 : FAULT_ALIGNMENT;
+}
+
 /** Translates one page's part of an access. False: the fault is pending. */
 function locatePart(
   cpu: usize, va: u64, regime: i32, isPrivileged: bool, pan: bool, access: u32, isStore: bool,
@@ -56,12 +67,17 @@ function locatePart(
   }
   const attributes = translatedAttributes();
   if (isMisaligned && (attributes & DEVICE) != 0) {
-    dataAbort(cpu, va, FAULT_ALIGNMENT, access == WRITE ? ISS_WNR : 0);
+    dataAbort(cpu, va, deviceAlignmentFault(attributes), access == WRITE ? ISS_WNR : 0);
     return false;
   }
   pa = translatedPA();
   host = linearOf(pa);
   if (!host) return true;
+  // Secure memory is not there for Non-secure accesses.
+  if (!isReachable((attributes & NON_SECURE) != 0)) {
+    host = 0;
+    return true;
+  }
   const readable = isReadable();
   const writable = isWritable();
   if (!isWatching(cpu) || !isPageWatched(cpu, va)) {
@@ -119,6 +135,7 @@ export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, is
     pa = firstPA;
   }
   if (isWatching(cpu)) {
+    if (debuggerStops(cpu, va, bytes, access)) return 0;
     const hit = watchpointHit(cpu, va, bytes, isPrivileged, access);
     if (hit) {
       watchpointException(cpu, va, hit == WRITE ? ISS_WNR : 0);

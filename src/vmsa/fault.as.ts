@@ -2,6 +2,8 @@
 // lower exception level to EL1; whoever takes them knows better.
 
 import { EXC_EC, EXC_FAR, EXC_IPA, EXC_ISS, EXC_STAGE2, EXC_TARGET, EXIT, EXIT_EXCEPTION } from "../cpu/state-layout";
+import { FAULT_STAGE2 } from "./attributes.as";
+import { stage2FaultIPA } from "./stage2.as";
 
 export const EC_SYSTEM: u32 = 0x18;
 export const EC_PAUTH_FAILURE: u32 = 0x1c;
@@ -24,13 +26,21 @@ export function raise(cpu: usize, ec: u32, iss: u32, far: u64): void {
   store<i32>(cpu, EXIT_EXCEPTION, EXIT);
 }
 
-/** `flags`: ISS_WNR, ISS_CM. */
-export function dataAbort(cpu: usize, va: u64, status: i32, flags: u32): void {
-  raise(cpu, EC_DATA_ABORT, <u32>status | flags, va);
+/** An abort for `fault` (attributes.as.ts). */
+function abort(cpu: usize, ec: u32, va: u64, fault: i32, flags: u32): void {
+  raise(cpu, ec, (<u32>fault & ~(<u32>FAULT_STAGE2)) | flags, va);
+  if ((fault & FAULT_STAGE2) == 0) return;
+  store<u32>(cpu, 1, EXC_STAGE2);
+  store<u64>(cpu, stage2FaultIPA(), EXC_IPA);
 }
 
-export function instructionAbort(cpu: usize, va: u64, status: i32): void {
-  raise(cpu, EC_INSTRUCTION_ABORT, <u32>status, va);
+/** `flags`: ISS_WNR, ISS_CM. */
+export function dataAbort(cpu: usize, va: u64, fault: i32, flags: u32): void {
+  abort(cpu, EC_DATA_ABORT, va, fault, flags);
+}
+
+export function instructionAbort(cpu: usize, va: u64, fault: i32): void {
+  abort(cpu, EC_INSTRUCTION_ABORT, va, fault, 0);
 }
 
 export function pcAlignmentFault(cpu: usize, va: u64): void {

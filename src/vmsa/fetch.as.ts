@@ -1,13 +1,24 @@
 // Instruction fetch: from PC to the decoded page of its page of memory.
 
-import { COUNT_FETCH_MISSES, CTX, FETCH_BASE, FETCH_VA, ITLB_BASE, ITLB_TAG, PC, RESULT } from "../cpu/state-layout";
+import {
+  COUNT_FETCH_MISSES,
+  CTX,
+  DEBUGGER_BREAKS,
+  FETCH_BASE,
+  FETCH_VA,
+  ITLB_BASE,
+  ITLB_TAG,
+  PC,
+  RESULT,
+} from "../cpu/state-layout";
 import { MDSCR_EL1 } from "../cpu/sysreg-layout";
 import { CODE_MAP } from "../memory/linear-layout";
+import { EXECUTE, FAULT_EXTERNAL, GUARDED, NON_SECURE, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./attributes.as";
 import { instructionAbort, pcAlignmentFault } from "./fault.as";
-import { isReadable, linearOf } from "./physical.as";
+import { isReadableBy, linearOf } from "./physical.as";
 import { currentEL, regimeOf } from "./regime.as";
-import { fetchSlot, fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
-import { EXECUTE, FAULT_EXTERNAL, GUARDED, NO_FAULT, SHIFT_MASK, SPAN_SHIFT } from "./walk.as";
+import { fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { fetchSlot } from "./tlb-layout.as";
 
 const PAGE_MASK: u64 = 0xfff;
 /** MDSCR_EL1.{MDE,SS}. */
@@ -39,7 +50,7 @@ export function translateFetch(cpu: usize): usize {
     return 0;
   }
   const at = linearOf(translatedPA());
-  if (!at || !isReadable()) {
+  if (!at || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) {
     instructionAbort(cpu, pc, FAULT_EXTERNAL);
     return 0;
   }
@@ -51,14 +62,14 @@ export function translateFetch(cpu: usize): usize {
 
 /**
  * What a jump to `va` in another page does when the instruction TLB has not got it: the decoded page, which is now there, or 0 when
- * the processing element has to look (a fault, a page that is not decoded, self-hosted debug).
+ * the processing element has to look (a fault, a page that is not decoded, self-hosted debug, a debugger's breakpoints).
  */
 export function fetchMiss(cpu: usize, va: u64): u32 {
-  if ((load<u32>(cpu, MDSCR_EL1) & MDSCR_DEBUG) != 0) return 0;
+  if ((load<u32>(cpu, MDSCR_EL1) & MDSCR_DEBUG) != 0 || load<i32>(cpu, DEBUGGER_BREAKS) != 0) return 0;
   const el = currentEL(cpu);
   if (translate(cpu, va, regimeOf(cpu, el), el != 0, false, EXECUTE) != NO_FAULT) return 0;
   const at = linearOf(translatedPA());
-  if (!at || !isReadable()) return 0;
+  if (!at || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) return 0;
   const decodedPage = load<u32>(load<u32>(CODE_MAP) + ((at >> 12) << 2));
   if (decodedPage == 0) return 0;
   const attributes = translatedAttributes();

@@ -22,19 +22,28 @@ export interface Native {
   /** TLBI by everything. */
   tlbInvalidateAll(cpu: number): void;
   /**
-   * TLBI on this PE: `regime` 1 (EL1&0), 2 (EL2), 3 (EL3); `what` 0 all, 1 by ASID (ASID in ARG1), 2 by VA and ASID (VA in ARG0, ASID in ARG1),
-   * 3 by VA, all ASIDs (VA in ARG0), 4 a range of VAs (ARG0 first, ARG2 bytes, ARG1 ASID or -1).
+   * TLBI on this PE: `regime` 1 (EL1&0), 2 (EL2), 3 (EL3); `what` 0 all, of every VMID, 1 by ASID (ASID in ARG1), 2 by VA and ASID (VA in
+   * ARG0, ASID in ARG1), 3 by VA, all ASIDs (VA in ARG0), 4 a range of VAs (ARG0 first, ARG2 bytes, ARG1 ASID or -1), 5 all of the current
+   * VMID at stage 1, 6 at stage 2. `by`: the PE that executes it, absent for this one: its are the operands, the VMID, the Security state,
+   * and the HCR_EL2.{E2H,TGE} that make `regime` 1 (but for 0 and 6) and 2 stand for EL2&0.
    */
-  tlbInvalidate(cpu: number, regime: number, what: number): void;
+  tlbInvalidate(cpu: number, regime: number, what: number, by?: number): void;
   /**
-   * AT: translates the VA in ARG0 as EL `el` of `regime` would for a read (0) or write (1), with PAN checks if `pan`. Result in PAR_EL1.
+   * AT: translates the VA in ARG0 as EL `el` of `regime` would for a read (0) or write (1), with PAN checks if `pan`; `stages`: 1, or 2 for
+   * stage 2 as well. Result in PAR_EL1, or, where the architecture wants an exception, that in EXC_* and EXIT. With 0: both
+   * stages, and nothing but PAR_EL1 is ever changed.
    */
-  addressTranslate(cpu: number, regime: number, el: number, write: number, pan: number): void;
+  addressTranslate(cpu: number, regime: number, el: number, write: number, pan: number, stages: number): void;
   /**
    * The linear address of the byte at the VA in ARG0 for cache maintenance by VA (DC, IC IVAU), 0 when it is no memory. `access`: 0 read,
    * 1 write. A fault is left in EXC_*, EXIT (with ISS.CM set), and -1 returned.
    */
   maintain(cpu: number, access: number): number;
+  /**
+   * A register in memory (FEAT_NV2): reads the 8 bytes at the VA in ARG0 into RESULT, or, with `write` 1, writes them from ARG1, as EL2.
+   * 1: the data abort is in EXC_*, for EL2.
+   */
+  nestedAccess(cpu: number, write: number): number;
   /** Ticks of the physical (0) or virtual (1) counter, in RESULT. */
   readCounter(cpu: number, kind: number): void;
   /** Clears the local exclusive monitor. */
@@ -50,4 +59,14 @@ export interface NativeHost {
   busWrite(cpu: number, bytes: number): number;
   /** Nanoseconds since power-on. */
   now(): number;
+}
+
+/** What a debugger and semihosting call in native.wasm. */
+export interface NativeOutside {
+  /**
+   * The physical address of the byte at the VA in ARG0 in the PE's current regime, in RESULT. 0: there is none; nothing is pending then.
+   * `access` 0: whatever the permissions, and no guest notices; 1, 2: as for a read or a write of the PE's, and
+   * only where there is memory.
+   */
+  outsideAddress(cpu: number, access: number): number;
 }

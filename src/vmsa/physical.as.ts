@@ -8,6 +8,7 @@ import {
   PHYS_REGION_NO_READ,
   PHYS_REGION_PA,
   PHYS_REGION_READ_ONLY,
+  PHYS_REGION_SECURE,
   PHYS_REGION_SIZE,
 } from "../memory/linear-layout";
 
@@ -31,6 +32,18 @@ export function linearOf(pa: u64): usize {
 @inline
 export function isReadable(): bool {
   return (regionFlags & PHYS_REGION_NO_READ) == 0;
+}
+
+/** After linearOf(): may an access of this Security state have it? */
+@inline
+export function isReachable(isNonSecure: bool): bool {
+  return (regionFlags & PHYS_REGION_SECURE) == 0 || !isNonSecure;
+}
+
+/** After linearOf(): do reads of this Security state reach the memory? */
+@inline
+export function isReadableBy(isNonSecure: bool): bool {
+  return isReadable() && isReachable(isNonSecure);
 }
 
 /** After linearOf(): do writes reach the memory? */

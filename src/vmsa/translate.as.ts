@@ -1,66 +1,97 @@
 // Address translation (AT) and cache maintenance (DC, IC) instructions.
 
-import { ARG0, PAN } from "../cpu/state-layout";
+import { ARG0, PAN, RESULT } from "../cpu/state-layout";
 import { PAR_EL1 } from "../cpu/sysreg-layout";
-import { ISS_CM, ISS_WNR, dataAbort } from "./fault.as";
-import { isReadable, linearOf } from "./physical.as";
-import { EL2_ALONE, EL20, currentEL, isHost, regimeOf } from "./regime.as";
-import { translate, translatedPA } from "./tlb.as";
 import {
-  FAULT_PERMISSION,
+  FAULT_EXTERNAL_ON_WALK,
+  FAULT_S1PTW,
+  FAULT_STAGE2,
   NO_FAULT,
+  NON_SECURE,
   READ,
   WRITE,
-  isAllowed,
-  walk,
-  walkAttr,
-  walkAttributes,
-  walkLevel,
-  walkPA,
-  walkShareability,
-} from "./walk.as";
+  statusOf,
+} from "./attributes.as";
+import { ISS_CM, ISS_WNR, dataAbort } from "./fault.as";
+import { isReadableBy, isWritable, linearOf } from "./physical.as";
+import {
+  EL10,
+  EL2_ALONE,
+  EL20,
+  currentEL,
+  hasStage2,
+  isHost,
+  isHostUser,
+  regimeOf,
+} from "./regime.as";
+import { translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { firstStage, fullAttr, fullAttributes, fullPA, fullShareability, fullTranslate, secondStage } from "./two-stages.as";
 
 const PAR_F: u64 = 1;
-const PAR_RES1: u64 = 1 << 11;
+const PAR_PTW: u64 = 1 << 8;
+const PAR_S: u64 = 1 << 9;
 const PAR_NS: u64 = 1 << 9;
-const OUTER_SHAREABLE: u64 = 2;
+const PAR_RES1: u64 = 1 << 11;
+
+/** AArch64.EncodePAR(). */
+function encodePAR(fault: i32): u64 {
+  if (fault != NO_FAULT) {
+    let par = PAR_RES1 | PAR_F | (<u64>statusOf(fault) << 1);
+    if ((fault & FAULT_S1PTW) != 0) par |= PAR_PTW;
+    return (fault & FAULT_STAGE2) != 0 ? par | PAR_S : par;
+  }
+  const ns = (fullAttributes() & NON_SECURE) != 0 ? PAR_NS : 0;
+  return (<u64>fullAttr() << 56) | (fullPA() & 0x0000fffffffff000) | (<u64>fullShareability() << 7) | PAR_RES1 | ns;
+}
+
+/** AArch64.AT(). Changes no descriptor. See vmsa/native.ts. */
+export function addressTranslate(cpu: usize, regime: i32, el: i32, write: i32, pan: i32, stages: i32): void {
+  const va = load<u64>(cpu, ARG0);
+  if (regime == EL2_ALONE ? isHost(cpu) : regime == EL10 && stages != 2 && isHostUser(cpu)) regime = EL20;
+  const withPAN = pan != 0 && load<u32>(cpu, PAN) != 0;
+  const access = write ? WRITE : READ;
+  let fault = firstStage(cpu, regime, va, el != 0, withPAN, access, false);
+  if (fault == NO_FAULT && stages != 1 && hasStage2(cpu, regime)) {
+    fault = secondStage(cpu, el != 0, access, false);
+  }
+  // An external abort, and what EL2 has to mend of EL1's tables, is an exception.
+  const isExternal = (statusOf(fault) & ~3) == FAULT_EXTERNAL_ON_WALK;
+  if (fault != NO_FAULT && stages != 0 && (isExternal || ((fault & FAULT_S1PTW) != 0 && currentEL(cpu) == 1))) {
+    dataAbort(cpu, va, fault, ISS_CM | ISS_WNR);
+    return;
+  }
+  store<u64>(cpu, encodePAR(fault), PAR_EL1);
+}
+
+/** For what is outside of the guest: see vmsa/native.ts. */
+export function outsideAddress(cpu: usize, access: i32): i32 {
+  const va = load<u64>(cpu, ARG0);
+  const el = currentEL(cpu);
+  const regime = regimeOf(cpu, el);
+  if (access == 0) {
+    if (fullTranslate(cpu, regime, va, true, false, 0, false) != NO_FAULT) return 0;
+    store<u64>(cpu, fullPA(), RESULT);
+    return 1;
+  }
+  if (translate(cpu, va, regime, el != 0, load<u32>(cpu, PAN) != 0, access) != NO_FAULT) return 0;
+  if (!linearOf(translatedPA()) || !isReadableBy((translatedAttributes() & NON_SECURE) != 0)) return 0;
+  if (access == WRITE && !isWritable()) return 0;
+  store<u64>(cpu, translatedPA(), RESULT);
+  return 1;
+}
 
 /**
- * The shareability that PAR_EL1 reports: Device and Normal Non-cacheable memory are Outer Shareable whatever the
- * descriptor says.
+ * Cache maintenance by VA: PSTATE.PAN does not count. Permissions count for EL0, which has to be able to read, and for
+ * what may lose data, which has to be able to write (AArch64.S1CheckPermissions()).
  */
-function reportedShareability(): u64 {
-  const attr = walkAttr();
-  return (attr & 0xf0) == 0 || attr == 0x44 ? OUTER_SHAREABLE : walkShareability();
-}
-
-/** AArch64.AT(). Changes no descriptor. */
-export function addressTranslate(cpu: usize, regime: i32, el: i32, write: i32, pan: i32): void {
-  const va = load<u64>(cpu, ARG0);
-  if (regime == EL2_ALONE && isHost(cpu)) regime = EL20;
-  let fault = walk(cpu, regime, va, el != 0, false);
-  if (fault == NO_FAULT) {
-    const withPAN = pan != 0 && load<u32>(cpu, PAN) != 0;
-    if (!isAllowed(walkAttributes(), el != 0, withPAN, write ? WRITE : READ)) fault = FAULT_PERMISSION + walkLevel();
-  }
-  let par = PAR_RES1;
-  if (fault != NO_FAULT) {
-    par |= PAR_F | (<u64>fault << 1);
-  } else {
-    par |= (<u64>walkAttr() << 56) | (walkPA() & 0x0000fffffffff000) | (reportedShareability() << 7) | PAR_NS;
-  }
-  store<u64>(cpu, par, PAR_EL1);
-}
-
-/** Cache maintenance by VA: PSTATE.PAN does not count. */
 export function maintain(cpu: usize, access: i32): i32 {
   const va = load<u64>(cpu, ARG0);
   const el = currentEL(cpu);
-  const fault = translate(cpu, va, regimeOf(cpu, el), el != 0, false, access ? WRITE : READ);
+  const fault = translate(cpu, va, regimeOf(cpu, el), el != 0, false, access ? WRITE : el == 0 ? READ : 0);
   if (fault != NO_FAULT) {
     dataAbort(cpu, va, fault, ISS_CM | ISS_WNR);
     return -1;
   }
   const at = linearOf(translatedPA());
-  return at && isReadable() ? <i32>at : 0;
+  return at && isReadableBy((translatedAttributes() & NON_SECURE) != 0) ? <i32>at : 0;
 }

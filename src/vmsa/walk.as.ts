@@ -1,93 +1,99 @@
-// Stage 1 translation of VMSAv8-64 (Arm ARM D8): the one place that reads translation tables. A walk leaves its result
-// in walk*(); it checks no permissions: `attributes` says what is allowed to whom.
+// Stage 1 translation of VMSAv8-64 (Arm ARM D8). A walk leaves its result in walk*(); it checks no permissions:
+// `attributes` says what is allowed to whom. Of the EL1&0 regime, stage 2 translates the addresses of the descriptors
+// (stage2.as.ts).
 
 import {
   FEATURE_E0PD,
   FEATURE_HAFDBS,
   FEATURE_HPDS,
-  ID_AA64MMFR0_EL1,
   MAIR_EL1,
   MAIR_EL2,
   MAIR_EL3,
+  SCR_EL3,
 } from "../cpu/sysreg-layout";
-import { isReadable, isWritable, linearOf } from "./physical.as";
+import {
+  BLOCK_SHIFT,
+  CLEAN,
+  DEVICE,
+  FAULT_ACCESS_FLAG,
+  FAULT_ADDRESS_SIZE,
+  FAULT_EXTERNAL_ON_WALK,
+  FAULT_TRANSLATION,
+  GLOBAL,
+  GUARDED,
+  NON_SECURE,
+  NO_FAULT,
+  PR,
+  PW,
+  PX,
+  READ,
+  SPAN_SHIFT,
+  UR,
+  UW,
+  UX,
+  WRITE,
+} from "./attributes.as";
+import {
+  BASE_ADDRESS,
+  DESC_ADDRESS,
+  DESC_AF,
+  DESC_CONTIGUOUS,
+  DESC_DBM,
+  DESC_TABLE,
+  DESC_VALID,
+  granuleOf,
+  implementedPASize,
+  isLeaf,
+  outside,
+  paSize,
+} from "./descriptor.as";
+import { WRITE_BACK, isDevice } from "./memory-type.as";
+import { isReadableBy, isWritable, linearOf } from "./physical.as";
 import {
   EL10,
   EL3_ALONE,
   HCR_DC,
+  SCR_SIF,
   SCTLR_WXN,
-  effectiveHCR,
+  guestHCR,
   has,
+  hasStage2,
   hasTwoRanges,
   ignoresTopByte,
+  isNV1,
+  isSecureRegime,
   isTranslating,
   sctlr,
   tcr,
   ttbr,
 } from "./regime.as";
+import { stage2OfWalk, stage2PA } from "./stage2.as";
 
-// Fault status codes, to which the level is added (Arm ARM D24.2.37, DFSC).
-export const NO_FAULT: i32 = -1;
-export const FAULT_ADDRESS_SIZE: i32 = 0x00;
-export const FAULT_TRANSLATION: i32 = 0x04;
-export const FAULT_ACCESS_FLAG: i32 = 0x08;
-export const FAULT_PERMISSION: i32 = 0x0c;
-export const FAULT_EXTERNAL: i32 = 0x10;
-export const FAULT_EXTERNAL_ON_WALK: i32 = 0x14;
-export const FAULT_ALIGNMENT: i32 = 0x21;
-
-// Attributes of a translation. P: privileged, U: unprivileged; what PAN takes away is taken away when permissions are
-// checked.
-export const PR: u32 = 1 << 0;
-export const PW: u32 = 1 << 1;
-export const PX: u32 = 1 << 2;
-export const UR: u32 = 1 << 3;
-export const UW: u32 = 1 << 4;
-export const UX: u32 = 1 << 5;
-/** Any Device memory type. */
-export const DEVICE: u32 = 1 << 6;
-/** The GP bit (FEAT_BTI). */
-export const GUARDED: u32 = 1 << 7;
-/** May be written, but the descriptor says read-only until the first write makes it dirty (FEAT_HAFDBS). */
-export const CLEAN: u32 = 1 << 8;
-/** For all ASIDs. */
-export const GLOBAL: u32 = 1 << 9;
-/** Log2 of the bytes of the block or page, and of the contiguous run it belongs to. */
-export const BLOCK_SHIFT: u32 = 10;
-export const SPAN_SHIFT: u32 = 16;
-export const SHIFT_MASK: u32 = 63;
-
-// What an access wants.
-export const READ: u32 = 1;
-export const WRITE: u32 = 2;
-export const EXECUTE: u32 = 4;
-
-const DESC_VALID: u64 = 1 << 0;
-const DESC_TABLE: u64 = 1 << 1;
+const DESC_NS: u64 = 1 << 5;
 const DESC_AP1: u64 = 1 << 6;
 const DESC_AP2: u64 = 1 << 7;
-const DESC_AF: u64 = 1 << 10;
 const DESC_NG: u64 = 1 << 11;
 const DESC_GP: u64 = (<u64>1) << 50;
-const DESC_DBM: u64 = (<u64>1) << 51;
-const DESC_CONTIGUOUS: u64 = (<u64>1) << 52;
 const DESC_PXN: u64 = (<u64>1) << 53;
 const DESC_UXN: u64 = (<u64>1) << 54;
-const DESC_ADDRESS: u64 = 0x0000fffffffff000;
 const TABLE_PXN: u64 = (<u64>1) << 59;
 const TABLE_UXN: u64 = (<u64>1) << 60;
 const TABLE_AP0: u64 = (<u64>1) << 61;
 const TABLE_AP1: u64 = (<u64>1) << 62;
+const TABLE_NS: u64 = (<u64>1) << 63;
 
 let pa: u64 = 0;
 let attributes: u32 = 0;
 let level: i32 = 0;
 let attr: u32 = 0;
 let shareability: u32 = 0;
-let descriptorAt: usize = 0;
+// Of the descriptor: where it is, by stage 1 and physically.
+let descriptorIPA: u64 = 0;
+let descriptorPA: u64 = 0;
+let isTableNonSecure: bool = false;
 let pending: u64 = 0;
 
-/** The physical address of the byte at `va`. */
+/** The address of the byte at `va`: physical, or intermediate where there is stage 2. */
 @inline
 export function walkPA(): u64 {
   return pa;
@@ -112,51 +118,28 @@ export function walkShareability(): u32 {
   return shareability;
 }
 
-/** Bits of a physical address of this PE (PARange), at most 48. */
-function implementedPASize(cpu: usize): i32 {
-  return paSize(<u32>load<u64>(cpu, ID_AA64MMFR0_EL1) & 15);
-}
-
-function paSize(encoding: u32): i32 {
-  switch (encoding) {
-    case 0: return 32;
-    case 1: return 36;
-    case 2: return 40;
-    case 3: return 42;
-    case 4: return 44;
-    default: return 48;
-  }
-}
-
-@inline
-function outside(address: u64, bits: i32): bool {
-  return address >> <u64>bits != 0;
-}
-
-/** AArch64.S1DisabledOutput(): stage 1 is off, so addresses are physical. */
+/** AArch64.S1DisabledOutput(): stage 1 is off. */
 function flat(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch: bool): i32 {
   const address = ignoresTopByte(cpu, regime, va, fetch) ? va & 0x00ffffffffffffff : va;
   if (outside(address, implementedPASize(cpu))) return FAULT_ADDRESS_SIZE;
   pa = address;
   level = 0;
   pending = 0;
-  const isCacheable = regime == EL10 && (effectiveHCR(cpu) & HCR_DC) != 0;
-  attr = isCacheable ? 0xff : 0;
+  const isCacheable = regime == EL10 && (guestHCR(cpu) & HCR_DC) != 0;
+  attr = isCacheable ? WRITE_BACK : 0;
   shareability = isCacheable ? 0 : 2;
   // Not for both at once: PAN must find nothing that EL0 may read.
   attributes = (isPrivileged ? PR | PW | PX : UR | UW | UX) | GLOBAL | (12 << BLOCK_SHIFT) | (12 << SPAN_SHIFT);
   if (!isCacheable) attributes |= DEVICE;
+  if (!isSecureRegime(cpu, regime)) attributes |= NON_SECURE;
   return NO_FAULT;
 }
 
 /** Log2 of the granule: TG0 and TG1 have encodings of their own. Reserved ones mean 4 KB. */
 function granule(control: u64, high: bool): i32 {
-  if (high) {
-    const tg1 = <u32>(control >> 30) & 3;
-    return tg1 == 1 ? 14 : tg1 == 3 ? 16 : 12;
-  }
-  const tg0 = <u32>(control >> 14) & 3;
-  return tg0 == 1 ? 16 : tg0 == 2 ? 14 : 12;
+  if (!high) return granuleOf(<u32>(control >> 14) & 3);
+  const tg1 = <u32>(control >> 30) & 3;
+  return tg1 == 1 ? 14 : tg1 == 3 ? 16 : 12;
 }
 
 /** Log2 of the bytes that a contiguous run at `level` spans. */
@@ -167,7 +150,14 @@ function contiguousShift(grain: i32, blockShift: i32): i32 {
 }
 
 /** The permissions of a leaf descriptor under what the tables above it deny (Arm ARM D8.4). */
-function permissions(desc: u64, tables: u64, twoRanges: bool, wxn: bool, dirtyManaged: bool): u32 {
+function permissions(desc: u64, tables: u64, twoRanges: bool, wxn: bool, dirtyManaged: bool, nv1: bool): u32 {
+  // EL1 has EL2's tables, which EL0 has no part in: XN and XNTable are PXN and PXNTable (Arm ARM D8.4.6).
+  if (nv1) {
+    desc &= ~(DESC_AP1 | DESC_PXN);
+    tables &= ~(TABLE_AP0 | TABLE_PXN);
+    if ((desc & DESC_UXN) != 0) desc = (desc & ~DESC_UXN) | DESC_PXN;
+    if ((tables & TABLE_UXN) != 0) tables = (tables & ~TABLE_UXN) | TABLE_PXN;
+  }
   const readOnly = ((desc & DESC_AP2) != 0 && !(dirtyManaged && (desc & DESC_DBM) != 0)) || (tables & TABLE_AP1) != 0;
   const uxn = (desc & DESC_UXN) != 0 || (tables & TABLE_UXN) != 0;
   if (!twoRanges) {
@@ -188,10 +178,10 @@ function permissions(desc: u64, tables: u64, twoRanges: bool, wxn: bool, dirtyMa
 }
 
 /**
- * Translates `va`: NO_FAULT with the result in walk*(), or a fault status code. Changes no descriptor: see
- * walkCommit().
+ * Translates `va`: NO_FAULT with the result in walk*(), or a fault. Changes no descriptor of stage 1: see walkCommit().
+ * `commit`: may those of stage 2 be changed?
  */
-export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch: bool): i32 {
+export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch: bool, commit: bool): i32 {
   if (!isTranslating(cpu, regime)) return flat(cpu, regime, va, isPrivileged, fetch);
 
   const control = tcr(cpu, regime);
@@ -234,23 +224,30 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
   let bottom = (3 - at) * stride + grain;
   // The first table may be smaller than a granule: it has 2^(inputSize - bottom) descriptors, and its base that
   // alignment.
-  let base = ttbr(cpu, regime, high) & 0x0000fffffffffffe;
+  let base = ttbr(cpu, regime, high) & BASE_ADDRESS;
   base &= ~(((<u64>8) << <u64>(inputSize - bottom)) - 1);
   if (outside(base, size)) return FAULT_ADDRESS_SIZE;
   let index = (va & (((<u64>1) << <u64>inputSize) - 1)) >> <u64>bottom;
   let tables: u64 = 0;
+  const isNested = hasStage2(cpu, regime);
+  const isSecure = isSecureRegime(cpu, regime);
+  isTableNonSecure = !isSecure;
 
   while (true) {
     level = at;
-    // Stage 2 of the EL1&0 regime will translate `base + index * 8` here.
-    descriptorAt = linearOf(base + (index << 3));
-    if (!descriptorAt || !isReadable()) return FAULT_EXTERNAL_ON_WALK + at;
-    const desc = load<u64>(descriptorAt);
+    descriptorIPA = base + (index << 3);
+    descriptorPA = descriptorIPA;
+    if (isNested) {
+      const fault = stage2OfWalk(cpu, descriptorIPA, isTableNonSecure, READ, commit);
+      if (fault != NO_FAULT) return fault;
+      descriptorPA = stage2PA();
+    }
+    const host = linearOf(descriptorPA);
+    if (!host || !isReadableBy(isTableNonSecure)) return FAULT_EXTERNAL_ON_WALK + at;
+    const desc = load<u64>(host);
     if ((desc & DESC_VALID) == 0) return FAULT_TRANSLATION + at;
-    const isTable = (desc & DESC_TABLE) != 0 && at < 3;
-    if (!isTable) {
-      const isPage = at == 3;
-      if (isPage ? (desc & DESC_TABLE) == 0 : !(at == 2 || (at == 1 && grain == 12))) return FAULT_TRANSLATION + at;
+    if ((desc & DESC_TABLE) == 0 || at == 3) {
+      if (!isLeaf(desc, at, grain)) return FAULT_TRANSLATION + at;
       const mask = ((<u64>1) << <u64>bottom) - 1;
       const output = desc & DESC_ADDRESS & ~mask;
       if (outside(output, size)) return FAULT_ADDRESS_SIZE + at;
@@ -260,6 +257,7 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
     base = desc & DESC_ADDRESS & ~(((<u64>1) << <u64>grain) - 1);
     if (outside(base, size)) return FAULT_ADDRESS_SIZE + at;
     if (isHierarchical) tables |= desc;
+    if ((desc & TABLE_NS) != 0) isTableNonSecure = true;
     at += 1;
     bottom -= stride;
     index = (va >> <u64>bottom) & ((1 << stride) - 1);
@@ -282,39 +280,46 @@ function leaf(
     pending = DESC_AF;
   }
   const twoRanges = hasTwoRanges(regime);
-  let result = permissions(desc, tables, twoRanges, (sctlr(cpu, regime) & SCTLR_WXN) != 0, dirtyByHardware);
+  const wxn = (sctlr(cpu, regime) & SCTLR_WXN) != 0;
+  let result = permissions(desc, tables, twoRanges, wxn, dirtyByHardware, isNV1(cpu, regime));
   if (dirtyByHardware && (desc & (DESC_AP2 | DESC_DBM)) == (DESC_AP2 | DESC_DBM) && (result & PW) != 0) result |= CLEAN;
   if (desc & DESC_GP) result |= GUARDED;
   if (!twoRanges || (desc & DESC_NG) == 0) result |= GLOBAL;
   const span = desc & DESC_CONTIGUOUS ? contiguousShift(grain, bottom) : bottom;
   result |= ((<u32>bottom) << BLOCK_SHIFT) | ((<u32>span) << SPAN_SHIFT);
   attr = <u32>(mair(cpu, regime) >> (((desc >> 2) & 7) << 3)) & 0xff;
-  if ((attr & 0xf0) == 0) result |= DEVICE;
+  if (isDevice(attr)) result |= DEVICE;
   shareability = <u32>(desc >> 8) & 3;
-  // Stage 2 of the EL1&0 regime will translate `output` and combine the attributes here.
+  if (isTableNonSecure || (desc & DESC_NS) != 0) {
+    result |= NON_SECURE;
+    if (isSecureRegime(cpu, regime)) result &= ~forbiddenToSecure(cpu);
+  }
   pa = output;
   attributes = result;
   return NO_FAULT;
 }
 
-/** Is an access allowed by `attributes`? `access`: READ, WRITE, EXECUTE or a union. */
-export function isAllowed(attributes: u32, isPrivileged: bool, pan: bool, access: u32): bool {
-  if (!isPrivileged) attributes >>= 3;
-  else if (pan && (attributes & UR) != 0) attributes &= PX;
-  return (attributes & access) == access;
+/** What Secure state may not do with Non-secure memory: fetch from it, with SCR_EL3.SIF. */
+@inline
+export function forbiddenToSecure(cpu: usize): u32 {
+  return (load<u64>(cpu, SCR_EL3) & SCR_SIF) != 0 ? PX | UX : 0;
 }
 
 /**
  * Writes the access flag, and the dirty state if the access is a write, into the descriptor of the last walk, after the
- * access has been found to be allowed (Arm ARM D8.5). No fault, or an external abort if the table cannot be written.
+ * access has been found to be allowed (Arm ARM D8.5). No fault, or one of the write: an external abort, or at stage 2.
  */
-export function walkCommit(isWrite: bool): i32 {
+export function walkCommit(cpu: usize, regime: i32, isWrite: bool): i32 {
   const makeDirty = isWrite && (attributes & CLEAN) != 0;
   if (pending == 0 && !makeDirty) return NO_FAULT;
-  const desc = load<u64>(descriptorAt) | pending;
-  // The region that linearOf() found last is the descriptor's.
+  if (hasStage2(cpu, regime)) {
+    const fault = stage2OfWalk(cpu, descriptorIPA, isTableNonSecure, WRITE, true);
+    if (fault != NO_FAULT) return fault;
+  }
+  const host = linearOf(descriptorPA);
   if (!isWritable()) return FAULT_EXTERNAL_ON_WALK + level;
-  store<u64>(descriptorAt, makeDirty ? desc & ~DESC_AP2 : desc);
+  const desc = load<u64>(host) | pending;
+  store<u64>(host, makeDirty ? desc & ~DESC_AP2 : desc);
   pending = 0;
   if (makeDirty) attributes &= ~CLEAN;
   return NO_FAULT;

@@ -1,7 +1,14 @@
 // Watchpoints (Arm ARM D2.10). A page that holds an enabled one gets no entry in the data TLB, so that every access to
 // it comes here.
 
-import { DAIF, SECURE } from "../cpu/state-layout";
+import {
+  DAIF,
+  DEBUGGER_WATCH,
+  DEBUGGER_WATCHES,
+  DEBUGGER_WATCH_BYTES,
+  EXC_DEBUGGER,
+  SECURE,
+} from "../cpu/state-layout";
 import {
   CONTEXTIDR_EL1,
   DBGBCR0_EL1,
@@ -16,9 +23,11 @@ import {
   MDSCR_EL1,
   OSLSR_EL1,
 } from "../cpu/sysreg-layout";
+import { READ, WRITE } from "./attributes.as";
+import { raise } from "./fault.as";
 import { HCR_TGE, currentEL, effectiveHCR, has } from "./regime.as";
-import { WATCHED, retireContexts } from "./tlb.as";
-import { READ, WRITE } from "./walk.as";
+import { retireContexts } from "./contexts.as";
+import { WATCHED } from "./tlb-layout.as";
 
 const WATCHPOINTS: i32 = 16;
 const MDSCR_KDE: u64 = 1 << 13;
@@ -40,7 +49,38 @@ function value(cpu: usize, n: i32): u64 {
   return load<u64>(cpu + (n << 3), DBGWVR0_EL1);
 }
 
-/** After a change of the debug registers: forgets the data TLB if what is watched has changed. */
+// A debugger's watchpoints (cpu/state-layout.ts) are beside the guest's, and come first: what it stops has not happened.
+const FIRST: usize = DEBUGGER_WATCH;
+const LAST: usize = DEBUGGER_WATCH + 8;
+const KINDS: usize = DEBUGGER_WATCH + 16;
+
+@inline
+function debuggerWatch(cpu: usize, n: i32, field: usize): u64 {
+  return load<u64>(cpu + n * DEBUGGER_WATCH_BYTES + field);
+}
+
+/** Tags do not count. */
+@inline
+function untagged(va: u64): u64 {
+  return va << 8;
+}
+
+/** Does a debugger's watchpoint stop an access of `bytes` at `va`? If so it is pending. `access`: READ, WRITE or both. */
+export function debuggerStops(cpu: usize, va: u64, bytes: i32, access: u32): bool {
+  const count = load<i32>(cpu, DEBUGGER_WATCHES);
+  const start = untagged(va);
+  const end = untagged(va + bytes - 1);
+  for (let n = 0; n < count; n++) {
+    if ((<u32>debuggerWatch(cpu, n, KINDS) & access) == 0) continue;
+    const first = untagged(debuggerWatch(cpu, n, FIRST));
+    if (end < first || start > untagged(debuggerWatch(cpu, n, LAST))) continue;
+    raise(cpu, EXC_DEBUGGER, n, start < first ? debuggerWatch(cpu, n, FIRST) : va);
+    return true;
+  }
+  return false;
+}
+
+/** After a change of the debug registers, or of a debugger's watchpoints: forgets the data TLB if what is watched has changed. */
 export function watchChanged(cpu: usize): void {
   let sum: u64 = 0;
   if ((load<u64>(cpu, MDSCR_EL1) & MDSCR_MDE) != 0) {
@@ -50,6 +90,12 @@ export function watchChanged(cpu: usize): void {
       sum = (sum ^ control(cpu, n)) * 0xbf58476d1ce4e5b9;
       sum |= 1;
     }
+  }
+  const outside = load<i32>(cpu, DEBUGGER_WATCHES);
+  for (let n = 0; n < outside; n++) {
+    sum = (sum ^ debuggerWatch(cpu, n, FIRST)) * 0x9e3779b97f4a7c15;
+    sum = (sum ^ debuggerWatch(cpu, n, LAST)) * 0xbf58476d1ce4e5b9;
+    sum |= 1;
   }
   if (sum == load<u64>(cpu, WATCHED)) return;
   store<u64>(cpu, sum, WATCHED);
@@ -76,6 +122,13 @@ function isSame(a: u64, b: u64, shift: u64): bool {
 
 /** Does an enabled watchpoint watch anything in the page of `va`? */
 export function isPageWatched(cpu: usize, va: u64): bool {
+  const outside = load<i32>(cpu, DEBUGGER_WATCHES);
+  const page = untagged(va) >> 20;
+  for (let n = 0; n < outside; n++) {
+    if (page < untagged(debuggerWatch(cpu, n, FIRST)) >> 20 || page > untagged(debuggerWatch(cpu, n, LAST)) >> 20) continue;
+    return true;
+  }
+  if ((load<u64>(cpu, MDSCR_EL1) & MDSCR_MDE) == 0) return false;
   for (let n = 0; n < WATCHPOINTS; n++) {
     if ((control(cpu, n) & 1) != 0 && isSame(va, value(cpu, n), max(compareShift(cpu, n), 12))) return true;
   }

@@ -1,10 +1,10 @@
 // DC ZVA (Arm ARM C6.2.113): zeroes the naturally aligned block of 64 bytes that holds an address.
 
 import { EXIT } from "../cpu/state-layout";
-import { isLocated, locate, writeSlow } from "./access.as";
+import { deviceAlignmentFault, isLocated, locate, writeSlow } from "./access.as";
+import { DEVICE } from "./attributes.as";
 import { EC_SYSTEM, ISS_WNR, dataAbort, raise } from "./fault.as";
 import { HCR_TDZ, SCTLR_DZE, currentEL, effectiveHCR, isHostUser, regimeOf, sctlr } from "./regime.as";
-import { DEVICE, FAULT_ALIGNMENT } from "./walk.as";
 import { translatedAttributes } from "./tlb.as";
 
 /**
@@ -29,7 +29,7 @@ export function zeroBlock(cpu: usize, va: u64): void {
   if (!at && !isLocated()) return;
   // On Device memory it is an alignment fault, whatever the address.
   if ((translatedAttributes() & DEVICE) != 0) {
-    dataAbort(cpu, va, FAULT_ALIGNMENT, ISS_WNR);
+    dataAbort(cpu, va, deviceAlignmentFault(translatedAttributes()), ISS_WNR);
     return;
   }
   if (at) {

@@ -3,7 +3,7 @@
 import type { BlockStore, SerialPort } from "../../src/bus/device.ts";
 import { PeState } from "../../src/cpu/pe-state.ts";
 import { CPU_STRIDE } from "../../src/cpu/state-layout.ts";
-import * as registers from "../../src/devices/gic/gicv3-sysregs.ts";
+import * as registers from "../../src/devices/gic/sysreg-ids.ts";
 import * as M from "../../src/devices/virtio/mmio.ts";
 import { inflate } from "../../src/hosts/node/inflate.ts";
 import { Board } from "../../src/machine/board.ts";
@@ -43,6 +43,8 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
       if (states[index] === undefined) throw new RangeError(`lines of PE ${index}`);
     },
     currentCpu: () => current,
+    secureAccess: () => false,
+    securePower: () => {},
   });
   const bytes = new Uint8Array(memory.buffer);
   const ram = bytes.subarray(plan.ram, plan.ram + RAM_BYTES);
@@ -202,8 +204,9 @@ function systemRegisters(random: Random, board: Board): void {
   if (icc === undefined) return;
   for (let i = 0; i < 8; i++) {
     const id = random.below(8) === 0 ? random.below(0x1_0000) : random.pick(ICC);
-    if (random.below(2)) icc.write(random.below(CPUS), id, value(random), value(random));
-    else icc.read(random.below(CPUS), id);
+    const view = random.below(32);
+    if (random.below(2)) icc.write(random.below(CPUS), id, value(random) | 0, value(random) | 0, view);
+    else icc.read(random.below(CPUS), id, view);
   }
 }
 
@@ -228,6 +231,11 @@ function partsOf(gicVersion: 2 | 3): MachineParts {
         if (readOnly || offset + from.length > contents.length) throw new RangeError("write beyond the disk");
         contents.set(from, offset);
       },
+      writeZeroes: (offset, bytes) => {
+        if (readOnly || offset + bytes > contents.length) throw new RangeError("write beyond the disk");
+        contents.fill(0, offset, offset + bytes);
+      },
+      discard: () => {},
       flush: () => {},
     };
   };

@@ -1,3 +1,4 @@
+import { isNested } from "../levels.ts";
 import { changeStack, DAIF_D, packPSTATE, setNZCV } from "../pstate.ts";
 import { CF, DAIF, DIT, EL, NF, PAN, SPSEL, SSBS, UAO, VF, ZF } from "../state-layout.ts";
 import { MDSCR_EL1 } from "../sysreg-layout.ts";
@@ -64,7 +65,8 @@ export const PSTATE_ROWS: readonly SysregRow[] = [
       if (unmasked & DAIF_D && a.state.word(MDSCR_EL1) & MDSCR_DEBUG) a.host.contextChanged();
     },
   }),
-  ro("CURRENTEL", 1, { get: (a) => a.give(a.el << 2) }),
+  // A nested hypervisor finds itself at EL2.
+  ro("CURRENTEL", 1, { get: (a) => a.give((isNested(a.state) ? 2 : a.el) << 2) }),
   rw("SPSEL", 1, {
     bits: "0",
     get: (a) => a.give(a.state.word(SPSEL)),

@@ -3,8 +3,17 @@ import type { Feature } from "../../arch/features.ts";
 import type { Access } from "./access.ts";
 
 /** Where a trap sends an access: 0 it does not trap; 1..3 exception level, with EC 0x18; -1 the access is UNDEFINED. */
-export type Trap = (a: Access) => number;
+export interface Trap {
+  (a: Access): number;
+  /** The control that decides, by its name in the Arm ARM: "HCR_EL2.TVM"; several with commas; "": none can change it. */
+  readonly control: string;
+}
 export const UNDEFINED = -1;
+
+/** A trap with the name of its control. */
+export function trap(control: string, target: (a: Access) => number): Trap {
+  return Object.assign(target, { control });
+}
 
 /** Bits of a register, as a list of "7" and "15:8". */
 export type Bits = string;
@@ -27,6 +36,8 @@ export interface SysregRow {
   readonly bits?: Bits;
   /** More of them, with a feature. */
   readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** More of them, without a feature. */
+  readonly bitsWithout?: Readonly<Partial<Record<Feature, Bits>>>;
   /** Bits that always read as one. */
   readonly res1?: Bits;
   /** More of them, without a feature. */

@@ -1,4 +1,5 @@
 import { CPU_MODELS } from "../../arch/cpu-models.ts";
+import type { Feature } from "../../arch/features.ts";
 import { encodeSysreg, sysregId } from "../../arch/sysreg-names.ts";
 import type { Native } from "../../vmsa/native.ts";
 import { PeState } from "../pe-state.ts";
@@ -29,8 +30,20 @@ export interface BenchOptions {
   readonly model?: keyof typeof CPU_MODELS;
   readonly el2?: boolean;
   readonly el3?: boolean;
+  /** More than the model has. */
+  readonly features?: readonly Feature[];
   readonly interrupts?: InterruptSysregs;
 }
+
+/** A CPU interface without registers. */
+export const noInterrupts: InterruptSysregs = {
+  low: 0,
+  high: 0,
+  read: () => false,
+  write: () => false,
+  hypervisorControl: () => 0,
+  sreEnabled: () => true,
+};
 
 /** A 64-bit value as a string of 16 hexadecimal digits, as test expectations write it. */
 const hex = (low: number, high: number): string =>
@@ -49,8 +62,10 @@ export class Bench {
   /** Calls of the rooms around, in words. */
   readonly log: string[] = [];
   readonly lines = new Map<number, boolean>();
+  /** What registers in memory (FEAT_NV2) hold, by address. */
+  readonly memory = new Map<string, readonly [number, number]>();
 
-  constructor({ model = "cortex-a72", el2 = false, el3 = false, interrupts }: BenchOptions = {}) {
+  constructor({ model = "cortex-a72", el2 = false, el3 = false, interrupts, features = [] }: BenchOptions = {}) {
     const buffer = new ArrayBuffer(2 * CPU_STRIDE);
     const state = new PeState(buffer, 0);
     const other = new PeState(buffer, CPU_STRIDE);
@@ -64,13 +79,13 @@ export class Bench {
       fillFetch() {},
       flushFetch() {},
       tlbInvalidateAll() {},
-      tlbInvalidate(cpu, regime, what) {
-        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2]][what] as number[];
+      tlbInvalidate(cpu, regime, what, by = cpu) {
+        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2], [], []][what] as number[];
         const where = cpu === 0 ? "here" : "other";
-        log.push([`tlb ${where} regime ${regime} what ${what}`, ...operands.map((slot) => arg(cpu, slot))].join(" "));
+        log.push([`tlb ${where} regime ${regime} what ${what}`, ...operands.map((slot) => arg(by, slot))].join(" "));
       },
-      addressTranslate: (cpu, regime, el, write, pan) =>
-        void log.push(`at ${arg(cpu, ARG0)} regime ${regime} el ${el} write ${write} pan ${pan}`),
+      addressTranslate: (cpu, regime, el, write, pan, stages) =>
+        void log.push(`at ${arg(cpu, ARG0)} regime ${regime} el ${el} write ${write} pan ${pan} stages ${stages}`),
       maintain: (cpu, access) => {
         log.push(`maintain ${arg(cpu, ARG0)} access ${access}`);
         return this.maintained;
@@ -78,6 +93,11 @@ export class Bench {
       readCounter: (_cpu, kind) => state.set64(RESULT, 0x1000 + kind, 0x22),
       clearExclusive() {},
       fpUpdateFast() {},
+      nestedAccess: (_cpu, write) => {
+        if (write) this.memory.set(arg(0, ARG0), [state.word(ARG1), state.high(ARG1)]);
+        else state.set64(RESULT, ...(this.memory.get(arg(0, ARG0)) ?? ([0, 0] as const)));
+        return 0;
+      },
     };
     const clock = { now: () => this.now };
     const ppis = { set: (_index: number, ppi: number, level: boolean) => void lines.set(ppi, level) };
@@ -96,7 +116,7 @@ export class Bench {
         invalidateAllCode: () => void log.push("invalidate all"),
       },
       interrupts,
-      model: CPU_MODELS[model],
+      model: { ...CPU_MODELS[model], features: new Set([...CPU_MODELS[model].features, ...features]) },
       options: { el2, el3, gicv3: interrupts !== undefined, cpus: 2, mpidr: 0x102 },
       timers: this.timers,
       pmu: this.pmu,

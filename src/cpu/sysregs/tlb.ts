@@ -1,13 +1,14 @@
 import type { Feature } from "../../arch/features.ts";
 import { encodeSysreg } from "../../arch/sysreg-names.ts";
 import { ARG0, ARG1, ARG2 } from "../state-layout.ts";
-import { HCR_EL2, TCR_EL1 } from "../sysreg-layout.ts";
+import { HCR_EL2 } from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import type { SystemRow } from "./system-row.ts";
 import { HCR, hcr } from "./traps.ts";
 
 // TLBI (Arm ARM C5.5, D8.14). A TLB may always forget more than it is told to: entries of the last level are not told from others,
-// outer shareable is as inner shareable, and stage 2 entries go with all of EL1&0.
+// outer shareable is as inner shareable, and what goes by IPA are all entries of the VMID. Which VMID, which Security state, and whether
+// EL2&0 is meant is for the native module to say.
 
 type Regime = 1 | 2 | 3;
 
@@ -17,9 +18,10 @@ const BY_ASID = 1;
 const BY_VA_AND_ASID = 2;
 const BY_VA = 3;
 const RANGE = 4;
+const STAGE1 = 5;
+const STAGE2 = 6;
 
 const HCR_FB = 9;
-const TCR_AS = 36;
 
 /** Invalidates by the operands in ARG0.. here, or on all PEs; HCR_EL2.FB makes EL1's own instructions be for all. */
 function invalidate(a: Access, shared: boolean, regime: Regime, what: number): boolean {
@@ -29,19 +31,13 @@ function invalidate(a: Access, shared: boolean, regime: Regime, what: number): b
     host.native.tlbInvalidate(state.cpu, regime, what);
     return false;
   }
-  for (const other of host.allTlbs()) {
-    if (other.cpu !== state.cpu) {
-      for (const slot of [ARG0, ARG1, ARG2]) other.set64(slot, state.word(slot), state.high(slot));
-    }
-    host.native.tlbInvalidate(other.cpu, regime, what);
-  }
+  for (const other of host.allTlbs()) host.native.tlbInvalidate(other.cpu, regime, what, state.cpu);
   return false;
 }
 
-/** Xt[63:48]; of 8 bits while TCR_EL1.AS says so. */
+/** Xt[63:48]. */
 function setASID(a: Access): void {
-  const bits = a.bit(TCR_EL1, TCR_AS) ? 0xffff : 0xff;
-  a.state.set64(ARG1, (a.high >>> 16) & bits, 0);
+  a.state.set64(ARG1, a.high >>> 16, 0);
 }
 
 /** Xt[43:0] is VA[55:12]; the bits above are as VA[55]. */
@@ -71,9 +67,9 @@ function setRange(a: Access, byASID: boolean): boolean {
 type Operation = (a: Access, shared: boolean) => boolean;
 
 const everything =
-  (regime: Regime): Operation =>
+  (regime: Regime, what = ALL): Operation =>
   (a, shared) =>
-    invalidate(a, shared, regime, ALL);
+    invalidate(a, shared, regime, what);
 
 const byVA =
   (regime: Regime, withASID: boolean): Operation =>
@@ -93,6 +89,10 @@ const byRange =
   (a, shared) =>
     setRange(a, withASID) ? invalidate(a, shared, regime, RANGE) : true;
 
+const LOCAL_TRAP = hcr(HCR.TTLB);
+const INNER_TRAP = hcr(HCR.TTLB, HCR.TTLBIS);
+const OUTER_TRAP = hcr(HCR.TTLB, HCR.TTLBOS);
+
 type Level = 1 | 2 | 3;
 const LEVEL_FEATURES: Readonly<Record<Level, readonly Feature[]>> = { 1: [], 2: ["EL2"], 3: ["EL3"] };
 const OP1: Readonly<Record<Level, number>> = { 1: 0, 2: 4, 3: 6 };
@@ -109,7 +109,7 @@ function row(
     id: encodeSysreg(1, OP1[level], 8, crm, op2),
     el: level,
     features: [...LEVEL_FEATURES[level], ...needs],
-    traps: level === 1 ? [hcr(HCR.TTLB)] : undefined,
+    traps: level === 1 ? [needs.includes("TLBIOS") ? OUTER_TRAP : shared ? INNER_TRAP : LOCAL_TRAP] : undefined,
     execute: (a) => operation(a, shared),
   };
 }
@@ -134,12 +134,12 @@ function rangeScopes(level: Level, op2: number, operation: Operation): SystemRow
 
 /** By intermediate physical address. */
 function stage2(crm: number, op2: number, shared: boolean, ...needs: readonly Feature[]): SystemRow {
-  return row(2, crm, op2, shared, everything(1), ...needs);
+  return row(2, crm, op2, shared, everything(1, STAGE2), ...needs);
 }
 
 export const TLB_ROWS: readonly SystemRow[] = [
   // VMALLE1, VAE1, ASIDE1, VAAE1, VALE1, VAALE1.
-  ...threeScopes(1, 0, everything(1)),
+  ...threeScopes(1, 0, everything(1, STAGE1)),
   ...threeScopes(1, 1, byVA(1, true)),
   ...threeScopes(1, 2, byASID),
   ...threeScopes(1, 3, byVA(1, false)),
@@ -155,7 +155,7 @@ export const TLB_ROWS: readonly SystemRow[] = [
   ...threeScopes(2, 1, byVA(2, false)),
   ...threeScopes(2, 4, everything(1)),
   ...threeScopes(2, 5, byVA(2, false)),
-  ...threeScopes(2, 6, everything(1)),
+  ...threeScopes(2, 6, everything(1, STAGE2)),
   ...rangeScopes(2, 1, byRange(2, false)),
   ...rangeScopes(2, 5, byRange(2, false)),
   // IPAS2E1, IPAS2LE1, RIPAS2E1, RIPAS2LE1.

@@ -1,7 +1,7 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
 import { rw, type SysregRow } from "./row.ts";
-import { el3Control, HCR, hcr, virtualMemory } from "./traps.ts";
+import { coprocessorAccess, coprocessorAccessEL3, HCR, hcr, hcrClear, scr, virtualMemory } from "./traps.ts";
 
 // Control and translation registers of EL1 (Arm ARM D19.2).
 
@@ -11,44 +11,18 @@ export const SCTLR_BITS = {
   bitsWith: { LSE2: "6", PAuth: "13 27 30 31", SSBS: "44" },
 } as const;
 
-/** SCTLR_ELx bits that translation depends on: M, WXN. A change takes effect without TLB maintenance. */
-const SCTLR_TRANSLATION = (1 << 0) | (1 << 19);
-
-/** After a write of SCTLR_ELx of a translation regime. */
-export function sctlrChanged(regime: 1 | 2 | 3, slot: number): NonNullable<SysregRow["changed"]> {
-  return (a, oldLow) => {
-    if ((oldLow ^ a.state.word(slot)) & SCTLR_TRANSLATION) a.host.native.tlbInvalidate(a.state.cpu, regime, 0);
-    a.host.contextChanged();
-  };
-}
-
-/** After a write of TCR_ELx: its entries may have come from walks by other rules. */
-export function tcrChanged(regime: 1 | 2 | 3, slot: number): NonNullable<SysregRow["changed"]> {
-  return (a, oldLow, oldHigh) => {
-    if (oldLow !== a.state.word(slot) || oldHigh !== a.state.high(slot)) {
-      a.host.native.tlbInvalidate(a.state.cpu, regime, 0);
-    }
-    a.host.contextChanged();
-  };
-}
-
+/**
+ * After a write of a register that translation depends on. What of it acts at once is in the context numbers and in the tags of the TLB;
+ * the rest may be cached in a TLB until a TLBI (Arm ARM D8.16).
+ */
 export const contextChanged = (a: Access): void => a.host.contextChanged();
 
 /** TTBRn_ELx: BADDR, CnP. */
 export const TTBR_BITS = { bits: "47:1", bitsWith: { TTCNP: "0" } } as const;
 
-const CPTR_EL2_TCPAC = 31;
-const cpacrTrap = [
-  (a: Access): number => (a.el < 2 && a.el2Enabled && a.bit(slots.CPTR_EL2, CPTR_EL2_TCPAC) ? 2 : 0),
-  el3Control(slots.CPTR_EL3, 31, true),
-];
+const cpacrTrap = [coprocessorAccess, coprocessorAccessEL3];
 
-const pauthTraps = [hcrClear(HCR.APK), el3Control(slots.SCR_EL3, 16, false)];
-
-/** Accesses from EL1 trap to EL2 while a bit of HCR_EL2 is clear. */
-function hcrClear(bit: number): (a: Access) => number {
-  return (a) => (a.el < 2 && a.el2Enabled && !a.bit(slots.HCR_EL2, bit) ? 2 : 0);
-}
+const pauthTraps = [hcrClear(HCR.APK), scr("APK", false)];
 
 const KEYS: readonly (readonly [string, number])[] = [
   ["APIAKEYLO_EL1", slots.APIAKEYLO_EL1],
@@ -75,7 +49,7 @@ export const TRANSLATION_ROWS: readonly SysregRow[] = [
     // SPAN.
     res1Without: { PAN: "23" },
     traps: [virtualMemory],
-    changed: sctlrChanged(1, slots.SCTLR_EL1),
+    changed: contextChanged,
   }),
   rw("ACTLR_EL1", 1, { traps: [hcr(HCR.TACR)] }),
   // FPEN.
@@ -99,7 +73,7 @@ export const TRANSLATION_ROWS: readonly SysregRow[] = [
     bits: "5:0 31:7 34:32 38:36",
     bitsWith: { HAFDBS: "39 40", HPDS: "41 42", PAuth: "51 52", E0PD: "55 56" },
     traps: [virtualMemory],
-    changed: tcrChanged(1, slots.TCR_EL1),
+    changed: contextChanged,
   }),
   rw("MAIR_EL1", 1, { slot: slots.MAIR_EL1, traps: [virtualMemory] }),
   rw("AMAIR_EL1", 1, { traps: [virtualMemory] }),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { LINE_FIQ, LINE_IRQ } from "../../cpu/ports.ts";
 import { GIC_STATE, GIC_STATE_END } from "../../memory/linear-layout.ts";
 import { GicV2 } from "./gicv2.ts";
 import { IDLE_PRIORITY, SPURIOUS } from "./state.ts";
@@ -27,8 +28,8 @@ class Bench {
     this.gic = new GicV2({
       memory: new ArrayBuffer(GIC_STATE_END),
       cpus,
-      setLines: (cpu, irq, fiq) => {
-        this.lines[cpu] = { irq, fiq };
+      setLines: (cpu, lines) => {
+        this.lines[cpu] = { irq: (lines & LINE_IRQ) !== 0, fiq: (lines & LINE_FIQ) !== 0 };
       },
       currentCpu: () => this.cpu,
     });
@@ -228,7 +229,7 @@ test("identification", () => {
 
 test("whatever a guest accesses, nothing throws, values are 32-bit, and nothing outside GIC_STATE changes", () => {
   const step = fc.record({
-    kind: fc.constantFrom("gicd", "gicc", "line", "ppi"),
+    kind: fc.constantFrom("gicd", "gicc", "gich", "gicv", "line", "ppi"),
     at: fc.integer({ min: 0, max: 0x3ff }),
     low: fc.boolean(),
     value: fc.integer({ min: 0, max: 0xffff_ffff }),
@@ -245,8 +246,9 @@ test("whatever a guest accesses, nothing throws, values are 32-bit, and nothing 
         if (kind === "line") gic.line(at & 255).set(isWrite);
         else if (kind === "ppi") gic.set(cpu, 16 + (at & 15), isWrite);
         else {
-          const device = kind === "gicd" ? gic.distributor : gic.cpuInterface;
-          const offset = kind === "gicc" && low ? (at & 15) * 4 : at * 4;
+          const { distributor: gicd, cpuInterface: gicc, hypervisorInterface: gich, virtualCpuInterface: gicv } = gic;
+          const device = { gicd, gicc, gich, gicv }[kind];
+          const offset = kind !== "gicd" && low ? (at & 15) * 4 : at * 4;
           if (isWrite) device.write(offset, bytes, value % 2 ** (8 * bytes));
           else {
             const result = device.read(offset, bytes);

@@ -1,7 +1,7 @@
 import type { AccessSize, Device } from "../../bus/device.ts";
 import { IIDR, identification } from "./identification.ts";
 import * as L from "./layout.ts";
-import { RegisterBank } from "./register-bank.ts";
+import { BANK_END, RegisterBank } from "./register-bank.ts";
 import type { GicState } from "./state.ts";
 
 /** RD_base and SGI_base, 64 KiB each. */
@@ -24,14 +24,19 @@ export class GicV3Redistributors implements Device {
   readonly #state: GicState;
   readonly #bank: RegisterBank;
   readonly #affinities: Uint32Array;
+  readonly #secureAccess: () => boolean;
   readonly #reset: () => void;
 
-  /** @param affinities For every PE Aff3.Aff2.Aff1.Aff0, a byte each. */
-  constructor(state: GicState, affinities: Uint32Array, reset: () => void) {
+  /**
+   * @param affinities For every PE Aff3.Aff2.Aff1.Aff0, a byte each.
+   * @param secureAccess Whether the access that is made is Secure.
+   */
+  constructor(state: GicState, affinities: Uint32Array, secureAccess: () => boolean, reset: () => void) {
     this.size = state.cpus * REDISTRIBUTOR_STRIDE;
     this.#state = state;
     this.#bank = new RegisterBank(state, 0, 1, true);
     this.#affinities = affinities;
+    this.#secureAccess = secureAccess;
     this.#reset = reset;
   }
 
@@ -40,7 +45,8 @@ export class GicV3Redistributors implements Device {
     if (cpu >= this.#state.cpus) return 0;
     const register = offset & 0xffff;
     if (bytes === 4 && register >= PIDR4) return identification((register - PIDR4) >>> 2, 3, "redistributor");
-    if (offset & SGI_BASE) return register >= 0x80 && register < 0xd00 ? this.#bank.read(register, bytes, cpu) : 0;
+    if (offset & SGI_BASE)
+      return register >= 0x80 && register < BANK_END ? this.#bank.read(register, bytes, cpu, this.#full) : 0;
     if (bytes !== 4) return 0;
     switch (register) {
       case IIDR_OFFSET:
@@ -51,7 +57,7 @@ export class GicV3Redistributors implements Device {
         return this.#affinities[cpu] as number;
       case WAKER:
         // ChildrenAsleep follows at once.
-        return this.#state.pe(cpu, L.SLEEP) ? WAKER_PROCESSOR_SLEEP | WAKER_CHILDREN_ASLEEP : 0;
+        return this.#full && this.#state.pe(cpu, L.SLEEP) ? WAKER_PROCESSOR_SLEEP | WAKER_CHILDREN_ASLEEP : 0;
       default:
         // GICR_CTLR too: no LPIs to enable, and writes are done when they return.
         return 0;
@@ -63,11 +69,16 @@ export class GicV3Redistributors implements Device {
     if (cpu >= this.#state.cpus) return;
     const register = offset & 0xffff;
     if (offset & SGI_BASE) {
-      if (register >= 0x80 && register < 0xd00) this.#bank.write(register, bytes, value, cpu);
-    } else if (bytes === 4 && register === WAKER) {
+      if (register >= 0x80 && register < BANK_END) this.#bank.write(register, bytes, value, cpu, this.#full);
+    } else if (bytes === 4 && register === WAKER && this.#full) {
       this.#state.setPe(cpu, L.SLEEP, value & WAKER_PROCESSOR_SLEEP ? 1 : 0);
       this.#state.participationChanged();
     }
+  }
+
+  /** Whether the access sees all interrupts. GICR_WAKER, too, is RAZ/WI to others. */
+  get #full(): boolean {
+    return this.#state.single || this.#secureAccess();
   }
 
   reset(): void {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { LINE_FIQ, LINE_IRQ, VIEW_NONSECURE, VIEW_VIRTUAL } from "../../cpu/ports.ts";
 import { GIC_STATE, GIC_STATE_END } from "../../memory/linear-layout.ts";
 import { GicV3 } from "./gicv3.ts";
-import * as R from "./gicv3-sysregs.ts";
 import { IDLE_PRIORITY, SPURIOUS } from "./state.ts";
+import * as R from "./sysreg-ids.ts";
 
 const RD_STRIDE = 0x20000;
 const SGI_BASE = 0x10000;
@@ -19,8 +20,8 @@ class Bench {
     this.gic = new GicV3({
       memory: new ArrayBuffer(GIC_STATE_END),
       cpus,
-      setLines: (cpu, irq, fiq) => {
-        this.lines[cpu] = { irq, fiq };
+      setLines: (cpu, lines) => {
+        this.lines[cpu] = { irq: (lines & LINE_IRQ) !== 0, fiq: (lines & LINE_FIQ) !== 0 };
       },
     });
     this.gicd(0, 3);
@@ -47,11 +48,12 @@ class Bench {
   }
 
   get(cpu: number, id: number): number {
-    return this.gic.read(cpu, id)?.[0] as number;
+    assert.ok(this.gic.sysregs.read(cpu, id, VIEW_NONSECURE));
+    return this.gic.sysregs.low;
   }
 
   set(cpu: number, id: number, low: number, high = 0): void {
-    assert.equal(this.gic.write(cpu, id, low, high), true);
+    assert.equal(this.gic.sysregs.write(cpu, id, low, high, VIEW_NONSECURE), true);
   }
 
   /** An SPI in Group 1 at `priority`, enabled, with GICD_IROUTER `route`. */
@@ -377,9 +379,9 @@ test("IPRIORITYR by bytes; the others by words only; GICD has nothing for privat
 
 test("registers that do not exist, or are written only or read only, are UNDEFINED", () => {
   const b = new Bench();
-  assert.equal(b.gic.read(0, R.ICC_EOIR1_EL1), undefined);
-  assert.equal(b.gic.write(0, R.ICC_IAR1_EL1, 0, 0), false);
-  assert.equal(b.gic.read(0, R.ICC_AP1R0_EL1 + 1), undefined);
+  assert.equal(b.gic.sysregs.read(0, R.ICC_EOIR1_EL1, VIEW_NONSECURE), false);
+  assert.equal(b.gic.sysregs.write(0, R.ICC_IAR1_EL1, 0, 0, VIEW_NONSECURE), false);
+  assert.equal(b.gic.sysregs.read(0, R.ICC_AP1R0_EL1 + 1, VIEW_NONSECURE), false);
 });
 
 test("reset keeps the levels of the inputs and drops the rest", () => {
@@ -414,18 +416,19 @@ test("whatever a guest accesses, nothing throws, values are 32-bit, and nothing 
       const gic = new GicV3({ memory, cpus: 3, setLines: () => {} });
       for (const [[kind, at, value], bytes, isWrite] of steps) {
         const cpu = value % 3;
-        let result: number | undefined = 0;
+        let result = 0;
         if (kind === "line") gic.line(at).set(isWrite);
         else if (kind === "icc") {
-          if (isWrite) gic.write(cpu, at, value, value);
-          else result = gic.read(cpu, at)?.[0];
+          const view = value & 1 ? VIEW_VIRTUAL : VIEW_NONSECURE;
+          if (isWrite) gic.sysregs.write(cpu, at, value | 0, value | 0, view);
+          else if (gic.sysregs.read(cpu, at, view)) result = gic.sysregs.low >>> 0;
         } else {
           const device = kind === "gicd" ? gic.distributor : gic.redistributors;
           const offset = kind === "sgi" ? cpu * RD_STRIDE + SGI_BASE + at : at;
           if (isWrite) device.write(offset, bytes, value % 2 ** (8 * bytes));
           else result = device.read(offset, bytes);
         }
-        assert.ok(result === undefined || (Number.isInteger(result) && result >= 0 && result < 2 ** 32));
+        assert.ok(Number.isInteger(result) && result >= 0 && result < 2 ** 32);
       }
       assert.ok(new Uint8Array(memory, 0, GIC_STATE).every((byte) => byte === 0));
       assert.ok(new Uint8Array(memory, GIC_STATE_END).every((byte) => byte === 0));

@@ -1,4 +1,6 @@
+import { LINE_FIQ, LINE_IRQ, LINE_NONSECURE_GROUP1, LINE_SECURE_GROUP1 } from "../../cpu/ports.ts";
 import { GIC_STATE, GIC_STATE_END } from "../../memory/linear-layout.ts";
+import { GROUP0, GROUP1, GROUPS, SECURE_GROUP1 } from "./groups.ts";
 import * as L from "./layout.ts";
 
 /** The INTID that says there is none. */
@@ -7,27 +9,40 @@ export const SPURIOUS = 1023;
 export const IDLE_PRIORITY = 0xff;
 /** Five bits of priority, at the top of the byte. */
 export const PRIORITY_MASK = 0xf8;
-const PRIORITY_SHIFT = 3;
-/** Least binary points of Group 0 and Group 1 with five bits of preemption (Group 1's is one more: IHI0069 chapter 4, priority grouping). */
-const MIN_BPR = [2, 3] as const;
+export const PRIORITY_SHIFT = 3;
+/** Least binary points of the groups with five bits of preemption (Group 1's is one more: IHI0069 chapter 4, priority grouping). */
+export const MIN_BPR = [2, 3, 2] as const;
+/** The priority mask with which Secure firmware lets Non-secure software set it: in the lower half of the priorities. */
+export const NONSECURE_MASK = 0x80;
+/** What GicState.signal drives. */
+const PHYSICAL_LINES = LINE_IRQ | LINE_FIQ | LINE_SECURE_GROUP1 | LINE_NONSECURE_GROUP1;
 const MAX_CPUS = Math.floor((GIC_STATE_END - GIC_STATE) / 4 / L.PE_STRIDE) - L.PE_BLOCKS / L.PE_STRIDE;
 
-export type SetLines = (cpuIndex: number, irq: boolean, fiq: boolean) => void;
+/** LINE_* bits (cpu/ports.ts) of all that is signalled to a PE. */
+export type SetLines = (cpuIndex: number, lines: number) => void;
+
+/**
+ * single: one Security state. grouped: two, of which Group 0 and Group 1 are the interrupts (GICv2). split: two, and Group 1 is one of
+ * each (GICv3), until GICD_CTLR.DS is set.
+ */
+export type Security = "single" | "grouped" | "split";
 
 /**
  * What GICv2 and GICv3 have in common: the state of every interrupt, the choice of the highest priority pending one for each PE, and the
- * CPU interface's priority logic. One Security state. All of the state is in linear memory at GIC_STATE.
+ * CPU interface's priority logic. All of the state is in linear memory at GIC_STATE.
  */
 export class GicState {
   readonly cpus: number;
+  readonly #security: Security;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #setLines: SetLines;
 
-  constructor(memory: ArrayBufferLike, cpus: number, setLines: SetLines) {
+  constructor(memory: ArrayBufferLike, cpus: number, setLines: SetLines, security: Security) {
     if (!(cpus >= 1 && cpus <= MAX_CPUS))
       throw new RangeError(`an interrupt controller serves 1 to ${MAX_CPUS} PEs, not ${cpus}`);
     this.cpus = cpus;
+    this.#security = security;
     this.#words = new Int32Array(memory, GIC_STATE, (GIC_STATE_END - GIC_STATE) / 4);
     this.#bytes = new Uint8Array(memory, GIC_STATE, GIC_STATE_END - GIC_STATE);
     this.#setLines = setLines;
@@ -45,9 +60,10 @@ export class GicState {
     }
     this.#words.fill(0, L.SHARED, L.LINE);
     this.#words.fill(0, L.LINE + L.BITMAP_STRIDE, L.PE_BLOCKS);
+    this.setShared(L.SINGLE_STATE, this.#security === "single" ? 1 : 0);
     this.#participants();
     for (let cpu = 0; cpu < this.cpus; cpu++) {
-      this.#setLines(cpu, false, false);
+      this.#setLines(cpu, 0);
       this.update(cpu);
     }
   }
@@ -61,8 +77,45 @@ export class GicState {
   #resetInterface(cpu: number): void {
     this.#words.fill(0, block(cpu) + L.GROUP_ENABLE, block(cpu) + L.SLEEP);
     this.#words.fill(0, block(cpu) + L.FIQ_ENABLE, block(cpu) + L.BEST);
-    this.setPe(cpu, L.BPR, MIN_BPR[0]);
-    this.setPe(cpu, L.BPR + 1, MIN_BPR[1]);
+    for (let group = 0; group < GROUPS; group++) this.setPe(cpu, L.BPR + group, MIN_BPR[group] as number);
+  }
+
+  /** What Secure firmware does before it starts Non-secure software: all interrupts are Group 1's. Its part in a PE is NONSECURE_MASK. */
+  giveToNonSecure(): void {
+    for (let word = 1; word < L.WORDS; word++) this.setShared(L.GROUP + word, -1);
+    for (let cpu = 0; cpu < this.cpus; cpu++) this.setPe(cpu, L.GROUP, -1);
+    this.updateAll();
+  }
+
+  /** GICD_CTLR.DS: whether there is one Security state, which sees everything. */
+  get single(): boolean {
+    return this.shared(L.SINGLE_STATE) !== 0;
+  }
+
+  /** A write of one to GICD_CTLR.DS: no Secure Group 1 any more, and no access by NSACR. */
+  makeSingle(): void {
+    this.setShared(L.SINGLE_STATE, 1);
+    for (let field = L.MODIFIER; field < L.NS_ACCESS + 2 * L.WORDS; field++) this.setShared(field, 0);
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      this.setPe(cpu, L.MODIFIER, 0);
+      this.setPe(cpu, L.NS_ACCESS, 0);
+      this.setPe(cpu, L.NS_ACCESS + 1, 0);
+    }
+    this.updateAll();
+  }
+
+  /** The two bits of an INTID in GICD_NSACR or GICR_NSACR. */
+  nsAccess(intid: number, cpu: number): number {
+    return (this.nsAccessWord(intid >>> 4, cpu) >>> ((intid & 15) * 2)) & 3;
+  }
+
+  /** GICD_NSACR<n>; n is 0 or 1 in a PE's. */
+  nsAccessWord(n: number, cpu: number): number {
+    return this.#words[(n < 2 ? block(cpu) : L.SHARED) + L.NS_ACCESS + n] as number;
+  }
+
+  setNsAccessWord(n: number, cpu: number, value: number): void {
+    this.#words[(n < 2 ? block(cpu) : L.SHARED) + L.NS_ACCESS + n] = value;
   }
 
   /** A word of the PE's block. */
@@ -179,7 +232,7 @@ export class GicState {
 
   // 1-of-N interrupts go to the first participating PE (the choice is IMPLEMENTATION DEFINED: IHI0069 3.2).
   #participants(): void {
-    for (let group = 0; group < 2; group++) {
+    for (let group = 0; group < GROUPS; group++) {
       let first = -1;
       for (let cpu = this.cpus - 1; cpu >= 0; cpu--) {
         if (this.pe(cpu, L.SLEEP) === 0 && (this.pe(cpu, L.GROUP_ENABLE) >>> group) & 1) first = cpu;
@@ -198,8 +251,10 @@ export class GicState {
     if (groups !== 0) {
       const group0 = groups & 1 ? -1 : 0;
       const group1 = groups & 2 ? -1 : 0;
-      const any0 = words[L.ONE_OF_N] === cpu ? -1 : 0;
-      const any1 = words[L.ONE_OF_N + 1] === cpu ? -1 : 0;
+      const secure1 = groups & 4 ? -1 : 0;
+      const any0 = words[L.ONE_OF_N + GROUP0] === cpu ? -1 : 0;
+      const any1 = words[L.ONE_OF_N + GROUP1] === cpu ? -1 : 0;
+      const anySecure1 = words[L.ONE_OF_N + SECURE_GROUP1] === cpu ? -1 : 0;
       for (let word = 0; word < L.WORDS; word++) {
         const at = (word === 0 ? pe : L.SHARED) + word;
         const latched = words[at + L.LATCH] as number;
@@ -209,9 +264,11 @@ export class GicState {
           ~(words[at + L.ACTIVE] as number);
         if (candidates === 0) continue;
         const group = words[at + L.GROUP] as number;
-        candidates &= (group & group1) | (~group & group0);
+        const modifier = words[at + L.MODIFIER] as number;
+        candidates &= (group & group1) | (~group & ((modifier & secure1) | (~modifier & group0)));
         if (word !== 0) {
-          const any = (words[at + L.ROUTE] as number) & ((group & any1) | (~group & any0));
+          const participates = (group & any1) | (~group & ((modifier & anySecure1) | (~modifier & any0)));
+          const any = (words[at + L.ROUTE] as number) & participates;
           candidates &= (words[pe + L.ROUTE + word] as number) | any;
         }
         const priorities = ((word === 0 ? pe : L.SHARED) + L.PRIORITY) * 4 + word * 32;
@@ -234,7 +291,7 @@ export class GicState {
 
   /** Signals best() to the PE if the mask and the running priority let it: after a change of those. */
   signal(cpu: number): void {
-    let output = 0;
+    let line = 0;
     const best = this.pe(cpu, L.BEST);
     if (best !== SPURIOUS) {
       const priority = this.pe(cpu, L.BEST_PRIORITY);
@@ -244,16 +301,31 @@ export class GicState {
         priority < this.pe(cpu, L.PMR) &&
         (priority & this.#groupPriorityMask(cpu, group)) < this.runningPriority(cpu)
       ) {
-        output = group === 0 && this.pe(cpu, L.FIQ_ENABLE) ? 2 : 1;
+        line = this.#lineOf(group, cpu);
       }
     }
-    if (output === this.pe(cpu, L.OUTPUT)) return;
-    this.setPe(cpu, L.OUTPUT, output);
-    this.#setLines(cpu, output === 1, output === 2);
+    this.drive(cpu, PHYSICAL_LINES, line);
+  }
+
+  /** Sets those of a PE's lines that are in `mask`. */
+  drive(cpu: number, mask: number, lines: number): void {
+    const old = this.pe(cpu, L.OUTPUT);
+    const now = (old & ~mask) | lines;
+    if (now === old) return;
+    this.setPe(cpu, L.OUTPUT, now);
+    this.#setLines(cpu, now);
+  }
+
+  #lineOf(group: number, cpu: number): number {
+    if (group === GROUP0) return this.pe(cpu, L.FIQ_ENABLE) ? LINE_FIQ : LINE_IRQ;
+    if (this.#security !== "split" || this.single) return LINE_IRQ;
+    return group === SECURE_GROUP1 ? LINE_SECURE_GROUP1 : LINE_NONSECURE_GROUP1;
   }
 
   group(intid: number, cpu: number): number {
-    return (this.bits(L.GROUP, intid >>> 5, cpu) >>> (intid & 31)) & 1;
+    const word = intid >>> 5;
+    if ((this.bits(L.GROUP, word, cpu) >>> (intid & 31)) & 1) return GROUP1;
+    return (this.bits(L.MODIFIER, word, cpu) >>> (intid & 31)) & 1 ? SECURE_GROUP1 : GROUP0;
   }
 
   /** The highest priority pending interrupt of a PE, whether masked or not; SPURIOUS: none. */
@@ -263,31 +335,39 @@ export class GicState {
 
   /** Whether best() is signalled to the PE, and so would be acknowledged. */
   signalled(cpu: number): boolean {
-    return this.pe(cpu, L.OUTPUT) !== 0;
+    return (this.pe(cpu, L.OUTPUT) & PHYSICAL_LINES) !== 0;
+  }
+
+  #activePriorities(cpu: number): number {
+    const at = L.ACTIVE_PRIORITIES;
+    return this.pe(cpu, at) | this.pe(cpu, at + 1) | this.pe(cpu, at + 2);
   }
 
   runningPriority(cpu: number): number {
-    const active = this.pe(cpu, L.ACTIVE_PRIORITIES) | this.pe(cpu, L.ACTIVE_PRIORITIES + 1);
+    const active = this.#activePriorities(cpu);
     return active === 0 ? IDLE_PRIORITY : lowest(active) << PRIORITY_SHIFT;
   }
 
   /** The group of the highest active priority; -1: no priority is active. */
   runningGroup(cpu: number): number {
-    const group0 = this.pe(cpu, L.ACTIVE_PRIORITIES);
-    const group1 = this.pe(cpu, L.ACTIVE_PRIORITIES + 1);
-    if ((group0 | group1) === 0) return -1;
-    return (group0 >>> lowest(group0 | group1)) & 1 ? 0 : 1;
+    const active = this.#activePriorities(cpu);
+    const highest = active & -active;
+    for (let group = 0; group < GROUPS; group++) {
+      if (this.pe(cpu, L.ACTIVE_PRIORITIES + group) & highest) return group;
+    }
+    return -1;
   }
 
   // The bits of a priority that preemption compares. Group 1's own binary point is one off Group 0's (IHI0069 4.8, priority grouping).
   #groupPriorityMask(cpu: number, group: number): number {
-    const point = group === 1 && !this.pe(cpu, L.CBPR) ? this.pe(cpu, L.BPR + 1) - 1 : this.pe(cpu, L.BPR);
-    return (0xff << (point + 1)) & 0xff;
+    const common = group !== GROUP0 && (this.pe(cpu, L.CBPR) >>> (group - 1)) & 1;
+    const point = this.pe(cpu, L.BPR + (common ? GROUP0 : group));
+    return groupPriorityMask(common || group !== GROUP1 ? point : point - 1);
   }
 
   /** Writes a binary point register, which holds no less than what the priority bits allow. */
-  setBinaryPoint(cpu: number, group: 0 | 1, value: number): void {
-    this.setPe(cpu, L.BPR + group, Math.max(value & 7, MIN_BPR[group]));
+  setBinaryPoint(cpu: number, group: number, value: number): void {
+    this.setPe(cpu, L.BPR + group, Math.max(value & 7, MIN_BPR[group] as number));
     this.signal(cpu);
   }
 
@@ -337,5 +417,7 @@ const bitmap = (field: number, word: number, cpu: number): number =>
   (word === 0 ? block(cpu) : L.SHARED) + field + word;
 const priorityByte = (intid: number, cpu: number): number =>
   ((intid < 32 ? block(cpu) : L.SHARED) + L.PRIORITY) * 4 + intid;
+/** The bits of a priority that are of its group, with a binary point as of Group 0. */
+export const groupPriorityMask = (point: number): number => (0xff << (point + 1)) & 0xff;
 /** Number of the lowest bit that is set; `bits` is not zero. */
-const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
+export const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);

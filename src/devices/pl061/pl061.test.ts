@@ -36,6 +36,16 @@ test("the address masks the data", () => {
   assert.equal(read(0x3fc), 0x8d);
 });
 
+test("the outside is told of the levels that the guest drives, when they change", () => {
+  const seen: string[] = [];
+  const gpio = new Pl061({ set: () => {} }, (pin, level) => seen.push(`${pin}=${level}`));
+  gpio.write(R.DIR, 4, 0x03);
+  gpio.write(0x3fc, 4, 0xff);
+  gpio.write(0x3fc, 4, 0x01);
+  gpio.write(0x3fc, 4, 0x01);
+  assert.deepEqual(seen, ["0=true", "1=true", "1=false"]);
+});
+
 test("a rising edge interrupts until cleared", () => {
   const { gpio, line, read, write } = setUp();
   write(R.IEV, BIT);

@@ -8,6 +8,7 @@ const PERIPH_ID = [0x61, 0x10, 0x04, 0x00] as const;
 export class Pl061 implements Device {
   readonly size = PRIMECELL_SIZE;
   readonly #line: Line;
+  readonly #onOutput: (pin: number, level: boolean) => void;
 
   // One bit a line in each.
   /** What the outside drives. It is no state of the device, and outlives resets. */
@@ -22,8 +23,10 @@ export class Pl061 implements Device {
   /** Edges that have been seen. */
   #edges = 0;
 
-  constructor(line: Line) {
+  /** @param onOutput is told when a line that the guest drives changes its level. */
+  constructor(line: Line, onOutput: (pin: number, level: boolean) => void = () => {}) {
     this.#line = line;
+    this.#onOutput = onOutput;
   }
 
   reset(): void {
@@ -118,6 +121,10 @@ export class Pl061 implements Device {
     const expected = this.#ibe | ~(after ^ this.#iev);
     this.#edges |= (before ^ after) & expected & ~this.#is & 0xff;
     this.#updateLine();
+    const driven = (before ^ after) & this.#dir;
+    for (let pin = 0; pin < 8; pin++) {
+      if ((driven >> pin) & 1) this.#onOutput(pin, ((after >> pin) & 1) === 1);
+    }
   }
 
   #ris(): number {

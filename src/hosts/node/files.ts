@@ -133,8 +133,13 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long",
 };
 
-function asBadInput(error: unknown, verb: string, path: string): BadInput {
+export function asBadInput(error: unknown, verb: string, path: string): BadInput {
   if (error instanceof BadInput) return error;
+  return new BadInput(`cannot ${verb} ${path}: ${reasonOf(error)}`);
+}
+
+/** Why the host failed, in a few words. */
+export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return new BadInput(`cannot ${verb} ${path}: ${REASONS[code ?? ""] ?? code ?? message}`);
+  return REASONS[code ?? ""] ?? code ?? message;
 }

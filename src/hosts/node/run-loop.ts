@@ -8,8 +8,8 @@ const SLICE = 8;
 const LONGEST_SLEEP = 2 ** 31 - 1;
 const NANOSECONDS = 1e6;
 
-/** How a run ended. */
-export type RunEnd = "off" | "reset" | "timeout" | "quit" | "interrupted";
+/** How a run ended. exit: by the guest, with `exitStatus`. */
+export type RunEnd = "exit" | "off" | "reset" | "timeout" | "quit" | "interrupted";
 
 export interface RunLoopOptions {
   /** Whether a reset of the guest's restarts it; otherwise it ends the run. */
@@ -22,6 +22,8 @@ export class RunLoop {
   readonly #machine: RunnableMachine;
   readonly #options: RunLoopOptions;
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
+  /** The guest's own, when the run ended by "exit". */
+  exitStatus = 0;
   #end: RunEnd | undefined;
   #wake = (): void => {};
 
@@ -58,6 +60,9 @@ export class RunLoop {
           break;
         case "off":
           return "off";
+        case "exit":
+          this.exitStatus = state.status;
+          return "exit";
         case "reset":
           if (!reboot) return "reset";
           this.#machine.reset();

@@ -40,7 +40,7 @@ export interface BootInput {
   readonly append: string;
   /** The board's own tree. */
   readonly tree: Fdt;
-  readonly seeds: Pick<Chosen, "rngSeed" | "kaslrSeed">;
+  readonly seeds: Pick<Chosen, "rngSeed" | "kaslrSeed" | "secure">;
   readonly granules: readonly number[];
   readonly inflate: Inflate;
 }

@@ -26,6 +26,7 @@ function bench(conduit: "hvc" | "smc" = "hvc") {
   const state = new PeState(new ArrayBuffer(CPU_STRIDE), 0);
   const firmware = new SystemFirmware({
     conduit,
+    ownsEL3: false,
     power,
     entropy: { fill: (into) => into.fill(0xff) },
     isEntry: (low, high) => high === 0 && low >= 0x4000_0000,

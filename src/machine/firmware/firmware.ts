@@ -8,8 +8,10 @@ import { architectureCalls } from "./smccc.ts";
 import { trng } from "./trng.ts";
 
 export interface FirmwareOptions {
-  /** The instruction that calls the firmware; the other one is not for it. */
-  readonly conduit: "hvc" | "smc";
+  /** The instruction that calls the firmware; another one is not for it. Undefined: none is. */
+  readonly conduit: "hvc" | "smc" | undefined;
+  /** The PEs have EL3, which is the firmware's: no SMC goes anywhere else. */
+  readonly ownsEL3: boolean;
   readonly power: PowerPort;
   readonly entropy: EntropySource;
   /** Whether a PE can start at that physical address. */
@@ -36,11 +38,12 @@ export class SystemFirmware implements Firmware {
   }
 
   call(cpu: number, conduit: "hvc" | "smc", immediate: number): boolean {
+    if (conduit !== this.#options.conduit) return false;
     // SMCCC, section 2.9: a nonzero immediate is no call of the convention.
-    if (conduit !== this.#options.conduit || immediate !== 0) return false;
+    if (immediate !== 0 && !this.#options.ownsEL3) return false;
     const { state, index } = this.#options.pe(cpu);
     const id = state.word(X) >>> 0;
-    const run = (id & FAST_CALL) === 0 ? undefined : this.#functions.get(id);
+    const run = immediate !== 0 || (id & FAST_CALL) === 0 ? undefined : this.#functions.get(id);
     const results = run === undefined ? UNKNOWN_FUNCTION : run(callOf(state, index, id));
     for (const [n, result] of results.entries()) {
       if (typeof result === "number") state.set64(X + n * 8, result, result >> 31);

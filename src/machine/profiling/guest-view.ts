@@ -51,7 +51,7 @@ export class GuestView {
     const argument = [s.word(ARG0), s.high(ARG0)] as const;
     const result = [s.word(PAR_EL1), s.high(PAR_EL1)] as const;
     s.set64(ARG0, Number(address & 0xffff_ffffn) | 0, Number(address >> 32n) | 0);
-    this.#native.addressTranslate(s.cpu, Math.max(el, 1), el, 0, 0);
+    this.#native.addressTranslate(s.cpu, Math.max(el, 1), el, 0, 0, 0);
     const par = bits64(s, PAR_EL1);
     s.set64(ARG0, ...argument);
     s.set64(PAR_EL1, ...result);

@@ -30,19 +30,27 @@ export class Symbolizer {
 
   /** The function's name; undefined where none is known. */
   name(address: bigint): string | undefined {
-    return this.#find(address)?.name;
+    return this.#find(address)?.symbol.name;
+  }
+
+  /** The function's name, and how far into it the address is; undefined where none is known. */
+  locate(address: bigint): { readonly name: string; readonly offset: bigint } | undefined {
+    const found = this.#find(address);
+    return (
+      found && { name: found.symbol.name, offset: BigInt.asUintN(64, address - found.slide) - found.symbol.address }
+    );
   }
 
   /** Whether two addresses are in one function; undefined when that of either is not known. */
   readonly sameFunction = (a: bigint, b: bigint): boolean | undefined => {
     const [one, other] = [this.#find(a), this.#find(b)];
-    return one === undefined || other === undefined ? undefined : one === other;
+    return one === undefined || other === undefined ? undefined : one.symbol === other.symbol;
   };
 
-  #find(address: bigint): GuestSymbol | undefined {
+  #find(address: bigint): { readonly symbol: GuestSymbol; readonly slide: bigint } | undefined {
     for (const { table, slide } of this.#tables) {
-      const found = table.find(BigInt.asUintN(64, address - slide));
-      if (found !== undefined) return found;
+      const symbol = table.find(BigInt.asUintN(64, address - slide));
+      if (symbol !== undefined) return { symbol, slide };
     }
     return undefined;
   }

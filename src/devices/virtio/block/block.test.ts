@@ -24,6 +24,10 @@ class Store implements BlockStore {
     assert.equal(this.readOnly, false);
     this.data.set(from, offset);
   }
+  writeZeroes(offset: number, bytes: number): void {
+    this.write(offset, new Uint8Array(bytes));
+  }
+  discard(): void {}
   flush(): void {
     this.flushes++;
   }

@@ -1,0 +1,70 @@
+// Disk images as commands name them.
+
+import { refused } from "../../images/error.ts";
+import type { Format, Image } from "../../images/image.ts";
+import { openImage } from "../../images/open.ts";
+import { type Compression, probe } from "../../images/probe.ts";
+import { createQcow2 } from "../../images/qcow2/create.ts";
+import { Header } from "../../images/qcow2/header.ts";
+import { Qcow2Image } from "../../images/qcow2/qcow2.ts";
+import { RawImage } from "../../images/raw.ts";
+import { nodeImages } from "./block-file.ts";
+import { expand } from "./expand.ts";
+import { TemporaryFile } from "./temporary-file.ts";
+
+/** A disk of a machine. */
+export interface DiskSource {
+  readonly file: string;
+  /** Found out where it is not given. */
+  readonly format?: Format | undefined;
+  readonly readOnly: boolean;
+  /** What is written goes to a temporary file, and is gone at the end. */
+  readonly snapshot: boolean;
+}
+
+/** @throws ImageError when the image cannot be used so. */
+export async function openDisk({ file, format, readOnly, snapshot }: DiskSource): Promise<Image> {
+  if (!readOnly && !snapshot) {
+    const image = openImage(nodeImages, file, { writable: true, format });
+    if (image.bytes > 0) return image;
+    image.close();
+    throw empty(file);
+  }
+  const base = await openForReading(file, format);
+  if (base.bytes === 0) {
+    base.close();
+    throw empty(file);
+  }
+  return snapshot ? overlay(base) : base;
+}
+
+function empty(file: string) {
+  return refused(
+    `cannot use ${file} as a disk: it is empty; atoll image create makes one, as truncate -s 1G FILE does`,
+  );
+}
+
+/** Opens an image for reading, a compressed one, too. @throws ImageError */
+export async function openForReading(file: string, format?: Format): Promise<Image> {
+  const compression = format === undefined ? compressionOf(file) : undefined;
+  if (compression === undefined) return openImage(nodeImages, file, { writable: false, format });
+  const expanded = await expand(file, compression);
+  expanded.readOnly = true;
+  return new RawImage(expanded, true);
+}
+
+function compressionOf(file: string): Compression | undefined {
+  const storage = nodeImages.open(file, false);
+  try {
+    const found = probe(storage);
+    return found === "gzip" || found === "xz" || found === "zstd" ? found : undefined;
+  } finally {
+    storage.close();
+  }
+}
+
+function overlay(base: Image): Image {
+  const storage = new TemporaryFile();
+  createQcow2(storage, base.bytes);
+  return new Qcow2Image(storage, new Header(storage), base, nodeImages.codecs);
+}

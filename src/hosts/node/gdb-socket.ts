@@ -1,0 +1,106 @@
+// Where a GDB client connects: a TCP socket that serves one at a time.
+
+import { createServer, type Server, type Socket } from "node:net";
+import type { Debugger } from "../../machine/gdb/debugger.ts";
+import { GdbSession } from "../../machine/gdb/session.ts";
+import { BadInput } from "../../machine/runnable.ts";
+
+export interface GdbAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface GdbEvents {
+  /** PEs may run that did not. */
+  resumed(): void;
+  /** Executes a line of the monitor's. */
+  monitor(line: string): string;
+  /** The client ends the machine. */
+  kill(): void;
+}
+
+/** Milliseconds that the last reply has to get to the client. */
+const PARTING = 500;
+
+export class GdbSocket {
+  readonly #server: Server;
+  readonly #debugger: Debugger;
+  readonly #events: GdbEvents;
+  #client: { readonly socket: Socket; readonly session: GdbSession } | undefined;
+
+  private constructor(server: Server, target: Debugger, events: GdbEvents) {
+    this.#server = server;
+    this.#debugger = target;
+    this.#events = events;
+    server.on("connection", (socket) => this.#connect(socket));
+  }
+
+  /** @throws BadInput when the address cannot be listened at. */
+  static listen({ host, port }: GdbAddress, target: Debugger, events: GdbEvents): Promise<GdbSocket> {
+    const server = createServer({ noDelay: true });
+    const socket = new GdbSocket(server, target, events);
+    return new Promise((resolve, reject) => {
+      server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+        const reason = code === "EADDRINUSE" ? "it is in use" : (code ?? message);
+        reject(new BadInput(`--gdb ${host}:${port}: cannot listen there: ${reason}`));
+      });
+      server.listen(port, host, () => {
+        server.removeAllListeners("error");
+        server.on("error", () => {});
+        resolve(socket);
+      });
+    });
+  }
+
+  /** The port, where 0 was asked for. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** The machine has ended, and the process will with this status. */
+  async close(status: number): Promise<void> {
+    this.#server.close();
+    const client = this.#client;
+    if (client === undefined) return;
+    client.session.exited(status);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, PARTING);
+      client.socket.end(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    client.socket.destroy();
+  }
+
+  #connect(socket: Socket): void {
+    socket.on("error", () => socket.destroy());
+    // One debugger at a time.
+    if (this.#client !== undefined) {
+      socket.destroy();
+      return;
+    }
+    const session = new GdbSession(this.#debugger, {
+      write: (bytes) => {
+        const goOn = socket.destroyed || socket.write(bytes);
+        if (!goOn) socket.pause();
+        return goOn;
+      },
+      close: () => socket.destroy(),
+      resumed: () => this.#events.resumed(),
+      monitor: (line) => this.#events.monitor(line),
+      kill: () => this.#events.kill(),
+    });
+    this.#client = { socket, session };
+    socket.on("data", (bytes: Uint8Array) => session.receive(bytes));
+    socket.on("drain", () => {
+      session.drained();
+      if (!socket.writableNeedDrain) socket.resume();
+    });
+    socket.on("close", () => {
+      session.closed();
+      this.#client = undefined;
+    });
+  }
+}

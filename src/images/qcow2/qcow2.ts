@@ -1,0 +1,630 @@
+// qcow2 images, versions 2 and 3, for reading and writing.
+//
+// What keeps an image whole when the process or the host dies at any moment: data goes to free clusters at once; then, at a flush,
+// (1) reference counts that grew, (2) L2 tables, (3) L1 entries, each on the host's disk before the next; counts shrink last, and what
+// they free is not used again before. So no table ever refers to a cluster that counts as free or holds somebody else's data; what
+// is lost is what was not flushed, and clusters may leak.
+
+import { isZero, putBe64, roundUp, viewOf } from "../bytes.ts";
+import { corrupt, ImageError, refused, unsupported } from "../error.ts";
+import type { Extent, Image } from "../image.ts";
+import { type Codecs, readInside, type Storage } from "../storage.ts";
+import type { MetadataCluster } from "./cluster-cache.ts";
+import { ClusterCache } from "./cluster-cache.ts";
+import { type Entry, EntryFormat, entryOffset, SUBCLUSTERS, setCopied } from "./entry.ts";
+import { FIELD, type Header, INCOMPATIBLE, l1EntriesFor } from "./header.ts";
+import { Refcounts } from "./refcounts.ts";
+import { loadSnapshots, type Snapshot, tableBytes } from "./snapshot-table.ts";
+
+interface Run {
+  readonly kind: "data" | "zero" | "hole" | "compressed";
+  readonly length: number;
+  /** Where data is; of compressed data, its entry says it. */
+  readonly host: number;
+  readonly entry: Entry | undefined;
+}
+
+/** Clusters that one write takes at once, at most. */
+const MAX_CLUSTERS_AT_ONCE = 1024;
+
+/** More than a whole disk of 8 TiB has at the usual cluster size. */
+const MAX_METADATA_CLUSTERS = 2 ** 20;
+
+export interface Qcow2Options {
+  /** Opens although the image is marked corrupt or dirty, or its tables overlap: for checking and repairing. */
+  readonly forCheck?: boolean;
+}
+
+export class Qcow2Image implements Image {
+  readonly format = "qcow2";
+  readonly readOnly: boolean;
+  readonly backing: Image | undefined;
+  readonly storage: Storage;
+  readonly header: Header;
+  readonly refcounts: Refcounts;
+  readonly entries: EntryFormat;
+  readonly l2: ClusterCache;
+  readonly clusterBytes: number;
+  readonly entriesPerTable: number;
+  /** The active L1 table as it is in the file. */
+  l1: Uint8Array;
+  #l1View: DataView;
+  #l1Dirty = false;
+  snapshots: Snapshot[];
+  /** Clusters whose counts shrink by one once the tables that no longer refer to them are on disk. */
+  readonly #frees: number[] = [];
+  readonly #codecs: Codecs;
+  #inflated: { readonly host: number; readonly bytes: Uint8Array } | undefined;
+  /** Where the next compressed data goes, and how much room is left there. */
+  #packAt = 0;
+  #packRoom = 0;
+  #broken: string | undefined;
+  #closed = false;
+
+  constructor(
+    storage: Storage,
+    header: Header,
+    backing: Image | undefined,
+    codecs: Codecs,
+    options: Qcow2Options = {},
+  ) {
+    this.storage = storage;
+    this.header = header;
+    this.backing = backing;
+    this.readOnly = storage.readOnly;
+    this.#codecs = codecs;
+    this.clusterBytes = header.clusterBytes;
+    this.entries = new EntryFormat(header.clusterBits, header.version, header.extendedL2);
+    this.entriesPerTable = this.clusterBytes / this.entries.bytes;
+    this.l2 = new ClusterCache(storage, this.clusterBytes, "L2 table");
+    const metadata = new Set<number>();
+    this.refcounts = new Refcounts(storage, header, metadata);
+    this.l1 = readInside(storage, header.l1Offset, header.l1Size * 8, "L1 table");
+    this.#l1View = viewOf(this.l1);
+    this.snapshots = loadSnapshots(storage, header);
+    if (options.forCheck || this.readOnly) return;
+    if (header.incompatible & INCOMPATIBLE.corrupt) {
+      throw corrupt(`${storage.name} is marked corrupt: atoll image check --repair may help, or open it read-only`);
+    }
+    this.#claimMetadata();
+    // What we do not keep right must not be believed afterwards.
+    if (header.anyAutoclear) header.update((view) => putBe64(view, FIELD.autoclear, 0));
+  }
+
+  get bytes(): number {
+    return this.header.size;
+  }
+
+  fileBytes(): number {
+    return this.storage.size();
+  }
+
+  details(): Readonly<Record<string, unknown>> {
+    const { header } = this;
+    return {
+      compat: header.version === 3 ? "1.1" : "0.10",
+      "cluster-size": this.clusterBytes,
+      ...(header.version === 3
+        ? {
+            "compression-type": header.compression,
+            "lazy-refcounts": header.lazyRefcounts,
+            "refcount-bits": 2 ** header.refcountOrder,
+            corrupt: (header.incompatible & INCOMPATIBLE.corrupt) !== 0,
+            dirty: (header.incompatible & INCOMPATIBLE.dirty) !== 0,
+            "extended-l2": header.extendedL2,
+          }
+        : {}),
+    };
+  }
+
+  // Reading.
+
+  read(offset: number, into: Uint8Array): void {
+    this.#check(offset, into.length);
+    for (let done = 0; done < into.length; ) {
+      const run = this.#run(offset + done, into.length - done);
+      const part = into.subarray(done, done + run.length);
+      if (run.kind === "data") this.storage.read(run.host, part);
+      else if (run.kind === "compressed") {
+        const from = (offset + done) % this.clusterBytes;
+        part.set(this.#inflate(run.entry as Entry).subarray(from, from + part.length));
+      } else if (run.kind === "hole" && this.backing !== undefined) readBacking(this.backing, offset + done, part);
+      else part.fill(0);
+      done += run.length;
+    }
+  }
+
+  extent(offset: number, length: number): Extent {
+    this.#check(offset, length);
+    const run = this.#run(offset, length);
+    return { kind: run.kind === "compressed" ? "data" : run.kind, length: run.length };
+  }
+
+  /** What is at `offset`, as far as it is the same and in one piece. */
+  #run(offset: number, length: number): Run {
+    const covered = this.clusterBytes * this.entriesPerTable;
+    const inTable = Math.min(length, covered - (offset % covered));
+    const table = this.#table(Math.floor(offset / covered));
+    if (table === undefined) return { kind: "hole", length: inTable, host: 0, entry: undefined };
+    const unit = this.entries.extended ? this.clusterBytes / SUBCLUSTERS : this.clusterBytes;
+    let run: Run | undefined;
+    let known = 0;
+    while (known < inTable) {
+      const at = offset + known;
+      const within = at % this.clusterBytes;
+      const entry = this.entries.read(table.view, Math.floor(at / this.clusterBytes) % this.entriesPerTable);
+      const piece = Math.min(inTable - known, entry.compressed ? this.clusterBytes - within : unit - (at % unit));
+      const kind = this.#kind(entry, this.entries.extended ? Math.floor(within / unit) : 0);
+      const host = kind === "data" ? entry.host + within : 0;
+      if (run === undefined) run = { kind, length: piece, host, entry };
+      else if (kind !== run.kind || kind === "compressed" || (kind === "data" && host !== run.host + known)) break;
+      known += piece;
+    }
+    const found = run as Run;
+    return { ...found, length: known };
+  }
+
+  #kind(entry: Entry, subcluster: number): Run["kind"] {
+    if (entry.compressed) return "compressed";
+    const bit = 2 ** subcluster;
+    const zero = (entry.zero & bit) !== 0;
+    if ((entry.allocated & bit) === 0) return zero ? "zero" : "hole";
+    if (zero || entry.host === 0) throw this.#corrupt("an L2 entry contradicts itself");
+    if (entry.host % this.clusterBytes !== 0) throw this.#corrupt("an L2 entry points between clusters");
+    return "data";
+  }
+
+  #table(index: number): MetadataCluster | undefined {
+    if ((index + 1) * 8 > this.l1.length) return undefined;
+    const offset = entryOffset(this.#l1View, index * 8);
+    if (offset === 0) return undefined;
+    if (offset % this.clusterBytes !== 0) throw this.#corrupt("an L1 entry points between clusters");
+    return this.l2.get(offset);
+  }
+
+  #inflate(entry: Entry): Uint8Array {
+    if (this.#inflated?.host === entry.host) return this.#inflated.bytes;
+    if (entry.host >= this.storage.size()) throw this.#corrupt("compressed data is beyond the end of the file");
+    const data = new Uint8Array(entry.compressedBytes);
+    this.storage.read(entry.host, data);
+    const bytes = decompress(this.#codecs, this.header.compression, data, this.clusterBytes, this.storage.name);
+    this.#inflated = { host: entry.host, bytes };
+    return bytes;
+  }
+
+  // Writing.
+
+  write(offset: number, from: Uint8Array): void {
+    this.#writing(offset, from.length);
+    for (let done = 0; done < from.length; ) {
+      done += this.#writeRun(offset + done, from.subarray(done));
+    }
+  }
+
+  /** Writes the first bytes of `from`; returns how many. */
+  #writeRun(offset: number, from: Uint8Array): number {
+    this.#room();
+    const table = this.#writableTable(offset);
+    const first = Math.floor(offset / this.clusterBytes);
+    const last = Math.floor((offset + from.length - 1) / this.clusterBytes);
+    const index = first % this.entriesPerTable;
+    const most = Math.min(last - first + 1, this.entriesPerTable - index, MAX_CLUSTERS_AT_ONCE);
+    const inPlace = this.#inPlace(table, index, most);
+    const count = inPlace > 0 ? inPlace : this.#notInPlace(table, index, most);
+    const length = Math.min(from.length, (first + count) * this.clusterBytes - offset);
+    const within = offset - first * this.clusterBytes;
+    if (inPlace > 0) {
+      const host = this.entries.read(table.view, index).host;
+      this.storage.write(host + within, from.subarray(0, length));
+      return length;
+    }
+    const host = this.#allocate(count) * this.clusterBytes;
+    this.#copyAround(first * this.clusterBytes, offset, host, within);
+    this.storage.write(host + within, from.subarray(0, length));
+    const end = (first + count) * this.clusterBytes;
+    this.#copyAround(offset + length, end, host + within + length, end - offset - length);
+    for (let i = 0; i < count; i++) {
+      this.#free(this.entries.read(table.view, index + i));
+      this.entries.writeData(table.view, index + i, host + i * this.clusterBytes);
+    }
+    this.l2.touch(table);
+    return length;
+  }
+
+  /** Clusters from `index` on that nobody else uses and that are in a row, so that they can be written where they are. */
+  #inPlace(table: MetadataCluster, index: number, most: number): number {
+    let host = 0;
+    let count = 0;
+    for (; count < most; count++) {
+      const entry = this.entries.read(table.view, index + count);
+      if (entry.allocated !== 0xffff_ffff || entry.compressed || this.#kind(entry, 0) !== "data") break;
+      if (count > 0 && entry.host !== host + this.clusterBytes) break;
+      const cluster = entry.host / this.clusterBytes;
+      const references = this.refcounts.get(cluster);
+      if (references !== 1) {
+        if (references === 0) throw this.#corrupt("a cluster in use has no reference count");
+        break;
+      }
+      if (this.refcounts.metadata.has(cluster)) throw this.#corrupt("an L2 entry points to metadata");
+      host = entry.host;
+    }
+    return count;
+  }
+
+  #notInPlace(table: MetadataCluster, index: number, most: number): number {
+    let count = 1;
+    while (count < most && this.#inPlace(table, index + count, 1) === 0) count++;
+    return count;
+  }
+
+  /** Copies what the disk has in [from, to) to `host`, where it is part of a cluster of which the rest is written. */
+  #copyAround(from: number, to: number, host: number, length: number): void {
+    if (length === 0) return;
+    const bytes = new Uint8Array(length);
+    // A disk may end within its last cluster.
+    const inside = Math.max(0, Math.min(to, this.bytes) - from);
+    if (inside > 0) this.read(from, bytes.subarray(0, inside));
+    // Beyond the end of the file there are zeros already.
+    if (host >= this.storage.size() && isZero(bytes)) return;
+    this.storage.write(host, bytes);
+  }
+
+  /**
+   * Writes a whole cluster compressed, for images that are written once.
+   * @param offset a multiple of the cluster size. @param from a cluster's bytes.
+   */
+  writeCompressed(offset: number, from: Uint8Array): void {
+    this.#writing(offset, Math.min(from.length, this.bytes - offset));
+    const data = compress(this.#codecs, this.header.compression, from, this.storage.name);
+    if (data.length >= this.clusterBytes) {
+      this.write(offset, from.subarray(0, Math.min(from.length, this.bytes - offset)));
+      return;
+    }
+    this.#room();
+    const table = this.#writableTable(offset);
+    const host = this.#pack(data.length);
+    this.storage.write(host, data);
+    const index = Math.floor(offset / this.clusterBytes) % this.entriesPerTable;
+    this.#free(this.entries.read(table.view, index));
+    this.entries.writeCompressed(table.view, index, host, data.length);
+    this.l2.touch(table);
+  }
+
+  /** Room for compressed data, in the cluster of the data before where there is some left. */
+  #pack(length: number): number {
+    const cluster = this.clusterBytes;
+    const shared = this.#packRoom > 0 && this.refcounts.get(Math.floor(this.#packAt / cluster)) < this.refcounts.max;
+    if (shared && this.#packRoom >= length) {
+      this.refcounts.add(Math.floor(this.#packAt / cluster), 1);
+      const at = this.#packAt;
+      this.#packAt += length;
+      this.#packRoom -= length;
+      return at;
+    }
+    const next = this.#allocate(1) * cluster;
+    let at = next;
+    if (shared && next === this.#packAt + this.#packRoom) {
+      this.refcounts.add(Math.floor(this.#packAt / cluster), 1);
+      at = this.#packAt;
+    }
+    this.#packAt = at + length;
+    this.#packRoom = next + cluster - this.#packAt;
+    return at;
+  }
+
+  writeZeroes(offset: number, length: number, unmap: boolean): void {
+    void unmap;
+    this.#writing(offset, length);
+    this.#eachCluster(offset, length, (at, size, whole) => {
+      if (whole) this.#empty(at, true);
+      else if (!this.#readsZero(at, size)) this.write(at, new Uint8Array(size));
+    });
+  }
+
+  /** Whole clusters read as zeros afterwards (not as what a backing file has: that may be secret, or old). */
+  discard(offset: number, length: number): void {
+    this.#writing(offset, length);
+    this.#eachCluster(offset, length, (at, _size, whole) => {
+      if (whole) this.#empty(at, true);
+    });
+  }
+
+  #eachCluster(offset: number, length: number, visit: (at: number, size: number, whole: boolean) => void): void {
+    const covered = this.clusterBytes * this.entriesPerTable;
+    const end = offset + length;
+    for (let at = offset; at < end; ) {
+      const within = at % this.clusterBytes;
+      const size = Math.min(end - at, this.clusterBytes - within);
+      // Where there is no table and no backing file, everything reads as zeros: on to the next table.
+      if (this.backing === undefined && this.#table(Math.floor(at / covered)) === undefined) {
+        at = (Math.floor(at / covered) + 1) * covered;
+        continue;
+      }
+      visit(at, size, size === this.clusterBytes || (within === 0 && at + size === this.bytes));
+      at += size;
+    }
+  }
+
+  #readsZero(offset: number, length: number): boolean {
+    const bytes = new Uint8Array(length);
+    this.read(offset, bytes);
+    return isZero(bytes);
+  }
+
+  /** Gives a cluster's space back. @param zero it must read as zeros; otherwise it reads as what is under it. */
+  #empty(offset: number, zero: boolean): void {
+    const run = this.#run(offset, Math.min(this.clusterBytes, roundUp(this.bytes, this.clusterBytes) - offset));
+    const whole = offset + run.length >= Math.min(offset + this.clusterBytes, this.bytes);
+    if (whole && (run.kind === "zero" || (run.kind === "hole" && (!zero || this.backing === undefined)))) return;
+    this.#room();
+    // Version 2 has no way to say "zeros" where there is a backing file.
+    if (zero && this.backing !== undefined && this.header.version === 2) {
+      const size = Math.min(this.clusterBytes, this.bytes - offset);
+      if (!this.#readsZero(offset, size)) this.write(offset, new Uint8Array(size));
+      return;
+    }
+    const table = this.#writableTable(offset);
+    const index = Math.floor(offset / this.clusterBytes) % this.entriesPerTable;
+    this.#free(this.entries.read(table.view, index));
+    this.entries.writeEmpty(table.view, index, zero && this.backing !== undefined);
+    this.l2.touch(table);
+  }
+
+  /** The L2 table of an offset, made or copied so that it may be changed. */
+  #writableTable(offset: number): MetadataCluster {
+    const index = Math.floor(offset / (this.clusterBytes * this.entriesPerTable));
+    const old = this.#table(index);
+    if (old !== undefined) {
+      const references = this.refcounts.get(old.offset / this.clusterBytes);
+      if (references === 0) throw this.#corrupt("an L2 table has no reference count");
+      if (references === 1) return old;
+    }
+    const cluster = this.#allocate(1);
+    const table = this.l2.create(cluster * this.clusterBytes, old?.bytes.slice());
+    this.refcounts.metadata.add(cluster);
+    putBe64(this.#l1View, index * 8, table.offset);
+    setCopied(this.#l1View, index * 8, true);
+    this.#l1Dirty = true;
+    // Its other users still have the old one.
+    if (old !== undefined) this.#frees.push(old.offset / this.clusterBytes);
+    return table;
+  }
+
+  #allocate(count: number): number {
+    return this.#marking(() => this.refcounts.allocate(count));
+  }
+
+  #free(entry: Entry): void {
+    if (entry.host === 0) return;
+    if (entry.compressed) this.#inflated = undefined;
+    const end = entry.compressed ? entry.host + entry.compressedBytes : entry.host + 1;
+    for (let c = Math.floor(entry.host / this.clusterBytes); c * this.clusterBytes < end; c++) {
+      if (this.refcounts.metadata.has(c)) throw this.#corrupt("an L2 entry points to metadata");
+      this.#frees.push(c);
+    }
+  }
+
+  /** Before a change: writes what there is, when that is much. */
+  #room(): void {
+    if (this.l2.full || this.refcounts.full || this.#frees.length > 2 ** 18) this.flush();
+  }
+
+  // Flushing.
+
+  flush(): void {
+    if (this.readOnly) return;
+    this.#usable();
+    if (this.#l1Dirty || this.l2.anyDirty || this.refcounts.anyDirty) this.refcounts.store();
+    this.storage.flush();
+    if (this.l2.anyDirty) {
+      this.l2.write();
+      this.storage.flush();
+    }
+    if (this.#l1Dirty) {
+      this.storage.write(this.header.l1Offset, this.l1);
+      this.#l1Dirty = false;
+      this.storage.flush();
+    }
+    for (const cluster of this.#frees.splice(0)) this.release(cluster);
+  }
+
+  /** Takes references away from a cluster that no table on the host's disk makes any more. */
+  release(cluster: number, count = 1): void {
+    this.#marking(() => this.refcounts.add(cluster, -count));
+    if (this.refcounts.get(cluster) > 0) return;
+    this.refcounts.metadata.delete(cluster);
+    this.l2.forget(cluster * this.clusterBytes);
+    this.storage.discard(cluster * this.clusterBytes, this.clusterBytes);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      if (!this.readOnly && this.#broken === undefined) {
+        this.flush();
+        this.refcounts.store();
+        const whole = roundUp(this.storage.size(), this.clusterBytes);
+        if (this.storage.size() < whole) this.storage.truncate(whole);
+        this.storage.flush();
+      }
+    } finally {
+      this.storage.close();
+      this.backing?.close();
+    }
+  }
+
+  // Changes of the whole.
+
+  /** Makes `table` the active L1 table, with a disk of `size` bytes. The old table's clusters are the caller's. */
+  activate(table: Uint8Array, size: number): void {
+    const clusters = Math.max(1, Math.ceil(table.length / this.clusterBytes));
+    const offset = this.#allocate(clusters) * this.clusterBytes;
+    for (let i = 0; i < clusters; i++) this.refcounts.metadata.add(offset / this.clusterBytes + i);
+    const bytes = new Uint8Array(clusters * this.clusterBytes);
+    bytes.set(table);
+    this.refcounts.store();
+    this.storage.write(offset, bytes);
+    this.storage.flush();
+    const old = { offset: this.header.l1Offset, bytes: this.header.l1Size * 8 };
+    this.header.update((view) => {
+      putBe64(view, FIELD.size, size);
+      putBe64(view, FIELD.l1Offset, offset);
+      view.setUint32(FIELD.l1Size, table.length / 8);
+    });
+    this.storage.flush();
+    this.l1 = bytes.subarray(0, table.length);
+    this.#l1View = viewOf(this.l1);
+    this.#inflated = undefined;
+    this.releaseTable(old.offset, old.bytes);
+  }
+
+  /** Takes a reference away from all clusters of an L1 table or a snapshot table. */
+  releaseTable(offset: number, bytes: number): void {
+    if (offset === 0) return;
+    for (let i = 0; i < Math.ceil(bytes / this.clusterBytes); i++) this.release(offset / this.clusterBytes + i);
+  }
+
+  resize(bytes: number): void {
+    if (this.readOnly) throw refused(`${this.storage.name} is read-only`);
+    const entries = l1EntriesFor(bytes, this.header.clusterBits, this.header.extendedL2);
+    if (entries * 8 > 32 * 2 ** 20) throw refused(`${this.storage.name}: clusters of its size cannot hold that much`);
+    if (this.snapshots.length > 0 && (bytes < this.bytes || this.header.version === 2)) {
+      throw refused(`${this.storage.name} has snapshots: delete them first`);
+    }
+    const before = this.bytes;
+    if (bytes < before) this.#shrink(bytes);
+    else this.#clearTail(bytes);
+    this.flush();
+    if (entries * 8 > this.l1.length) {
+      const table = new Uint8Array(entries * 8);
+      table.set(this.l1);
+      this.activate(table, bytes);
+    } else this.header.update((view) => putBe64(view, FIELD.size, bytes));
+    this.storage.flush();
+    this.flush();
+    // What a longer backing file has there is not part of this disk.
+    if (bytes > before && this.backing !== undefined && this.backing.bytes > before) {
+      this.writeZeroes(before, Math.min(bytes, this.backing.bytes) - before, true);
+      this.flush();
+    }
+  }
+
+  #shrink(bytes: number): void {
+    const from = roundUp(bytes, this.clusterBytes);
+    for (let at = from; at < this.bytes; at += this.clusterBytes) {
+      const covered = this.clusterBytes * this.entriesPerTable;
+      if (this.#table(Math.floor(at / covered)) === undefined)
+        at = (Math.floor(at / covered) + 1) * covered - this.clusterBytes;
+      else this.#empty(at, false);
+    }
+  }
+
+  /** A disk that ends within a cluster may have anything behind its end, which must not be seen when it grows. */
+  #clearTail(bytes: number): void {
+    const end = Math.min(roundUp(this.bytes, this.clusterBytes), bytes);
+    if (end <= this.bytes) return;
+    const run = this.#run(this.bytes, end - this.bytes);
+    if (run.kind === "hole" || run.kind === "zero") return;
+    const before = this.bytes;
+    this.header.update((view) => putBe64(view, FIELD.size, end));
+    this.write(before, new Uint8Array(end - before));
+  }
+
+  // Checks.
+
+  #claimMetadata(): void {
+    const claim = (offset: number, bytes: number): void => {
+      for (let c = Math.floor(offset / this.clusterBytes); c * this.clusterBytes < offset + bytes; c++) {
+        if (this.refcounts.metadata.has(c)) throw corrupt(`${this.storage.name}: its tables overlap`);
+        if (this.refcounts.metadata.size > MAX_METADATA_CLUSTERS)
+          throw unsupported(`${this.storage.name} has too many tables`);
+        this.refcounts.metadata.add(c);
+      }
+    };
+    const { header } = this;
+    claim(0, this.clusterBytes);
+    claim(header.refcountTableOffset, header.refcountTableClusters * this.clusterBytes);
+    for (const offset of this.refcounts.table) if (offset !== 0) claim(offset, this.clusterBytes);
+    claim(header.l1Offset, this.l1.length);
+    if (this.snapshots.length > 0) {
+      claim(header.snapshotsOffset, tableBytes(this.snapshots));
+      for (const { l1Offset, l1Size } of this.snapshots) if (l1Size > 0) claim(l1Offset, l1Size * 8);
+    }
+    for (let at = 0; at < this.l1.length; at += 8) {
+      const offset = entryOffset(this.#l1View, at);
+      if (offset === 0) continue;
+      if (offset % this.clusterBytes !== 0) throw corrupt(`${this.storage.name}: an L1 entry points between clusters`);
+      claim(offset, this.clusterBytes);
+    }
+  }
+
+  #check(offset: number, length: number): void {
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
+      throw refused(`${this.storage.name}: beyond the end of the disk`);
+    }
+  }
+
+  #writing(offset: number, length: number): void {
+    if (this.readOnly) throw refused(`${this.storage.name} is read-only`);
+    this.#usable();
+    this.#check(offset, length);
+  }
+
+  #usable(): void {
+    if (this.#broken !== undefined) throw corrupt(this.#broken);
+  }
+
+  #marking<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (error instanceof ImageError && error.failure === "corrupt") this.#mark(error.message);
+      throw error;
+    }
+  }
+
+  #corrupt(what: string): ImageError {
+    const error = corrupt(`${this.storage.name}: ${what}`);
+    if (!this.readOnly) this.#mark(error.message);
+    return error;
+  }
+
+  /** Nothing more is written to an image that was found corrupt; it is marked so that nobody else does, either. */
+  #mark(message: string): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = message;
+    if (this.header.version < 3) return;
+    this.header.update((view) => {
+      view.setUint32(FIELD.incompatible + 4, view.getUint32(FIELD.incompatible + 4) | INCOMPATIBLE.corrupt);
+    });
+  }
+}
+
+/** A disk may be longer than what is under it. */
+export function readBacking(backing: Image, offset: number, into: Uint8Array): void {
+  const inside = Math.max(0, Math.min(into.length, backing.bytes - offset));
+  if (inside > 0) backing.read(offset, into.subarray(0, inside));
+  into.fill(0, inside);
+}
+
+function decompress(codecs: Codecs, kind: "zlib" | "zstd", data: Uint8Array, limit: number, name: string): Uint8Array {
+  let bytes: Uint8Array;
+  if (kind === "zstd" && codecs.zstd === undefined) throw unsupported(`${name}: this host has no zstd`);
+  try {
+    bytes =
+      kind === "zlib"
+        ? codecs.inflateRaw(data, limit)
+        : (codecs.zstd as NonNullable<Codecs["zstd"]>).decompress(data, limit);
+  } catch {
+    throw corrupt(`${name}: compressed data is damaged`);
+  }
+  if (bytes.length !== limit) throw corrupt(`${name}: compressed data is damaged`);
+  return bytes;
+}
+
+function compress(codecs: Codecs, kind: "zlib" | "zstd", data: Uint8Array, name: string): Uint8Array {
+  if (kind === "zlib") return codecs.deflateRaw(data);
+  if (codecs.zstd === undefined) throw unsupported(`${name}: this host has no zstd`);
+  return codecs.zstd.compress(data);
+}
