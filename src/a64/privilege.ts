@@ -43,7 +43,7 @@ const unprivileged: Privilege = {
 
 const PRIVILEGES: Readonly<Record<string, Privilege>> = {
   SVC: { el: 0, controls: ["HFGITR_EL2.SVC_EL0", "HFGITR_EL2.SVC_EL1"] },
-  HVC: { el: 1, sensitive: "control", controls: ["HCR_EL2.HCD"] },
+  HVC: { el: 1, sensitive: "control", controls: ["SCR_EL3.HCE"] },
   SMC: { el: 1, sensitive: "control", controls: ["HCR_EL2.TSC", "SCR_EL3.SMD"] },
   BRK: { el: 0, controls: ["MDCR_EL2.TDE"] },
   HLT: debugState,
@@ -53,7 +53,6 @@ const PRIVILEGES: Readonly<Record<string, Privilege>> = {
   ERETAA: returns,
   WFE: waits("TWE"),
   WFI: waits("TWI"),
-  DC_ZVA: { el: 0, controls: ["SCTLR_EL1.DZE", "HCR_EL2.TDZ", "HFGITR_EL2.DCZVA"] },
   MSR_imm_UAO: pstate(1),
   MSR_imm_PAN: pstate(1),
   MSR_imm_SPSel: pstate(1),
@@ -63,11 +62,15 @@ const PRIVILEGES: Readonly<Record<string, Privilege>> = {
 
 /** LDTR, STTR and their relatives. */
 const UNPRIVILEGED = /^(LD|ST)TR/;
+/** XPAC uses no key, so that nothing traps it. */
+const STRIPPING = /^XPAC/;
 const AUTHENTICATION = ["HCR_EL2.API", "SCR_EL3.API"];
 const FLOATING_POINT = ["CPACR_EL1.FPEN", "CPTR_EL2.TFP", "CPTR_EL3.TFP"];
 
 export function privilegeOf(row: Row): Privilege {
   const found = PRIVILEGES[row.id] ?? (UNPRIVILEGED.test(row.id) ? unprivileged : { el: 0 as const });
   const more = [...(row.fp ? FLOATING_POINT : []), ...(row.feat === "PAuth" ? AUTHENTICATION : [])];
-  return more.length === 0 ? found : { ...found, controls: [...(found.controls ?? []), ...more] };
+  return more.length === 0 || STRIPPING.test(row.id)
+    ? found
+    : { ...found, controls: [...(found.controls ?? []), ...more] };
 }

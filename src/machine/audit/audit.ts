@@ -11,6 +11,8 @@ export interface Finding {
   readonly outcomes: readonly [Outcome, Outcome];
   /** Of its controls, those that trapped it alone, and those that did not though they are EL2's. */
   readonly trapsAlone: readonly string[];
+  /** Those of EL2's that were not tried: other registers decide, or they are set in any case. */
+  readonly untried: readonly string[];
   /** Why it may execute below EL2 although it is sensitive. */
   readonly exception: string | undefined;
   /** What contradicts the description, or Popek and Goldberg's condition. */
@@ -53,12 +55,18 @@ function examine(subject: Subject, item: Item, all: Setting, left: ReadonlySet<s
   const outcomes = [subject.run(item.word, 0, all), subject.run(item.word, 1, all)] as const;
   const problems: string[] = [];
   const trapsAlone: string[] = [];
+  const untried: string[] = [];
   for (const control of item.controls) {
     const setting = onlyTrap(control);
-    if (setting === undefined || left.has(control)) continue;
-    if (LEVELS.some((level) => subject.run(item.word, level, setting).kind === "trapped")) trapsAlone.push(control);
+    if (setting === undefined || left.has(control)) {
+      if (/_EL2\./.test(control)) untried.push(control);
+    } else if (LEVELS.some((level) => subject.run(item.word, level, setting).kind === "trapped"))
+      trapsAlone.push(control);
     else if (item.el < 2) problems.push(`${control} alone does not trap it`);
   }
+  const isTrapped = outcomes.some((outcome) => outcome.kind === "trapped" && outcome.ec !== EC.hvc);
+  if (isTrapped && trapsAlone.length === 0 && untried.length === 0)
+    problems.push("trapped, but by none of its controls");
   let runs = false;
   for (const level of LEVELS) {
     const outcome = outcomes[level];
@@ -74,7 +82,7 @@ function examine(subject: Subject, item: Item, all: Setting, left: ReadonlySet<s
       if (told !== was) problems.push(`the syndrome says ${told}`);
     }
   }
-  return { item, outcomes, trapsAlone, exception: runs ? item.virtualized : undefined, problems };
+  return { item, outcomes, trapsAlone, untried, exception: runs ? item.virtualized : undefined, problems };
 }
 
 export function outcomeText(outcome: Outcome): string {

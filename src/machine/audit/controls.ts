@@ -1,3 +1,4 @@
+import type { Feature } from "../../arch/features.ts";
 import {
   type FineTrap,
   INSTRUCTION_TRAPS,
@@ -13,8 +14,30 @@ import { type Bits, mask } from "../../cpu/sysregs/row.ts";
 interface Register {
   readonly set: Readonly<Record<string, number>>;
   readonly clear?: Readonly<Record<string, number>>;
+  /** Bits that trap, but that a hypervisor sets for one purpose only. */
+  readonly special?: Readonly<Record<string, number>>;
   /** Bits that are 1 either way. */
   readonly always: Bits;
+}
+
+/** What a control comes with; all others are of Armv8.0. */
+const FEATURES: Readonly<Record<string, Feature>> = {
+  ...{
+    "HCR_EL2.TID4": "EVT",
+    "HCR_EL2.TICAB": "EVT",
+    "HCR_EL2.TOCU": "EVT",
+    "HCR_EL2.TTLBIS": "EVT",
+    "HCR_EL2.TTLBOS": "EVT",
+  },
+  ...{ "HCR_EL2.TLOR": "LOR", "HCR_EL2.TERR": "RAS", "HCR_EL2.APK": "PAuth", "HCR_EL2.API": "PAuth" },
+  ...{ "HCR_EL2.AT": "NV", "HCR_EL2.NV": "NV", "CNTHCTL_EL2.EL1TVT": "ECV", "CNTHCTL_EL2.EL1TVCT": "ECV" },
+  "MDCR_EL2.TDCC": "FGT",
+};
+
+/** Whether a PE with some features has a control. */
+export function hasControl(control: string, features: ReadonlySet<Feature>): boolean {
+  const feature = FEATURES[control] ?? (/^HD?FG/.test(control) ? "FGT" : undefined);
+  return feature === undefined || features.has(feature);
 }
 
 const REGISTERS: Readonly<Record<string, Register>> = {
@@ -28,6 +51,7 @@ const REGISTERS: Readonly<Record<string, Register>> = {
         TRVM: 30,
         TLOR: 35,
         TERR: 36,
+        AT: 44,
         TID4: 49,
         TICAB: 50,
         TOCU: 52,
@@ -36,6 +60,7 @@ const REGISTERS: Readonly<Record<string, Register>> = {
       },
     },
     clear: { APK: 40, API: 41 },
+    special: { NV: 42 },
     // RW, and IMO, FMO, AMO, as hypervisors have them.
     always: "31 5:3",
   },
@@ -48,6 +73,7 @@ const REGISTERS: Readonly<Record<string, Register>> = {
     clear: { EL1PCTEN: 0, EL1PCEN: 1 },
     always: "",
   },
+  HFGITR_EL2: { set: { DCZVA: 11, ERET: 51, SVC_EL0: 52, SVC_EL1: 53 }, always: "" },
   ICH_HCR_EL2: { set: { TC: 10, TALL0: 11, TALL1: 12, TDIR: 14 }, always: "0" },
 };
 
@@ -93,7 +119,8 @@ export function onlyTrap(control: string): Setting | undefined {
   const [name = "", field = ""] = control.split(".");
   const setting = noTraps();
   const register = REGISTERS[name];
-  if (register?.set[field] !== undefined) add(setting, name, one(register.set[field]));
+  const bit = register?.set[field] ?? register?.special?.[field];
+  if (bit !== undefined) add(setting, name, one(bit));
   else if (register?.clear?.[field] !== undefined) remove(setting, name, one(register.clear[field]));
   else {
     const fine = FINE.get(control);
@@ -107,3 +134,8 @@ export function onlyTrap(control: string): Setting | undefined {
 const FINE: ReadonlyMap<string, FineTrap> = new Map(
   [...READ_TRAPS.values(), ...WRITE_TRAPS.values(), ...INSTRUCTION_TRAPS.values()].map((trap) => [trap.control, trap]),
 );
+
+/** Whether a name is one of a control that `onlyTrap` knows. */
+export function isControl(name: string): boolean {
+  return onlyTrap(name) !== undefined;
+}

@@ -5,18 +5,22 @@ import type { Row } from "../../a64/row.ts";
 import type { Feature } from "../../arch/features.ts";
 import { sysregId } from "../../arch/sysreg-names.ts";
 import { INSTRUCTION_TRAPS, READ_TRAPS, WRITE_TRAPS } from "../../cpu/sysregs/fine-grained.ts";
-import { SYSREG_ROWS } from "../../cpu/sysregs/index.ts";
+import { isImplementationDefined, SYSREG_ROWS } from "../../cpu/sysregs/index.ts";
 import { INTERRUPT_REGISTERS } from "../../cpu/sysregs/interrupt-traps.ts";
 import type { Trap } from "../../cpu/sysregs/row.ts";
 import { instructionSensitivity, registerSensitivity } from "../../cpu/sysregs/sensitivity.ts";
 import { SYSTEM_ROWS } from "../../cpu/sysregs/system.ts";
+import type { SystemRow } from "../../cpu/sysregs/system-row.ts";
 import { accessText } from "../trace/syndrome.ts";
+import { hasControl } from "./controls.ts";
 
 /** One line of the audit: an instruction, or one direction of access to a system register. */
 export interface Item {
   readonly kind: "instruction" | "register" | "system instruction";
   /** "ADD (immediate)", "MSR SCTLR_EL1", "TLBI VAE1". */
   readonly name: string;
+  /** Without it the encoding is unallocated; "": Armv8.0. Names of two go by "+". */
+  readonly feature: string;
   /** An instruction word of it. */
   readonly word: number;
   /** The lowest exception level that has it; 4: none. */
@@ -36,48 +40,66 @@ export function isPrivileged(item: Item): boolean {
 /** Rt of the accesses. */
 const RT = 3;
 
-/** Everything that a PE with some features has, in the order of the Arm ARM's classes. */
+/** Everything that a PE with some features, and EL3, has, in the order of the Arm ARM's classes. */
 export function auditItems(model: string, features: ReadonlySet<Feature>): Item[] {
   const has = (feature: Feature | undefined): boolean =>
-    feature === undefined || feature === "base" || features.has(feature);
-  const fine = features.has("FGT");
-  return [
-    ...ALL_ROWS.filter((row) => has(row.feat) && !isAccess(row)).flatMap(ofRow),
-    ...SYSREG_ROWS.filter((row) => has(row.feature) && (row.model ?? model) === model).flatMap((row) => [
-      ...(row.read === undefined ? [] : [access(row.name, row.read, false, row.traps, fine)]),
-      ...(row.write === undefined ? [] : [access(row.name, row.write, true, row.traps, fine)]),
+    feature === undefined || feature === "base" || feature === "EL3" || features.has(feature);
+  const rows = ALL_ROWS.filter((row) => has(row.feat) && !isAccess(row)).flatMap(ofRow);
+  const registers = SYSREG_ROWS.filter((row) => has(row.feature) && (row.model ?? model) === model);
+  const instructions = SYSTEM_ROWS.filter((row) => row.features?.every(has) ?? true);
+  const items = [
+    ...rows,
+    ...registers.flatMap(({ name, read, write, traps, feature }) => [
+      ...(read === undefined ? [] : [access(name, read, false, traps, feature)]),
+      ...(write === undefined ? [] : [access(name, write, true, traps, feature)]),
     ]),
     ...[...INTERRUPT_REGISTERS].flatMap(([name, { el, traps }]) => [
-      ...(/_(EOIR\d|DIR|A?SGI\dR)_/.test(name) ? [] : [access(name, el, false, traps, fine)]),
-      ...(/_(IAR\d|HPPIR\d|RPR|VTR|MISR|EISR|ELRSR)_/.test(name) ? [] : [access(name, el, true, traps, fine)]),
+      ...(/_(EOIR\d|DIR|A?SGI\dR)_/.test(name) ? [] : [access(name, el, false, traps)]),
+      ...(/_(IAR\d|HPPIR\d|RPR|VTR|MISR|EISR|ELRSR)_/.test(name) ? [] : [access(name, el, true, traps)]),
     ]),
-    ...SYSTEM_ROWS.filter((row) => row.features?.every(has) ?? true).map((row): Item => {
-      const name = accessText(row.id, 31, true).replace(/,.*$/, "").replace(/ xzr$/i, "");
-      return {
-        kind: "system instruction",
-        name,
-        word: wordOf(row.id, RT, false),
-        el: row.el,
-        sensitive: undefined,
-        virtualized: undefined,
-        ...instructionSensitivity(name),
-        controls: controlNames(row.traps, fine ? INSTRUCTION_TRAPS.get(row.id)?.control : undefined, true),
-        id: row.id,
-      };
-    }),
+    ...instructions.map(ofSystemRow),
   ];
+  return items.map((item) => ({
+    ...item,
+    controls: [...item.controls, ...generalControls(item)].filter((name) => hasControl(name, features)),
+  }));
 }
 
-/** MRS, MSR (register) and SYS are what the registers and system instructions are reached by. */
+/** Controls of whole groups, which no row names. */
+function generalControls({ id, el }: Item): string[] {
+  if (el === 2) return ["HCR_EL2.NV"];
+  return el === 1 && id !== undefined && isImplementationDefined(id) ? ["HCR_EL2.TIDCP"] : [];
+}
+
+function ofSystemRow({ id, el, traps, features }: SystemRow): Item {
+  const name = accessText(id, 31, true).replace(/,? xzr$/i, "");
+  const { sensitive, virtualized } = instructionSensitivity(name);
+  const controls = controlNames(traps, INSTRUCTION_TRAPS.get(id)?.control, true);
+  const feature = (features ?? []).join("+");
+  return {
+    kind: "system instruction",
+    name,
+    feature,
+    word: wordOf(id, RT, false),
+    el,
+    sensitive,
+    controls,
+    virtualized,
+    id,
+  };
+}
+
+/** MRS, MSR (register), SYS and its special cases are what the registers and system instructions are reached by. */
 function isAccess({ id }: Row): boolean {
-  return /^(MRS|MSR)(_(?!imm)|$)|^SYSL?$/.test(id);
+  return /^(MRS|MSR)(_(?!imm)|$)|^SYSL?$|^DC_/.test(id);
 }
 
 function ofRow(row: Row): Item[] {
   const sample = shapesOf(row).find((shape: FoundShape) => shape.sample !== undefined)?.sample;
   if (sample === undefined) return [];
   const { el, sensitive, controls = [], virtualized }: Privilege = privilegeOf(row);
-  return [{ kind: "instruction", name: row.asm, word: sample, el, sensitive, controls, virtualized }];
+  const feature = row.feat === "base" ? "" : row.feat;
+  return [{ kind: "instruction", name: row.asm, feature, word: sample, el, sensitive, controls, virtualized }];
 }
 
 function access(
@@ -85,14 +107,15 @@ function access(
   el: 0 | 1 | 2 | 3,
   write: boolean,
   traps: readonly Trap[] | undefined,
-  fine: boolean,
+  feature = "",
 ): Item {
   const id = sysregId(name);
   const { read: reads, write: writes, virtualized } = registerSensitivity(name);
-  const control = fine ? (write ? WRITE_TRAPS : READ_TRAPS).get(id)?.control : undefined;
+  const control = (write ? WRITE_TRAPS : READ_TRAPS).get(id)?.control;
   return {
     kind: "register",
     name: `${write ? "MSR" : "MRS"} ${name}`,
+    feature,
     word: wordOf(id, RT, !write),
     el,
     sensitive: write ? writes : reads,

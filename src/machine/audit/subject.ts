@@ -3,7 +3,7 @@ import type { Feature } from "../../arch/features.ts";
 import { sysregId } from "../../arch/sysreg-names.ts";
 import { physical } from "../../base/addresses.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
-import { EL, LINES, PC, SP, X } from "../../cpu/state-layout.ts";
+import { EL, EVENT_REGISTER, LINES, PC, SP, X } from "../../cpu/state-layout.ts";
 import { ESR_EL1, ESR_EL2 } from "../../cpu/sysreg-layout.ts";
 import { Engine } from "../../engine/engine.ts";
 import { Board } from "../board.ts";
@@ -117,6 +117,8 @@ export class Subject {
     this.#write("SPSR_EL2", level === 0 ? 0x3c0 : 0x3c5, 0);
     s.setWord(LINES, 0);
     this.#pe.stepOver(false);
+    // Else WFE does not wait, and is not trapped.
+    s.setWord(EVENT_REGISTER, 0);
     if (s.word(EL) !== level || s.number(PC) !== CODE) throw new Error("EL2 did not get below");
     this.#pe.stepOver(false);
     return this.#outcome();
