@@ -1,5 +1,5 @@
 import type { Feature } from "../arch/features.ts";
-import { sysregId } from "../arch/sysreg-names.ts";
+import { encodeSysreg, sysregId } from "../arch/sysreg-names.ts";
 import { PLAIN_SYSREGS } from "../arch/sysreg-plain.ts";
 import { DAIF, EL, FPCR, FPSR, LINES, SPSEL } from "../cpu/state-layout.ts";
 import * as slots from "../cpu/sysreg-layout.ts";
@@ -23,21 +23,24 @@ const FPCR_MASK = 0x07c80000;
 /** FPSR: QC and the cumulative exception flags. */
 const FPSR_MASK = 0x0800009f;
 
-/** MRS and MSR: the processing element does it; a plain slot that may be accessed from EL0 (1) or EL1 (2) on; a guarded one. */
+/** MRS and MSR: the processing element does it; a plain slot that may be accessed from EL0 (1), EL1 (2), or EL2 (3) on. */
 const BY_HOST = 0;
-const GUARDED = 3;
+const GUARDS = [0, slots.GUARD_EL0, slots.GUARD_EL1, slots.GUARD_EL2] as const;
 
 function plainVariant(id: number, write: boolean): { i: number; h: number; variant: number } {
   const plain = PLAIN_SYSREGS.get(id);
   if (!plain || (write && !plain.writable)) return { i: id, h: id & 0x7fff, variant: BY_HOST };
-  return { i: plain.offset, h: id & 0x7fff, variant: plain.guarded ? GUARDED : 1 + plain.minEL };
+  return { i: plain.offset, h: id & 0x7fff, variant: 1 + plain.minEL };
 }
 
 /** The access rule of a slot. `h` is the register's number without the upper bit of op0, for the processing element. */
 function checkAccess(b: Builder, variant: number, how: "sysregRead" | "sysregWrite", h: I32, r: I32): void {
-  if (variant === GUARDED) {
-    b.hostIf(b.i32.or(isEL0(b), hasHigherLevels(b)), how, b.i32.or(h, b.const32(OP0_HIGH)), r);
-  } else if (variant > 1) b.trapIf(b.i32.lt_u(b.getWord(EL), b.const32(variant - 1)));
+  b.hostIf(isGuarded(b, GUARDS[variant] as number), how, b.i32.or(h, b.const32(OP0_HIGH)), r);
+}
+
+/** Not zero when something is UNDEFINED, trapped or redirected at the current exception level. */
+function isGuarded(b: Builder, guard: number): I32 {
+  return b.i32.and(b.getWord(SYSREG_GUARD), b.const32(guard));
 }
 
 function isEL0(b: Builder): I32 {
@@ -50,8 +53,12 @@ function hasHigherLevels(b: Builder): I32 {
 }
 
 /** HCR_EL2.{VF,VI,VSE} and MDSCR_EL1.{SS,MDE}: with them, or a line that is up, unmasking may mean an exception at once. */
-const { CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, HCR_EL2, MDSCR_EL1, PE_FEATURES, SCTLR_EL1, SP_EL0 } = slots;
+const { CNTHCTL_EL2, CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, GUARD_KEYS, GUARD_ZVA } = slots;
+const { HCR_EL2, MDSCR_EL1, PE_FEATURES, SP_EL0, SYSREG_GUARD } = slots;
 const HCR_VIRTUAL = 0x1c0;
+const HCR_VSE = 0x100;
+/** The number of ESB among hints that the processing element executes. */
+const ESB = 5;
 const MDSCR_DEBUG = 0x8001;
 
 /** Not zero when the processing element has to see an unmasking: something may be waiting for it, or EL0 may not do it. */
@@ -73,7 +80,7 @@ function keyWrite(name: (typeof KEYS)[number], slot: number): Row {
     feat: "PAuth",
     ops: { t: "xr", r: "u8:t" },
     execute(b, { t, r }) {
-      b.hostIf(b.i32.or(isEL0(b), hasHigherLevels(b)), "sysregWrite", b.const32(id), r);
+      b.hostIf(isGuarded(b, GUARD_KEYS), "sysregWrite", b.const32(id), r);
       b.setSlot(b.const32(slot), b.getX(t));
     },
     text: (f) => insn("msr", name.toLowerCase(), gpr(1, (f as { t: number }).t)),
@@ -126,6 +133,7 @@ function pstate(
 const DAIF_ID = sysregId("DAIF");
 const CURRENTEL_ID = sysregId("CURRENTEL");
 const DCZID_ID = sysregId("DCZID_EL0");
+const DC_ZVA_ID = encodeSysreg(1, 3, 7, 4, 1);
 const CNTVCT_ID = sysregId("CNTVCT_EL0");
 const KEYS = [
   "APIAKEYLO_EL1",
@@ -139,8 +147,9 @@ const KEYS = [
   "APGAKEYLO_EL1",
   "APGAKEYHI_EL1",
 ] as const;
-const SCTLR_DZE = 1 << 14;
 const CNTKCTL_EL0VCTEN = 2;
+const CNTHCTL_EL1TVCT = 1 << 14;
+const HCR_TGE_BIT = 27;
 
 const BARRIERS = "#0x00 oshld oshst osh #0x04 nshld nshst nsh #0x08 ishld ishst ish #0x0c ld st sy".split(" ");
 
@@ -159,7 +168,18 @@ export const SYSTEM_ROWS: readonly Row[] = [
   hint("SEV", 4, 2),
   hint("SEVL", 5, 3),
   hint("DGH", 6),
-  hint("ESB", 16, undefined, "RAS"),
+  // Where no SError is pending, physical or virtual, there is nothing to defer.
+  row({
+    id: "ESB",
+    asm: "ESB",
+    bits: "11010101000000110010001000011111",
+    feat: "RAS",
+    execute(b) {
+      const virtual = b.i32.and(b.getWord(HCR_EL2), b.const32(HCR_VSE));
+      b.hostIf(b.i32.or(b.getWord(LINES), virtual), "waitHint", b.const32(ESB));
+    },
+    text: () => insn("esb"),
+  }),
   hint("PSB_csync", 17),
   hint("TSB_csync", 18),
   hint("CSDB", 20),
@@ -246,8 +266,9 @@ export const SYSTEM_ROWS: readonly Row[] = [
     id: "DC_ZVA",
     asm: "DC ZVA",
     bits: "1101010100 0 01 011 0111 0100 001 ttttt",
-    ops: { t: "xr" },
-    execute: (b, { t }) => {
+    ops: { t: "xr", r: "u8:t" },
+    execute: (b, { t, r }) => {
+      b.hostIf(isGuarded(b, GUARD_ZVA), "systemInstruction", b.const32(DC_ZVA_ID), r);
       b.call("zeroBlock", b.getX(t));
     },
     text: (f) => insn("dc", "zva", gpr(1, f.t)),
@@ -332,21 +353,19 @@ export const SYSTEM_ROWS: readonly Row[] = [
     text: (f) => insn("msr", "daif", gpr(1, f.t)),
   }),
   ...KEYS.map((name) => keyWrite(name, slots[name])),
-  // DCZID_EL0.DZP: DC ZVA is prohibited to EL0 while SCTLR_EL1.DZE is 0.
+  // DCZID_EL0.DZP depends on what traps DC ZVA.
   row({
     id: "MRS_DCZID",
     asm: "MRS DCZID_EL0",
     bits: "1101010100 1 11 011 0000 0000 111 ttttt",
     ops: { t: "xw", r: "u8:t" },
     execute(b, { t, r }) {
-      b.hostIf(hasHigherLevels(b), "sysregRead", b.const32(DCZID_ID), r);
-      const enabled = b.i32.and(b.getWord(SCTLR_EL1), b.const32(SCTLR_DZE));
-      const prohibited = b.i32.and(isEL0(b), b.i32.eqz(enabled));
-      b.w.set(t, b.i32.or(b.getWord(DCZID_EL0), b.i32.shl(prohibited, b.const32(4))));
+      b.hostIf(isGuarded(b, GUARD_ZVA), "sysregRead", b.const32(DCZID_ID), r);
+      b.w.set(t, b.getWord(DCZID_EL0));
     },
     text: (f) => insn("mrs", gpr(1, f.t), "dczid_el0"),
   }),
-  // CNTKCTL_EL1.EL0VCTEN lets EL0 read the virtual counter.
+  // CNTKCTL_EL1.EL0VCTEN lets EL0 read the virtual counter, unless HCR_EL2.TGE makes it EL2's; CNTHCTL_EL2.EL1TVCT traps EL1, too.
   row({
     id: "MRS_CNTVCT",
     asm: "MRS CNTVCT_EL0",
@@ -354,8 +373,10 @@ export const SYSTEM_ROWS: readonly Row[] = [
     ops: { t: "xw", r: "u8:t" },
     execute(b, { t, r }) {
       const enabled = b.i32.and(b.getWord(CNTKCTL_EL1), b.const32(CNTKCTL_EL0VCTEN));
-      const refused = b.i32.and(isEL0(b), b.i32.eqz(enabled));
-      b.hostIf(b.i32.or(refused, hasHigherLevels(b)), "sysregRead", b.const32(CNTVCT_ID), r);
+      const ofHost = b.i32.and(b.i32.shr_u(b.getWord(HCR_EL2), b.const32(HCR_TGE_BIT)), b.const32(1));
+      const refused = b.i32.and(isEL0(b), b.i32.or(ofHost, b.i32.eqz(enabled)));
+      const trapped = b.i32.and(b.getWord(CNTHCTL_EL2), b.const32(CNTHCTL_EL1TVCT));
+      b.hostIf(b.i32.or(refused, trapped), "sysregRead", b.const32(CNTVCT_ID), r);
       b.setX(t, b.call<"i64">("counter", b.const32(1)));
     },
     text: (f) => insn("mrs", gpr(1, f.t), "cntvct_el0"),

@@ -11,6 +11,8 @@ import {
   FEATURE_PAUTH,
   FEATURE_TTCNP,
   FEATURE_UAO,
+  FEATURE_VHE,
+  FEATURE_VMID16,
 } from "../cpu/sysreg-layout.ts";
 import type { Feature } from "./features.ts";
 
@@ -53,6 +55,18 @@ export interface CpuModel {
   readonly peFeatures: number;
   /** Physical address bits, as ID_AA64MMFR0_EL1.PARange says. */
   readonly paBits: number;
+  /** With EL2. */
+  readonly el2: ModelExtension;
+  /** With EL2 and EL3. */
+  readonly secureEL2: ModelExtension;
+}
+
+/** What a model has besides in some machines. */
+export interface ModelExtension {
+  readonly features: readonly Feature[];
+  /** Fields of identification registers that are 0 otherwise. */
+  readonly id: Readonly<Partial<Record<IdRegister, Halves>>>;
+  readonly peFeatures: number;
 }
 
 /** What a machine makes of a model. */
@@ -78,6 +92,8 @@ const CACHES = new Map([
   [1, 0x201fe012],
   [2, 0x70ffe07a],
 ]);
+
+const NOTHING: ModelExtension = { features: [], id: {}, peFeatures: 0 };
 
 const CORTEX_A72: CpuModel = {
   name: "cortex-a72",
@@ -108,6 +124,8 @@ const CORTEX_A72: CpuModel = {
   pmcr: 0x41020000,
   peFeatures: FEATURE_ASID16,
   paBits: 44,
+  el2: NOTHING,
+  secureEL2: NOTHING,
 };
 
 const MAX: CpuModel = {
@@ -143,13 +161,13 @@ const MAX: CpuModel = {
       "HPDS",
       "LOR",
     ] as const),
-    ...(["TTCNP", "TTL", "TLBIOS", "TLBIRANGE", "E0PD", "DIT", "LSE2", "CSV2", "CSV3", "IDST"] as const),
+    ...(["TTCNP", "TTL", "TLBIOS", "TLBIRANGE", "E0PD", "DIT", "LSE2", "CSV2", "CSV3", "IDST", "RAS"] as const),
   ]),
   id: {
     MIDR_EL1: [0x000f0510, 0],
     REVIDR_EL1: [0, 0],
-    // EL0, EL1: AArch64 only; FP and AdvSIMD with half precision; DIT, CSV2, CSV3.
-    ID_AA64PFR0_EL1: nibbles(1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1),
+    // EL0, EL1: AArch64 only; FP and AdvSIMD with half precision; RAS, DIT, CSV2, CSV3.
+    ID_AA64PFR0_EL1: nibbles(1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1),
     // BT, SSBS with MSR SSBS.
     ID_AA64PFR1_EL1: nibbles(1, 2),
     ID_AA64DFR0_EL1: nibbles(6, 0, 1, 5, 0, 3, 0, 1),
@@ -185,30 +203,60 @@ const MAX: CpuModel = {
     FEATURE_LSE2 |
     FEATURE_TTCNP,
   paBits: 48,
+  el2: {
+    features: ["VHE", "VMID16", "XNX", "S2FWB", "FGT", "EVT", "ECV", "NV", "NV2"],
+    id: {
+      // Armv8.1 debug, which comes with VHE.
+      ID_AA64DFR0_EL1: nibbles(1),
+      // FGT, ECV with CNTPOFF_EL2.
+      ID_AA64MMFR0_EL1: nibbles(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2),
+      // VMIDBits, VH, XNX.
+      ID_AA64MMFR1_EL1: nibbles(0, 2, 1, 0, 0, 0, 0, 1),
+      // NV, FWB, EVT.
+      ID_AA64MMFR2_EL1: nibbles(0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2),
+    },
+    peFeatures: FEATURE_VHE | FEATURE_VMID16,
+  },
+  secureEL2: {
+    features: ["SEL2"],
+    id: { ID_AA64PFR0_EL1: nibbles(0, 0, 0, 0, 0, 0, 0, 0, 0, 1) },
+    peFeatures: 0,
+  },
 };
 
 export const CPU_MODELS = { "cortex-a72": CORTEX_A72, max: MAX } as const satisfies Readonly<Record<string, CpuModel>>;
 
-const PFR0_EL2 = 1 << 8;
-const PFR0_EL3 = 1 << 12;
-const PFR0_GIC = 1 << 24;
+const EL2: ModelExtension = { features: ["EL2"], id: { ID_AA64PFR0_EL1: [1 << 8, 0] }, peFeatures: FEATURE_EL2 };
+const EL3: ModelExtension = { features: ["EL3"], id: { ID_AA64PFR0_EL1: [1 << 12, 0] }, peFeatures: FEATURE_EL3 };
+const GICV3: ModelExtension = { features: [], id: { ID_AA64PFR0_EL1: [1 << 24, 0] }, peFeatures: 0 };
+
+/** What a machine adds to a model. */
+function extensions(model: CpuModel, { el2, el3, gicv3 }: ModelOptions): ModelExtension[] {
+  return [
+    ...(el2 ? [EL2, model.el2] : []),
+    ...(el3 ? [EL3] : []),
+    ...(el2 && el3 ? [model.secureEL2] : []),
+    ...(gicv3 ? [GICV3] : []),
+  ];
+}
 
 /** The identification registers of a model in a machine. */
 export function idRegisters(model: CpuModel, options: ModelOptions): Readonly<Record<IdRegister, Halves>> {
-  const [low, high] = model.id.ID_AA64PFR0_EL1;
-  const levels = (options.el2 ? PFR0_EL2 : 0) | (options.el3 ? PFR0_EL3 : 0) | (options.gicv3 ? PFR0_GIC : 0);
-  return { ...model.id, ID_AA64PFR0_EL1: [(low | levels) >>> 0, high] };
+  const id: Record<IdRegister, Halves> = { ...model.id };
+  for (const extension of extensions(model, options)) {
+    for (const [name, [low, high]] of Object.entries(extension.id) as [IdRegister, Halves][]) {
+      id[name] = [(id[name][0] | low) >>> 0, (id[name][1] | high) >>> 0];
+    }
+  }
+  return id;
 }
 
 /** PE_FEATURES of a model in a machine. */
 export function peFeatures(model: CpuModel, options: ModelOptions): number {
-  return model.peFeatures | (options.el2 ? FEATURE_EL2 : 0) | (options.el3 ? FEATURE_EL3 : 0);
+  return extensions(model, options).reduce((all, e) => all | e.peFeatures, model.peFeatures);
 }
 
 /** The features of a model in a machine. */
 export function modelFeatures(model: CpuModel, options: ModelOptions): ReadonlySet<Feature> {
-  const features = new Set(model.features);
-  if (options.el2) features.add("EL2");
-  if (options.el3) features.add("EL3");
-  return features;
+  return new Set([...model.features, ...extensions(model, options).flatMap((e) => e.features)]);
 }

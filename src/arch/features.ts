@@ -53,6 +53,7 @@ export const FEATURES = [
   "XNX",
   "S2FWB",
   "FGT",
+  "EVT",
   "RAS",
   "EL2",
   "EL3",

@@ -1,22 +1,20 @@
 import * as slots from "../cpu/sysreg-layout.ts";
 import { sysregId } from "./sysreg-names.ts";
 
-/** A system register that is a 64-bit slot and nothing else: no trap control reads or writes of it, no side effect. */
+/** A system register that is a 64-bit slot and nothing else, as long as SYSREG_GUARD says so: no side effect. */
 export interface PlainSysreg {
   /** Offset in bytes from the PE's block. */
   readonly offset: number;
-  /** The lowest exception level that may access it; below, the access is UNDEFINED. */
-  readonly minEL: 0 | 1 | 2 | 3;
+  /** The lowest exception level that may access it: the bit of SYSREG_GUARD with which the processing element does it. */
+  readonly minEL: 0 | 1 | 2;
   /** MSR stores all 64 bits. When false, only MRS is plain. */
   readonly writable: boolean;
-  /** Only where neither EL2 nor EL3 is implemented, since their controls can trap it; at EL1. */
-  readonly guarded: boolean;
 }
 
 type SlotName = keyof typeof slots & string;
 
-function plain(name: SlotName, minEL: 0 | 1, writable: boolean, guarded = false): [number, PlainSysreg] {
-  return [sysregId(name), { offset: slots[name], minEL, writable, guarded }];
+function plain(name: SlotName, minEL: 0 | 1 | 2, writable: boolean): [number, PlainSysreg] {
+  return [sysregId(name), { offset: slots[name], minEL, writable }];
 }
 
 /**
@@ -25,13 +23,12 @@ function plain(name: SlotName, minEL: 0 | 1, writable: boolean, guarded = false)
  */
 export const PLAIN_SYSREGS: ReadonlyMap<number, PlainSysreg> = new Map<number, PlainSysreg>([
   plain("TPIDR_EL0", 0, true),
+  // EL0 may only read it.
   plain("TPIDRRO_EL0", 0, false),
-  plain("TPIDR_EL1", 1, true),
-  plain("ELR_EL1", 1, true),
-  plain("SPSR_EL1", 1, true),
-  plain("PAR_EL1", 1, true),
+  ...(["TPIDR_EL1", "ELR_EL1", "SPSR_EL1", "PAR_EL1", "FAR_EL1"] as const).map((name) => plain(name, 1, true)),
   ...(["ESR_EL1", "SCTLR_EL1", "TTBR0_EL1", "TTBR1_EL1", "TCR_EL1", "CONTEXTIDR_EL1"] as const).map((name) =>
-    plain(name, 1, false, true),
+    plain(name, 1, false),
   ),
-  plain("FAR_EL1", 1, true, true),
+  ...(["TPIDR_EL2", "ELR_EL2", "SPSR_EL2", "FAR_EL2"] as const).map((name) => plain(name, 2, true)),
+  ...(["ESR_EL2", "HPFAR_EL2", "HCR_EL2", "VTTBR_EL2"] as const).map((name) => plain(name, 2, false)),
 ]);

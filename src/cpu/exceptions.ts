@@ -189,11 +189,10 @@ export function synchronousTarget(s: PeState, ec: number, iss: number): number {
   const forced = s.word(EXC_TARGET);
   if (forced !== 0) return Math.max(forced, from);
   if (from === 3) return 3;
+  const external = isExternalAbort(ec, iss);
+  if (external && haveEL(s, 3) && s.word(SCR_EL3) & SCR_EA) return 3;
   if (s.word(EXC_STAGE2)) return 2;
-  if (isExternalAbort(ec, iss)) {
-    if (haveEL(s, 3) && s.word(SCR_EL3) & SCR_EA) return 3;
-    if (from < 2 && el2Enabled(s) && s.high(HCR_EL2) & HCR_HIGH_TEA) return 2;
-  }
+  if (external && from < 2 && el2Enabled(s) && s.high(HCR_EL2) & HCR_HIGH_TEA) return 2;
   // FP_TRAP is the exception level that traps.
   if (ec === EC_FP_ACCESS && s.word(FP_TRAP) > 1) return s.word(FP_TRAP);
   if (from === 2) return 2;

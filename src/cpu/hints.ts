@@ -1,7 +1,7 @@
-import { pendingInterrupts } from "./interrupts.ts";
+import { deferSErrors, deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
 import { effectiveHcr, HCR_TWE, HCR_TWI, haveEL, inHost, SCR_TWE, SCR_TWI, sctlrOf, targetOfEL0 } from "./levels.ts";
 import type { PeState } from "./pe-state.ts";
-import { advance } from "./pstate.ts";
+import { advance, resumeAfter } from "./pstate.ts";
 import { EL, EVENT_REGISTER, EXIT, EXIT_WAIT, HALTED } from "./state-layout.ts";
 import { EC_WFX, raise, WFX_ISS } from "./syndrome.ts";
 import { SCR_EL3 } from "./sysreg-layout.ts";
@@ -13,6 +13,7 @@ const WFE = 0;
 const WFI = 1;
 const SEV = 2;
 const SEVL = 3;
+const ESB = 5;
 
 const SCTLR_NTWI = 1 << 16;
 const SCTLR_NTWE = 1 << 18;
@@ -38,6 +39,10 @@ export function waitHint(s: PeState, everyone: readonly PeState[], hint: number)
     case SEVL:
       s.setWord(EVENT_REGISTER, 1);
       return 0;
+    case ESB:
+      deferSErrors(s);
+      // Those that are not masked are taken now.
+      return deliverableInterrupt(s) === 0 ? 0 : resumeAfter(s);
     default:
       return everyone.length > 1 ? wait(s, false) : 0;
   }

@@ -18,7 +18,7 @@ import type { PeState } from "./pe-state.ts";
 import { LINE_FIQ, LINE_IRQ, LINE_NONSECURE_GROUP1, LINE_SECURE_GROUP1, LINE_VFIQ, LINE_VIRQ } from "./ports.ts";
 import { DAIF_A, DAIF_F, DAIF_I } from "./pstate.ts";
 import { DAIF, EL, LINES } from "./state-layout.ts";
-import { HCR_EL2, SCR_EL3 } from "./sysreg-layout.ts";
+import { DISR_EL1, HCR_EL2, SCR_EL3, VDISR_EL2, VSESR_EL2 } from "./sysreg-layout.ts";
 
 // Asynchronous exceptions: which are pending, where they go and what masks them (Arm ARM D1.3.6).
 
@@ -95,4 +95,20 @@ export function deliverableInterrupt(s: PeState): number {
 export function acknowledgeSError(s: PeState, line: number): void {
   s.setWord(LINES, s.word(LINES) & ~line);
   if (line === LINE_VSERROR) s.setWord(HCR_EL2, s.word(HCR_EL2) & ~HCR_VSE);
+}
+
+// DISR_EL1 and VDISR_EL2: an SError has been deferred; IDS and ISS.
+const DISR_A = 1 << 31;
+const DISR_SYNDROME = 0x1ffffff;
+
+/** ESB: AArch64.ESBOperation and AArch64.vESBOperation. SErrors that are pending but masked are recorded and pending no more. */
+export function deferSErrors(s: PeState): void {
+  if (s.word(LINES) & LINE_SERROR && masked(s, interruptTarget(s, LINE_SERROR), DAIF_A)) {
+    s.set64(DISR_EL1, DISR_A, 0);
+    acknowledgeSError(s, LINE_SERROR);
+  }
+  if (virtualInterrupts(s) & LINE_VSERROR && masked(s, 1, DAIF_A)) {
+    s.set64(VDISR_EL2, DISR_A | (s.word(VSESR_EL2) & DISR_SYNDROME), 0);
+    acknowledgeSError(s, LINE_VSERROR);
+  }
 }

@@ -4,6 +4,7 @@ import {
   FEATURE_EL2,
   FEATURE_EL3,
   HCR_EL2,
+  HFGITR_EL2,
   PE_FEATURES,
   SCR_EL3,
   SCTLR_EL1,
@@ -31,6 +32,7 @@ export const HCR_HIGH_E2H = 1 << (34 - 32);
 export const HCR_HIGH_TEA = 1 << (37 - 32);
 export const HCR_HIGH_APK = 1 << (40 - 32);
 export const HCR_HIGH_API = 1 << (41 - 32);
+export const HCR_HIGH_NV = 1 << (42 - 32);
 // SCR_EL3.
 export const SCR_NS = 1 << 0;
 export const SCR_IRQ = 1 << 1;
@@ -44,6 +46,7 @@ export const SCR_TWE = 1 << 13;
 export const SCR_APK = 1 << 16;
 export const SCR_API = 1 << 17;
 export const SCR_EEL2 = 1 << 18;
+export const SCR_FGTEN = 1 << 27;
 
 export function haveEL(s: PeState, el: number): boolean {
   if (el < 2) return true;
@@ -95,6 +98,22 @@ export function inHost(s: PeState): boolean {
   const el = s.word(EL);
   if (el === 2) return (s.high(HCR_EL2) & HCR_HIGH_E2H) !== 0;
   return el === 0 && hostApplications(s);
+}
+
+/** EL1, or EL0 that is no application of a host, under an EL2: where the traps of HCR_EL2 and of FEAT_FGT apply. */
+export function underEL2(s: PeState): boolean {
+  const el = s.word(EL);
+  return el < 2 && el2Enabled(s) && !(el === 0 && hostApplications(s));
+}
+
+/** Whether the fine-grained traps of EL2 apply (FEAT_FGT): without it, their registers are 0. */
+export function fineGrainedTraps(s: PeState): boolean {
+  return underEL2(s) && (!haveEL(s, 3) || (s.word(SCR_EL3) & SCR_FGTEN) !== 0);
+}
+
+/** Whether a bit of the high half of HFGITR_EL2 traps an instruction. */
+export function instructionTrap(s: PeState, highBit: number): boolean {
+  return (s.high(HFGITR_EL2) & highBit) !== 0 && fineGrainedTraps(s);
 }
 
 /** The slot of the SCTLR_ELx that rules exception level `el`. */

@@ -327,8 +327,11 @@ test("HVC and SMC: UNDEFINED at EL0 and without EL2 and EL3; firmware comes firs
   assert.equal(without.s.number(PC), 0x104, "the call is done");
   assert.equal(esr(without, 1, 1 << 29, "hvc"), "0", "HCD");
   assert.equal(esr(without, 1, 0, "smc"), "0");
-  assert.equal(esr(without, 1, 1 << 19, "smc"), "17");
-  assert.equal(without.s.number(PC), 0x100, "the trap is not");
+  assert.equal(esr(without, 1, 1 << 19, "smc"), "0", "without EL3, TSC has nothing to trap");
+  const secure = machine({}, {}, r.FEATURE_EL2 | r.FEATURE_EL3);
+  secure.s.setWord(r.SCR_EL3, 1);
+  assert.equal(esr(secure, 1, 1 << 19, "smc"), "17");
+  assert.equal(secure.s.number(PC), 0x100, "the trap is not");
   const owned = machine({}, { firmware }, r.FEATURE_EL2);
   assert.equal(esr(owned, 0, 0, "smc"), "0");
   assert.equal(esr(owned, 1, 1 << 19, "smc"), "17");

@@ -5,7 +5,7 @@ import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } 
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { el2Enabled, HCR_HIGH_API, haveEL, isNested, SCR_API, sctlrOf } from "./levels.ts";
+import { instructionTrap, isNested, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
@@ -47,14 +47,12 @@ import {
   PSTATE_IL,
   PSTATE_SS,
   RESULT,
-  SP,
 } from "./state-layout.ts";
 import {
   EC_BRANCH_TARGET,
   EC_BREAKPOINT,
   EC_ERET,
   EC_ILLEGAL_STATE,
-  EC_PAUTH,
   EC_PC_ALIGNMENT,
   EC_SOFTWARE_STEP,
   EC_UNKNOWN,
@@ -66,7 +64,9 @@ import {
   STEP_EX,
   STEP_ISV,
 } from "./syndrome.ts";
-import { HCR_EL2, MDSCR_EL1, SCR_EL3 } from "./sysreg-layout.ts";
+import { updateGuard } from "./sysreg-guard.ts";
+import { MDSCR_EL1 } from "./sysreg-layout.ts";
+import { TRAP_ERET } from "./sysregs/fine-grained.ts";
 
 /**
  * Why a slice ended. budget: it is used up, or ATTENTION was set. waiting: in WFI, nothing pending. yielding: in WFE or YIELD, the
@@ -131,17 +131,20 @@ export class Pe {
     this.#observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
-    this.#contextChanged = (cpu) => this.#native.contextChanged(cpu);
+    this.#contextChanged = (cpu) => {
+      updateGuard(this.state);
+      this.#native.contextChanged(cpu);
+    };
     this.#sysregs = options.sysregs({
       contextChanged: () => {
         this.#changed = true;
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
       debugChanged: () => {
         this.#changed = true;
         // Pages with breakpoints must not be entered by way of the instruction TLB, nor those with watchpoints by the data TLB.
         this.#native.flushFetch(this.state.cpu);
-        this.#native.contextChanged(this.state.cpu);
+        this.#contextChanged(this.state.cpu);
       },
     });
   }
@@ -178,7 +181,7 @@ export class Pe {
     this.#native.tlbInvalidateAll(cpu);
     this.#native.flushFetch(cpu);
     this.#native.fpUpdateFast(cpu);
-    this.#native.contextChanged(cpu);
+    this.#contextChanged(cpu);
   }
 
   /** Runs up to about `budget` instructions. */
@@ -242,7 +245,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
     this.#observer?.taken(from, line);
     return true;
   }
@@ -253,7 +256,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
-    this.#native.contextChanged(s.cpu);
+    this.#contextChanged(s.cpu);
     this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
@@ -447,9 +450,11 @@ export class Pe {
     const el = s.word(EL);
     if (el === 0) return raise(s, EC_UNKNOWN, 0);
     // ISS: ERET, ERETA; ERETAA or ERETAB.
-    if (isNested(s)) return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
+    if (isNested(s) || (el === 1 && instructionTrap(s, TRAP_ERET)))
+      return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
     if (kind === 0) s.copy64(PC, elrSlot(el));
-    else if (!this.#authenticateReturn(el, kind - 1)) return 1;
+    else if (!this.#native.authenticateReturn) return raise(s, EC_UNKNOWN, 0);
+    else if (!this.#native.authenticateReturn(s.cpu, elrSlot(el), kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#contextChanged);
@@ -457,26 +462,6 @@ export class Pe {
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;
-  }
-
-  #authenticateReturn(el: number, key: number): boolean {
-    const s = this.state;
-    if (el === 1 && el2Enabled(s) && !(s.high(HCR_EL2) & HCR_HIGH_API)) {
-      raise(s, EC_PAUTH, 0, 2);
-      return false;
-    }
-    if (el < 3 && haveEL(s, 3) && !(s.word(SCR_EL3) & SCR_API)) {
-      raise(s, EC_PAUTH, 0, 3);
-      return false;
-    }
-    if (!this.#native.authPAC) {
-      raise(s, EC_UNKNOWN, 0);
-      return false;
-    }
-    const address = this.#native.authPAC(s.cpu, bits64(s, elrSlot(el)), bits64(s, SP), key);
-    if (s.word(EXIT) === EXIT_EXCEPTION) return false;
-    s.set64(PC, Number(address & 0xffffffffn) | 0, Number(address >> 32n) | 0);
-    return true;
   }
 
   waitHint(hint: number): 0 | 1 {
@@ -508,8 +493,4 @@ export class Pe {
   isb(): 0 | 1 {
     return deliverableInterrupt(this.state) === 0 ? 0 : resumeAfter(this.state);
   }
-}
-
-function bits64(s: PeState, offset: number): bigint {
-  return (BigInt(s.high(offset)) << 32n) | BigInt(s.word(offset) >>> 0);
 }

@@ -79,8 +79,11 @@ export function isNestedAccess(ec: number, iss: number): boolean {
 
 /** ISS of a trapped MSR, MRS or system instruction (EC 0x18). `id`: op0:op1:CRn:CRm:op2. */
 export function systemIss(id: number, rt: number, read: boolean): number {
-  const [op0, op1, n, m, op2] = [(id >> 14) & 3, (id >> 11) & 7, (id >> 7) & 15, (id >> 3) & 15, id & 7];
-  return (op0 << 20) | (op2 << 17) | (op1 << 14) | (n << 10) | (rt << 5) | (m << 1) | (read ? 1 : 0);
+  const op0 = (id >> 14) & 3;
+  const op1 = (id >> 11) & 7;
+  const n = (id >> 7) & 15;
+  const m = (id >> 3) & 15;
+  return (op0 << 20) | ((id & 7) << 17) | (op1 << 14) | (n << 10) | (rt << 5) | (m << 1) | (read ? 1 : 0);
 }
 
 /**
@@ -139,7 +142,10 @@ function valid(word: number, size: number, signed: boolean, wide: boolean, order
   return ISV | (size << 22) | (signed ? 1 << 21 : 0) | (srt << 16) | (wide ? 1 << 15 : 0) | (ordered ? 1 << 14 : 0);
 }
 
-/** Whether a data abort at stage 2 with this ISS can have a valid instruction syndrome: not when it was on a stage 1 walk. */
+/**
+ * Whether a data abort at stage 2 with this ISS can have a valid instruction syndrome: not when it was on a stage 1 walk, nor when it is
+ * external.
+ */
 export function mayHaveSyndrome(ec: number, iss: number): boolean {
-  return (ec & ~1) === EC_DATA_ABORT && (iss & (S1PTW | ISV)) === 0;
+  return (ec & ~1) === EC_DATA_ABORT && (iss & (S1PTW | ISV)) === 0 && !isExternalAbort(ec, iss);
 }

@@ -262,8 +262,29 @@ export const CNTHVS_CVAL_EL2 = 0x1748;
 export const VSTTBR_EL2 = 0x1750;
 export const VSTCR_EL2 = 0x1758;
 
+// Fine-grained traps.
+export const HFGRTR_EL2 = 0x1760;
+export const HFGWTR_EL2 = 0x1768;
+export const HFGITR_EL2 = 0x1770;
+export const HDFGRTR_EL2 = 0x1778;
+export const HDFGWTR_EL2 = 0x1780;
+
+/**
+ * i32: which of the system registers that are plain slots (arch/sysreg-plain.ts) may not be accessed as such at the current exception
+ * level, because the access is UNDEFINED, trapped or redirected: GUARD_* bits. Kept by the processing element (cpu/sysreg-guard.ts).
+ */
+export const SYSREG_GUARD = 0x1788;
+
 /** First byte after the last slot. */
-export const SYSREG_SLOTS_END = 0x1760;
+export const SYSREG_SLOTS_END = 0x1790;
+
+// Bits of SYSREG_GUARD: registers that EL0, EL1 or EL2 is the lowest exception level to access, in the order of the levels; the keys of
+// pointer authentication; DC ZVA and DCZID_EL0.
+export const GUARD_EL0 = 1;
+export const GUARD_EL1 = 2;
+export const GUARD_EL2 = 4;
+export const GUARD_KEYS = 8;
+export const GUARD_ZVA = 16;
 
 // Bits of PE_FEATURES.
 export const FEATURE_PAN = 1;

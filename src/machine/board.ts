@@ -133,7 +133,8 @@ export class Board {
   #addGicV3(options: BoardOptions): GicV3 {
     const { parts, memory, setLines } = options;
     const affinity = (cpu: number): number => affinityOf(cpu, 3);
-    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, ...security(options) });
+    const awake = levelsOf(parts).conduit !== undefined;
+    const gic = new GicV3({ memory: memory.buffer, cpus: parts.cpus, setLines, affinity, awake, ...security(options) });
     this.bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     return gic;

@@ -1,11 +1,10 @@
 import { modelFeatures } from "../../arch/cpu-models.ts";
 import type { Feature } from "../../arch/features.ts";
+import { el2Enabled, underEL2 } from "../levels.ts";
 import type { PeState } from "../pe-state.ts";
-import { EL, EXC_EC, EXC_ISS, EXC_STAGE2, EXC_TARGET, EXIT, EXIT_EXCEPTION, SECURE } from "../state-layout.ts";
+import { EL } from "../state-layout.ts";
+import { EC_SYSTEM, EC_UNKNOWN, raise, systemIss } from "../syndrome.ts";
 import type { SysregHost } from "./host.ts";
-
-/** EC of a trapped MSR, MRS or system instruction (ESR_ELx). */
-const EC_SYSTEM_TRAP = 0x18;
 
 /** Marks the number of a SYSL instruction. */
 export const SYSL = 0x10000;
@@ -57,7 +56,12 @@ export class Access {
 
   /** EL2Enabled(): EL2 is implemented, and enabled in the current security state. */
   get el2Enabled(): boolean {
-    return this.host.options.el2 && this.state.word(SECURE) === 0;
+    return el2Enabled(this.state);
+  }
+
+  /** The access is under an EL2 whose HCR_EL2 traps it may fall into: not from an application of a host. */
+  get underEL2(): boolean {
+    return underEL2(this.state);
   }
 
   /** The highest exception level that is implemented. */
@@ -67,29 +71,13 @@ export class Access {
 
   /** Leaves the UNDEFINED exception pending. */
   undefinedInstruction(): false {
-    return this.#exception(0, 0, 0);
+    raise(this.state, EC_UNKNOWN, 0);
+    return false;
   }
 
   /** Leaves the exception of a trapped access pending, for exception level `target` (1: where the routing rules say). */
   trapped(target: number): false {
-    const id = this.id;
-    const iss =
-      (((id >> 14) & 3) << 20) |
-      ((id & 7) << 17) |
-      (((id >> 11) & 7) << 14) |
-      (((id >> 7) & 15) << 10) |
-      (this.rt << 5) |
-      (((id >> 3) & 15) << 1) |
-      (this.write ? 0 : 1);
-    return this.#exception(EC_SYSTEM_TRAP, iss, target > 1 ? target : 0);
-  }
-
-  #exception(ec: number, iss: number, target: number): false {
-    this.state.setWord(EXC_EC, ec);
-    this.state.setWord(EXC_ISS, iss);
-    this.state.setWord(EXC_TARGET, target);
-    this.state.setWord(EXC_STAGE2, 0);
-    this.state.setWord(EXIT, EXIT_EXCEPTION);
+    raise(this.state, EC_SYSTEM, systemIss(this.id, this.rt, !this.write), target > 1 ? target : 0);
     return false;
   }
 }

@@ -9,14 +9,20 @@ import { contextChanged, TTBR_BITS } from "./translation.ts";
 const EL3 = { feature: "EL3" } as const;
 
 export const EL3_ROWS: readonly SysregRow[] = [
-  rw("SCTLR_EL3", 3, { ...EL3, ...SCTLR_HIGH, slot: slots.SCTLR_EL3, changed: contextChanged }),
+  rw("SCTLR_EL3", 3, {
+    ...EL3,
+    ...SCTLR_HIGH,
+    res1: `${SCTLR_HIGH.res1} 4 16 18 23`,
+    slot: slots.SCTLR_EL3,
+    changed: contextChanged,
+  }),
   rw("ACTLR_EL3", 3, EL3),
   rw("SCR_EL3", 3, {
     ...EL3,
     slot: slots.SCR_EL3,
     // NS, IRQ, FIQ, EA, SMD, HCE, SIF, ST, TWI, TWE.
     bits: "3:0 9:7 13:11",
-    bitsWith: { LOR: "14", PAuth: "17:16", ECV: "28" },
+    bitsWith: { LOR: "14", RAS: "15", PAuth: "17:16", SEL2: "18", FGT: "27", ECV: "28" },
     // RW: the next level is AArch64.
     res1: "5:4 10",
     changed(a) {
@@ -24,9 +30,14 @@ export const EL3_ROWS: readonly SysregRow[] = [
       a.host.contextChanged();
     },
   }),
-  rw("SDER32_EL3", 3, { ...EL3, slot: slots.SDER32_EL3, bits: "1:0" }),
   rw("CPTR_EL3", 3, { ...EL3, slot: slots.CPTR_EL3, bits: "31 10", changed: contextChanged }),
-  rw("MDCR_EL3", 3, { ...EL3, slot: slots.MDCR_EL3, bits: "6 10:9 17:14 21:20", changed: contextChanged }),
+  rw("MDCR_EL3", 3, {
+    ...EL3,
+    slot: slots.MDCR_EL3,
+    bits: "6 10:9 17:16 21:20",
+    bitsWith: { FGT: "27" },
+    changed: contextChanged,
+  }),
   rw("TTBR0_EL3", 3, { ...EL3, ...TTBR_BITS, slot: slots.TTBR0_EL3, changed: contextChanged }),
   rw("TCR_EL3", 3, {
     ...EL3,

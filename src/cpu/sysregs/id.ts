@@ -1,13 +1,14 @@
 import { type IdRegister, idRegisters } from "../../arch/cpu-models.ts";
+import { SECURE } from "../state-layout.ts";
+import { zeroingTraps } from "../sysreg-guard.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow } from "./row.ts";
-import { HCR, hcr, sctlrEnable } from "./traps.ts";
+import { ro, rw, type SysregRow, trap, UNDEFINED } from "./row.ts";
+import { HCR, hcr, scr, sctlrEnable } from "./traps.ts";
 
 // Identification and cache description (Arm ARM D19.2). Of the space op0 = 3, op1 = 0, CRn = 0, CRm = 1..7 the names without a row
 // here are reserved or describe AArch32, which no model has: they read as zero (index.ts).
 
-const SCTLR_DZE = 14;
 const SCTLR_UCT = 15;
 const DCZID_DZP = 1 << 4;
 
@@ -37,6 +38,10 @@ const virtualized = (own: number, virtual: number) => (a: Access) =>
 
 const CSSELR_BITS = 0xf;
 
+const notSecure = trap("SCR_EL3.NS", (a) => (a.state.word(SECURE) && a.el < 3 ? UNDEFINED : 0));
+const CACHES = hcr(HCR.TID2, HCR.TID4);
+const LOR = { feature: "LOR", traps: [hcr(HCR.TLOR), scr("TLOR")] } as const;
+
 export const ID_ROWS: readonly SysregRow[] = [
   ro("MIDR_EL1", 1, {
     slot: slots.MIDR_EL1,
@@ -61,25 +66,24 @@ export const ID_ROWS: readonly SysregRow[] = [
     reset: ofModel("DCZID_EL0"),
     // DZP: DC ZVA is prohibited at this level.
     get(a) {
-      const trapped = sctlrEnable(SCTLR_DZE)(a) || hcr(HCR.TDZ)(a);
-      a.give(a.state.word(slots.DCZID_EL0) | (trapped ? DCZID_DZP : 0));
+      a.give(a.state.word(slots.DCZID_EL0) | (zeroingTraps(a.state) ? DCZID_DZP : 0));
     },
   }),
-  ro("CLIDR_EL1", 1, { slot: slots.CLIDR_EL1, reset: ofModel("CLIDR_EL1"), traps: [hcr(HCR.TID2)] }),
+  ro("CLIDR_EL1", 1, { slot: slots.CLIDR_EL1, reset: ofModel("CLIDR_EL1"), traps: [CACHES] }),
   ro("CCSIDR_EL1", 1, {
-    traps: [hcr(HCR.TID2)],
+    traps: [CACHES],
     get: (a) => a.give(a.host.model.ccsidr.get(a.state.word(slots.CSSELR_EL1) & CSSELR_BITS) ?? 0),
   }),
-  rw("CSSELR_EL1", 1, { slot: slots.CSSELR_EL1, bits: "3:0", traps: [hcr(HCR.TID2)] }),
-  ro("LORID_EL1", 1, { feature: "LOR", traps: [hcr(HCR.TLOR)] }),
-  // No LORegions (LORID_EL1 is 0), so the rest is RES0.
+  rw("CSSELR_EL1", 1, { slot: slots.CSSELR_EL1, bits: "3:0", traps: [CACHES] }),
+  ro("LORID_EL1", 1, LOR),
+  // No LORegions (LORID_EL1 is 0), so the rest is RES0. In Secure state there is no such register.
   ...["LORSA_EL1", "LOREA_EL1", "LORN_EL1", "LORC_EL1"].map((name) =>
-    rw(name, 1, { feature: "LOR", traps: [hcr(HCR.TLOR)] }),
+    rw(name, 1, { ...LOR, traps: [notSecure, ...LOR.traps] }),
   ),
   // Cortex-A72.
   rw("L2CTLR_EL1", 1, { model: "cortex-a72", get: (a) => a.give((a.host.options.cpus - 1) << 24), set: () => {} }),
   ...["L2ECTLR_EL1", "L2ACTLR_EL1", "CPUACTLR_EL1", "CPUECTLR_EL1", "CPUMERRSR_EL1", "L2MERRSR_EL1"].map((name) =>
-    rw(name, 1, { model: "cortex-a72", traps: [hcr(HCR.TIDCP)] }),
+    rw(name, 1, { model: "cortex-a72" }),
   ),
   ro("CBAR_EL1", 1, { model: "cortex-a72" }),
 ];

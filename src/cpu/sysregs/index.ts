@@ -1,6 +1,6 @@
 import { peFeatures } from "../../arch/cpu-models.ts";
 import { SYSREG_NAMES, sysregId } from "../../arch/sysreg-names.ts";
-import { isNested } from "../levels.ts";
+import { fineGrainedTraps, isNested } from "../levels.ts";
 import { SLOT_ZR, X } from "../state-layout.ts";
 import { PE_FEATURES, RVBAR } from "../sysreg-layout.ts";
 import { Access, SYSL } from "./access.ts";
@@ -8,6 +8,7 @@ import { DEBUG_ROWS } from "./debug.ts";
 import { EL2_ROWS } from "./el2.ts";
 import { EL3_ROWS } from "./el3.ts";
 import { EXCEPTION_ROWS } from "./exception.ts";
+import { type FineTrap, INSTRUCTION_TRAPS, READ_TRAPS, WRITE_TRAPS } from "./fine-grained.ts";
 import type { SysregHost } from "./host.ts";
 import { ID_ROWS } from "./id.ts";
 import {
@@ -20,6 +21,7 @@ import {
 import { accessMemory, isElsewhere, NESTED_NAMES, type NestedName } from "./nested.ts";
 import { PMU_ROWS } from "./pmu.ts";
 import { PSTATE_ROWS } from "./pstate.ts";
+import { RAS_ROWS } from "./ras.ts";
 import { ALIASES, HOST_REGISTERS, hasAliases, redirection } from "./redirection.ts";
 import { type Bits, mask, type SysregRow, type Trap } from "./row.ts";
 import { SYSTEM_ROWS } from "./system.ts";
@@ -35,6 +37,7 @@ export const SYSREG_ROWS: readonly SysregRow[] = [
   ...ID_ROWS,
   ...TRANSLATION_ROWS,
   ...EXCEPTION_ROWS,
+  ...RAS_ROWS,
   ...PSTATE_ROWS,
   ...TIMER_ROWS,
   ...PMU_ROWS,
@@ -94,7 +97,19 @@ function isFeatureId(id: number): boolean {
   return id >> 14 === 3 && (op1 === 0 || op1 === 1 || op1 === 3) && (id & 0x7c0) === 0;
 }
 
+/** What is implementation defined: CRn = 11 or 15 of op0 = 3 and of the system instructions (Arm ARM D17.3.3). */
+export function isImplementationDefined(id: number): boolean {
+  return (id & 0x4000) !== 0 && (id & 0x580) === 0x580;
+}
+
 const TID3 = hcr(HCR.TID3);
+const TIDCP = hcr(HCR.TIDCP);
+const NO_TRAPS: readonly Trap[] = [];
+
+/** The row that a register of EL2 has in a machine with EL3 and without EL2: RES0 (Arm ARM D1.1.2). */
+function withoutEL2({ name, read, write }: SysregRow): SysregRow {
+  return { name, ...(read === 2 && { read: 3 }), ...(write === 2 && { write: 3 }) };
+}
 
 /** Reads that change something: entropy is used up, an interrupt is acknowledged, received data is taken. */
 const READ_EFFECTS: ReadonlySet<number> = new Set(
@@ -117,6 +132,8 @@ export class Sysregs {
       if (row.model !== undefined && row.model !== host.model.name) continue;
       if (row.feature === undefined || this.#access.features.has(row.feature)) {
         this.#registers.set(sysregId(row.name), this.#register(row));
+      } else if ((row.read === 2 || row.write === 2) && host.options.el3 && !host.options.el2) {
+        this.#registers.set(sysregId(row.name), this.#register(withoutEL2(row)));
       }
     }
     for (const row of SYSTEM_ROWS) {
@@ -155,7 +172,10 @@ export class Sysregs {
         .filter(([feature]) => features.has(feature as never) === present)
         .map(([, bits]) => bits)
         .join(" ");
-    const [maskLow, maskHigh] = row.bits === undefined ? [-1, -1] : mask(`${row.bits} ${more(row.bitsWith, true)}`);
+    const [maskLow, maskHigh] =
+      row.bits === undefined
+        ? [-1, -1]
+        : mask(`${row.bits} ${more(row.bitsWith, true)} ${more(row.bitsWithout, false)}`);
     const [res1Low, res1High] = mask(`${row.res1 ?? ""} ${more(row.res1Without, false)}`);
     return { row, maskLow, maskHigh, res1Low, res1High };
   }
@@ -194,7 +214,7 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && readRegister(a, known);
-      if (isInterruptRegister(id)) return readInterruptRegister(a);
+      if (isInterruptRegister(id)) return this.#allowed(NO_TRAPS, READ_TRAPS.get(id)) && readInterruptRegister(a);
       if (!isReservedId(id) || a.el < 1) return this.#refuse(id);
       const target = TID3(a);
       if (target) return a.trapped(target);
@@ -218,9 +238,10 @@ export class Sysregs {
     if (!register) {
       const known = hasAliases(a) ? this.#aliases.get(id) : undefined;
       if (known) return this.#checked(known) && writeRegister(a, known);
-      return isInterruptRegister(id) ? writeInterruptRegister(a) : a.undefinedInstruction();
+      if (!isInterruptRegister(id)) return this.#refuse(id);
+      return this.#allowed(NO_TRAPS, WRITE_TRAPS.get(id)) && writeInterruptRegister(a);
     }
-    if (register.row.write === undefined || a.el < register.row.write) return a.undefinedInstruction();
+    if (register.row.write === undefined || a.el < register.row.write) return this.#refuse(id);
     return this.#checked(register) && writeRegister(a, reached(a, register));
   }
 
@@ -254,7 +275,8 @@ export class Sysregs {
   }
 
   #checked({ row }: Register): boolean {
-    return !row.traps || this.#allowed(row.traps);
+    const { id, write } = this.#access;
+    return this.#allowed(row.traps ?? NO_TRAPS, (write ? WRITE_TRAPS : READ_TRAPS).get(id));
   }
 
   /** An access from EL1 with HCR_EL2.NV; undefined when it is like any other. False with an exception pending. */
@@ -288,27 +310,33 @@ export class Sysregs {
     const a = this.#access;
     a.begin(id & 0xffff, rt, (id & SYSL) === 0);
     const row = a.write ? this.#instructions.get(id) : undefined;
-    if (!row) return a.undefinedInstruction();
+    if (!row) return this.#refuse(a.id);
     if (a.el < row.el) return row.el === 2 && isNested(a.state) ? a.trapped(2) : a.undefinedInstruction();
-    if (row.traps && !this.#allowed(row.traps)) return false;
+    if (!this.#allowed(row.traps ?? NO_TRAPS, INSTRUCTION_TRAPS.get(id))) return false;
     a.giveSlot(X + 8 * rt);
     return row.execute(a);
   }
 
-  #allowed(traps: readonly Trap[]): boolean {
+  /** False: the access traps, or is UNDEFINED. The checks of EL1 come first, then those of EL2, then those of EL3. */
+  #allowed(traps: readonly Trap[], fine: FineTrap | undefined): boolean {
     const a = this.#access;
-    for (const trap of traps) {
-      const target = trap(a);
-      if (target > 0) return a.trapped(target);
-      if (target < 0) return a.undefinedInstruction();
+    let target = a.el === 1 && isImplementationDefined(a.id) ? TIDCP(a) : 0;
+    for (let i = 0; target === 0 && i < traps.length; i++) target = (traps[i] as Trap)(a);
+    if (fine && (target === 0 || target === 3) && a.state.word(fine.word) & fine.mask && fineGrainedTraps(a.state)) {
+      target = 2;
     }
-    return true;
+    if (target === 0) return true;
+    return target > 0 ? a.trapped(target) : a.undefinedInstruction();
   }
 
-  /** A read that nothing allows: UNDEFINED, or with FEAT_IDST trapped when it is of the feature ID space from EL0. */
+  /**
+   * What nothing allows: UNDEFINED; trapped with FEAT_IDST, when it reads the feature ID space from EL0, and with HCR_EL2.TIDCP, when it is
+   * implementation defined.
+   */
   #refuse(id: number): boolean {
     const a = this.#access;
-    if (a.el === 0 && isFeatureId(id) && a.features.has("IDST")) return a.trapped(1);
+    if (a.el === 0 && !a.write && isFeatureId(id) && a.features.has("IDST")) return a.trapped(1);
+    if (a.el === 1 && isImplementationDefined(id) && TIDCP(a)) return a.trapped(2);
     return a.undefinedInstruction();
   }
 }

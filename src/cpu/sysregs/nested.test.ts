@@ -8,7 +8,7 @@ import { CNTHCTL_EL2, HCR_EL2, SCR_EL3, VNCR_EL2 } from "../sysreg-layout.ts";
 import { SYSREG_ROWS } from "./index.ts";
 import { NESTED_NAMES } from "./nested.ts";
 import { ALIASES } from "./redirection.ts";
-import { Bench } from "./test-host.ts";
+import { Bench, noInterrupts } from "./test-host.ts";
 
 // HCR_EL2, high half.
 const NV = 1 << 10;
@@ -20,7 +20,7 @@ const NV2 = 1 << 13;
 const VNCR_HIGH = 0x00101234;
 const VNCR_LOW = 0x56789000;
 
-const interrupts = { read: () => [1, 2] as const, write: () => true };
+const interrupts = { ...noInterrupts, read: () => true, write: () => true };
 
 function bench(hcrHigh: number): Bench {
   const pe = new Bench({ model: "max", el2: true, interrupts, features: ["VHE", "ECV", "NV", "NV2", "FGT", "RAS"] });

@@ -25,7 +25,8 @@ function value(name: string): number {
     ? 2
     : name.startsWith("CNTHCTL") || name.startsWith("CNTKCTL")
       ? (seed & 0xf0) | 4
-      : seed;
+      : // FPEN.
+        seed | (name.startsWith("CP") ? 0x100000 : 0);
 }
 
 /** Writes by one name and reads by another: the same register? Registers that hold nothing are the same by their rows. */

@@ -36,6 +36,8 @@ export interface SysregRow {
   readonly bits?: Bits;
   /** More of them, with a feature. */
   readonly bitsWith?: Readonly<Partial<Record<Feature, Bits>>>;
+  /** More of them, without a feature. */
+  readonly bitsWithout?: Readonly<Partial<Record<Feature, Bits>>>;
   /** Bits that always read as one. */
   readonly res1?: Bits;
   /** More of them, without a feature. */

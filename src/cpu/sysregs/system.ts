@@ -11,6 +11,7 @@ import { HCR, hcr, sctlrEnable } from "./traps.ts";
 // address; DC ZVA is an instruction of a64/.
 
 const SCTLR_EnRCTX = 10;
+const SCTLR_DZE = 14;
 const SCTLR_UCI = 26;
 /** Bytes of a cache line (CTR_EL0.IminLine, DminLine). */
 const LINE = 64;
@@ -66,6 +67,9 @@ function translate(regime: 1 | 2 | 3, el: number, access: number, pan: boolean, 
 
 const UCI = sctlrEnable(SCTLR_UCI);
 const TPU = hcr(HCR.TPU);
+/** Of the maintenance to the point of unification, besides. */
+const TICAB = hcr(HCR.TICAB);
+const TOCU = hcr(HCR.TOCU);
 const TPCP = hcr(HCR.TPCP);
 const TSW = hcr(HCR.TSW);
 const AT = hcr(HCR.AT);
@@ -73,9 +77,9 @@ const RCTX = sctlrEnable(SCTLR_EnRCTX);
 
 const ROWS: readonly SystemRow[] = [
   // IC IALLUIS, IALLU, IVAU.
-  row([0, 1, 0], 1, [TPU], allInstructions),
-  row([0, 5, 0], 1, [TPU], allInstructions),
-  row([3, 5, 1], 0, [UCI, TPU], instructionByVA),
+  row([0, 1, 0], 1, [TPU, TICAB], allInstructions),
+  row([0, 5, 0], 1, [TPU, TOCU], allInstructions),
+  row([3, 5, 1], 0, [UCI, TPU, TOCU], instructionByVA),
   // DC IVAC, ISW, CSW, CISW.
   row([0, 6, 1], 1, [TPCP], dataByVA(WRITE)),
   row([0, 6, 2], 1, [TSW], nothing),
@@ -83,10 +87,12 @@ const ROWS: readonly SystemRow[] = [
   row([0, 14, 2], 1, [TSW], nothing),
   // DC CVAC, CVAU, CVAP, CVADP, CIVAC.
   row([3, 10, 1], 0, [UCI, TPCP], dataByVA(READ)),
-  row([3, 11, 1], 0, [UCI, TPU], dataByVA(READ)),
+  row([3, 11, 1], 0, [UCI, TPU, TOCU], dataByVA(READ)),
   row([3, 12, 1], 0, [UCI, TPCP], dataByVA(READ), "DPB"),
   row([3, 13, 1], 0, [UCI, TPCP], dataByVA(READ), "DPB2"),
   row([3, 14, 1], 0, [UCI, TPCP], dataByVA(READ)),
+  // DC ZVA: only what traps it. An instruction that does not trap never comes here.
+  row([3, 4, 1], 0, [sctlrEnable(SCTLR_DZE), hcr(HCR.TDZ)], nothing),
   // CFP, DVP, CPP RCTX: nothing is predicted from one context to another.
   row([3, 3, 4], 0, [RCTX], nothing, "SPECRES"),
   row([3, 3, 5], 0, [RCTX], nothing, "SPECRES"),

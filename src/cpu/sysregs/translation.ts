@@ -1,7 +1,7 @@
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { rw, type SysregRow, type Trap, trap } from "./row.ts";
-import { el3Control, HCR, hcr, virtualMemory } from "./traps.ts";
+import { rw, type SysregRow } from "./row.ts";
+import { coprocessorAccess, coprocessorAccessEL3, HCR, hcr, hcrClear, scr, virtualMemory } from "./traps.ts";
 
 // Control and translation registers of EL1 (Arm ARM D19.2).
 
@@ -20,18 +20,9 @@ export const contextChanged = (a: Access): void => a.host.contextChanged();
 /** TTBRn_ELx: BADDR, CnP. */
 export const TTBR_BITS = { bits: "47:1", bitsWith: { TTCNP: "0" } } as const;
 
-const CPTR_EL2_TCPAC = 31;
-const cpacrTrap = [
-  trap("CPTR_EL2.TCPAC", (a) => (a.el < 2 && a.el2Enabled && a.bit(slots.CPTR_EL2, CPTR_EL2_TCPAC) ? 2 : 0)),
-  el3Control("CPTR_EL3.TCPAC", slots.CPTR_EL3, 31, true),
-];
+const cpacrTrap = [coprocessorAccess, coprocessorAccessEL3];
 
-const pauthTraps = [hcrClear("APK"), el3Control("SCR_EL3.APK", slots.SCR_EL3, 16, false)];
-
-/** Accesses from EL1 trap to EL2 while a bit of HCR_EL2 is clear. */
-function hcrClear(name: keyof typeof HCR): Trap {
-  return trap(`HCR_EL2.${name}`, (a) => (a.el < 2 && a.el2Enabled && !a.bit(slots.HCR_EL2, HCR[name]) ? 2 : 0));
-}
+const pauthTraps = [hcrClear(HCR.APK), scr("APK", false)];
 
 const KEYS: readonly (readonly [string, number])[] = [
   ["APIAKEYLO_EL1", slots.APIAKEYLO_EL1],

@@ -20,6 +20,8 @@ export interface GicV3Options {
   readonly secureAccess?: (() => boolean) | undefined;
   /** Resets leave it to Non-secure software, as Secure firmware would: see GicState.giveToNonSecure. */
   readonly resetNonSecure?: boolean | undefined;
+  /** Resets leave the redistributors awake, as firmware would (GICR_WAKER): software that comes after it need not know of them. */
+  readonly awake?: boolean | undefined;
 }
 
 /**
@@ -35,10 +37,12 @@ export class GicV3 implements PpiPort {
   readonly #virtual: VirtualInterface;
   readonly #routes: GicV3Distributor;
   readonly #resetNonSecure: boolean;
+  readonly #awake: boolean;
 
   constructor(options: GicV3Options) {
     const { cpus, affinity = (cpu) => ((cpu >>> 4) << 8) | (cpu & 15), secureAccess } = options;
     this.#resetNonSecure = options.resetNonSecure === true;
+    this.#awake = options.awake === true;
     this.#state = new GicState(options.memory, cpus, options.setLines, secureAccess ? "split" : "single");
     const affinities = Uint32Array.from({ length: cpus }, (_, cpu) => affinity(cpu));
     const reset = (): void => this.reset();
@@ -65,7 +69,7 @@ export class GicV3 implements PpiPort {
   reset(): void {
     this.#state.reset();
     for (let cpu = 0; cpu < this.#state.cpus; cpu++) {
-      this.#state.setPe(cpu, L.SLEEP, this.#resetNonSecure ? 0 : 1);
+      this.#state.setPe(cpu, L.SLEEP, this.#awake ? 0 : 1);
       this.#resetInterface(cpu);
     }
     if (this.#resetNonSecure) this.#state.giveToNonSecure();

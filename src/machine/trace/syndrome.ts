@@ -38,6 +38,7 @@ export const EC = {
   wfx: 1,
   fp: 7,
   pauth: 9,
+  hvc: 22,
   smc: 23,
   system: 24,
   sve: 25,
@@ -165,8 +166,11 @@ export function accessText(id: number, rt: number, write: boolean): string {
   }
   if (op0 === 1) {
     if (!write) return `SYSL ${register}, ${sysregName(id)}`;
-    const [mnemonic = "", ...operands] = sysInsnText(id, rt).split(/\s+/);
-    return `${mnemonic.toUpperCase()} ${operands.join(" ")}`.trim();
+    return sysInsnText(id, rt)
+      .trim()
+      .split(/\s+/)
+      .map((word) => (/^x\d|^#/.test(word) ? word : word.toUpperCase()))
+      .join(" ");
   }
   const name = sysregName(id).toUpperCase();
   return write ? `MSR ${name}, ${register}` : `MRS ${register}, ${name}`;

@@ -6,6 +6,7 @@ import { bits64 } from "../profiling/guest-view.ts";
 import { gicAccessText } from "./gic-text.ts";
 import type { TraceKind } from "./options.ts";
 import { accessText } from "./syndrome.ts";
+import { tlbiText } from "./tlb-text.ts";
 import type { Tracer } from "./tracer.ts";
 
 const SYSL = 0x10000;
@@ -51,7 +52,11 @@ export class SysregTrace implements SystemRegisters {
     const kind = this.#tracer.kindOf(...(isTlbi(id) ? (["tlb", "sysreg"] as const) : (["sysreg"] as const)));
     if (kind === undefined) return done;
     const text = accessText(id & 0xffff, rt, (id & SYSL) === 0);
-    this.#line(kind, rt === 31 ? text : `${text} = 0x${value.toString(16)}`);
+    const operands = kind === "tlb" ? tlbiText(/^TLBI (\w+)/.exec(text)?.[1] ?? "", value) : "";
+    this.#line(
+      kind,
+      `${text}${rt === 31 ? "" : ` = 0x${value.toString(16)}`}${operands === "" ? "" : `: ${operands}`}`,
+    );
     return done;
   }
 
