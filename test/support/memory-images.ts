@@ -14,10 +14,11 @@ export class MemoryStorage implements Storage {
   #bytes: Uint8Array;
   #size: number;
 
-  constructor(name: string, bytes: Uint8Array = new Uint8Array(0)) {
+  /** @param shared the bytes are not copied: for what is only read. */
+  constructor(name: string, bytes: Uint8Array = new Uint8Array(0), shared = false) {
     this.name = name;
     this.identity = name;
-    this.#bytes = bytes.slice();
+    this.#bytes = shared ? bytes : bytes.slice();
     this.#size = bytes.length;
   }
 
