@@ -25,7 +25,6 @@ async function client(code: readonly number[], changes: Partial<MachineParts> = 
       room -= bytes.length;
       return room > 0;
     },
-    close: () => {},
     resumed: () => {},
     monitor: (line) => {
       monitored.push(line);
@@ -95,7 +94,7 @@ test("acknowledgements: + for what is right, - for what is not, the last reply a
       sent += latin1(bytes);
       return true;
     },
-    ...{ close: () => {}, resumed: () => {}, monitor: () => "", kill: () => {} },
+    ...{ resumed: () => {}, monitor: () => "", kill: () => {} },
   });
   session.receive(asciiBytes("$qC#b4"));
   assert.equal(sent, "+$QC1#c5");

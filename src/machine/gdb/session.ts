@@ -12,8 +12,6 @@ import { targetDescription } from "./target-description.ts";
 export interface SessionPort {
   /** False: it wants no more until `GdbSession.drained` is called. */
   write(bytes: Uint8Array): boolean;
-  /** Ends the connection. */
-  close(): void;
   /** The machine may run again. */
   resumed(): void;
   /** Executes a line of the monitor's; gives the text to show. */
