@@ -7,7 +7,7 @@ import { atoll, ROOT } from "../support/atoll.ts";
 const bin = join(ROOT, "test", "baremetal", "bin");
 
 /** Images that start at EL2, and need what only `max` has there. */
-const OF_EL2 = /^(host|nested)/;
+const OF_EL2 = /^(host|nested|traps|stage2|lists|timers|virtual)/;
 
 /** What each image needs of the machine. */
 function options(image: string): string[] {
