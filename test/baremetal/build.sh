@@ -23,11 +23,19 @@ for source in *.S; do
     for v in $variants; do assemble "$source" "$name-${v%%=*}" "GRANULE=${v#*=}"; done
   fi
 done
+compile() { # source, image, level, variant
+  aarch64-linux-gnu-gcc -O1 -Wall -Wno-unused-function -Werror -march=armv8.6-a -mgeneral-regs-only -mstrict-align -ffreestanding \
+    -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -nostdlib -static -Wl,--build-id=none,--no-warn-rwx-segments \
+    -Wl,-T,hyp.ld -DLEVEL="$3" -DGRANULE="$4" -o "$temporary/a.elf" "$1"
+  aarch64-linux-gnu-objcopy -O binary "$temporary/a.elf" "../bin/$2.bin"
+}
 for source in *.c; do
   name=${source%.c}
   level=$(sed -n 's,^// level: ,,p' "$source")
-  aarch64-linux-gnu-gcc -O1 -Wall -Wno-unused-function -Werror -march=armv8.6-a -mgeneral-regs-only -mstrict-align -ffreestanding \
-    -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -nostdlib -static -Wl,--build-id=none,--no-warn-rwx-segments -Wl,-T,hyp.ld -DLEVEL="${level:-2}" \
-    -o "$temporary/a.elf" "$source"
-  aarch64-linux-gnu-objcopy -O binary "$temporary/a.elf" "../bin/$name.bin"
+  variants=$(sed -n 's,^// variants: ,,p' "$source")
+  if [ -z "$variants" ]; then
+    compile "$source" "$name" "${level:-2}" 0
+  else
+    for v in $variants; do compile "$source" "$name-${v%%=*}" "${level:-2}" "${v#*=}"; done
+  fi
 done
