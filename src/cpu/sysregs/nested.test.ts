@@ -20,7 +20,7 @@ const NV2 = 1 << 13;
 const VNCR_HIGH = 0x00101234;
 const VNCR_LOW = 0x56789000;
 
-const interrupts = { ...noInterrupts, low: 1, high: 2, read: () => true, write: () => true };
+const interrupts = { ...noInterrupts, read: () => true, write: () => true };
 
 function bench(hcrHigh: number): Bench {
   const pe = new Bench({ model: "max", el2: true, interrupts, features: ["VHE", "ECV", "NV", "NV2", "FGT", "RAS"] });
