@@ -53,7 +53,7 @@ function hasHigherLevels(b: Builder): I32 {
 }
 
 /** HCR_EL2.{VF,VI,VSE} and MDSCR_EL1.{SS,MDE}: with them, or a line that is up, unmasking may mean an exception at once. */
-const { CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, GUARD_KEYS, GUARD_ZVA } = slots;
+const { CNTHCTL_EL2, CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, GUARD_KEYS, GUARD_ZVA } = slots;
 const { HCR_EL2, MDSCR_EL1, PE_FEATURES, SP_EL0, SYSREG_GUARD } = slots;
 const HCR_VIRTUAL = 0x1c0;
 const HCR_VSE = 0x100;
@@ -148,6 +148,8 @@ const KEYS = [
   "APGAKEYHI_EL1",
 ] as const;
 const CNTKCTL_EL0VCTEN = 2;
+const CNTHCTL_EL1TVCT = 1 << 14;
+const HCR_TGE_BIT = 27;
 
 const BARRIERS = "#0x00 oshld oshst osh #0x04 nshld nshst nsh #0x08 ishld ishst ish #0x0c ld st sy".split(" ");
 
@@ -363,7 +365,7 @@ export const SYSTEM_ROWS: readonly Row[] = [
     },
     text: (f) => insn("mrs", gpr(1, f.t), "dczid_el0"),
   }),
-  // CNTKCTL_EL1.EL0VCTEN lets EL0 read the virtual counter.
+  // CNTKCTL_EL1.EL0VCTEN lets EL0 read the virtual counter, unless HCR_EL2.TGE makes it EL2's; CNTHCTL_EL2.EL1TVCT traps EL1, too.
   row({
     id: "MRS_CNTVCT",
     asm: "MRS CNTVCT_EL0",
@@ -371,8 +373,10 @@ export const SYSTEM_ROWS: readonly Row[] = [
     ops: { t: "xw", r: "u8:t" },
     execute(b, { t, r }) {
       const enabled = b.i32.and(b.getWord(CNTKCTL_EL1), b.const32(CNTKCTL_EL0VCTEN));
-      const refused = b.i32.and(isEL0(b), b.i32.eqz(enabled));
-      b.hostIf(b.i32.or(refused, hasHigherLevels(b)), "sysregRead", b.const32(CNTVCT_ID), r);
+      const ofHost = b.i32.and(b.i32.shr_u(b.getWord(HCR_EL2), b.const32(HCR_TGE_BIT)), b.const32(1));
+      const refused = b.i32.and(isEL0(b), b.i32.or(ofHost, b.i32.eqz(enabled)));
+      const trapped = b.i32.and(b.getWord(CNTHCTL_EL2), b.const32(CNTHCTL_EL1TVCT));
+      b.hostIf(b.i32.or(refused, trapped), "sysregRead", b.const32(CNTVCT_ID), r);
       b.setX(t, b.call<"i64">("counter", b.const32(1)));
     },
     text: (f) => insn("mrs", gpr(1, f.t), "cntvct_el0"),

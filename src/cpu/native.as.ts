@@ -33,5 +33,6 @@ export { counter, readCounter } from "../vmsa/counter.as";
 export { contextChanged } from "../vmsa/context.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { nestedAccess } from "../vmsa/nested.as";
-export { flushFetch, tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb.as";
+export { flushFetch } from "../vmsa/contexts.as";
+export { tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb-invalidate.as";
 export { addressTranslate, maintain, outsideAddress } from "../vmsa/translate.as";

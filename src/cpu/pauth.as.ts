@@ -1,28 +1,51 @@
 // Pointer authentication (FEAT_PAuth; Arm ARM shared/functions/pac and aarch64/functions/pac): AddPAC(), Auth(),
 // Strip().
 
+import { EXC_TARGET, EXIT, EXIT_EXCEPTION, PC, SP } from "./state-layout";
 import { computePAC, computePACFast } from "./crypto/qarma.as";
 import {
   APGAKEYHI_EL1,
   APGAKEYLO_EL1,
   APIAKEYHI_EL1,
   APIAKEYLO_EL1,
+  FEATURE_EL3,
   FEATURE_FPAC,
   FEATURE_PAUTH,
   FEATURE_PAUTH_QARMA5,
+  HCR_EL2,
+  SCR_EL3,
 } from "./sysreg-layout";
 import { EC_PAUTH_FAILURE, raise } from "../vmsa/fault.as";
-import { currentEL, has, hasTwoRanges, ignoresTopByte, regimeOf, sctlr, tcr } from "../vmsa/regime.as";
+import { currentEL, has, hasTwoRanges, ignoresTopByte, isEL2Enabled, isHostUser, regimeOf, sctlr, tcr } from "../vmsa/regime.as";
 
 /** From one key to the next (IA, IB, DA, DB), both halves. */
 const KEY_BYTES: usize = 16;
 const BIT_55: u64 = (<u64>1) << 55;
+/** HCR_EL2.API and SCR_EL3.API. */
+const HCR_API: u64 = (<u64>1) << 41;
+const SCR_API: u64 = 1 << 17;
+const EC_PAUTH: u32 = 0x09;
 const TOP_BYTE: u64 = (<u64>0xff) << 56;
 
 /** SCTLR_ELx.EnIA, EnIB, EnDA, EnDB. */
 function isEnabled(cpu: usize, regime: i32, key: i32): bool {
   const bit: u64 = key == 0 ? 31 : key == 1 ? 30 : key == 2 ? 27 : 13;
   return ((sctlr(cpu, regime) >> bit) & 1) != 0;
+}
+
+/**
+ * TrapPACUse(): leaves the trap of an instruction that needs a key pending, for HCR_EL2.API and SCR_EL3.API. One that its SCTLR_ELx bit
+ * disables does nothing and does not trap.
+ */
+function isTrapped(cpu: usize): bool {
+  const el = currentEL(cpu);
+  let target = 0;
+  if (el < 2 && isEL2Enabled(cpu) && (load<u64>(cpu, HCR_EL2) & HCR_API) == 0 && !(el == 0 && isHostUser(cpu))) target = 2;
+  else if (el < 3 && has(cpu, FEATURE_EL3) && (load<u64>(cpu, SCR_EL3) & SCR_API) == 0) target = 3;
+  if (target == 0) return false;
+  raise(cpu, EC_PAUTH, 0, 0);
+  store<i32>(cpu, target, EXC_TARGET);
+  return true;
 }
 
 function code(cpu: usize, pointer: u64, modifier: u64, low: u64, high: u64): u64 {
@@ -71,7 +94,7 @@ function selectBit(cpu: usize, regime: i32, pointer: u64, tbi: bool, data: bool)
 export function addPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 {
   if (!has(cpu, FEATURE_PAUTH)) return pointer;
   const regime = regimeOf(cpu, currentEL(cpu));
-  if (!isEnabled(cpu, regime, key)) return pointer;
+  if (!isEnabled(cpu, regime, key) || isTrapped(cpu)) return pointer;
   const data = key >= 2;
   const tbi = ignoresTopByte(cpu, regime, pointer, !data);
   const sign = selectBit(cpu, regime, pointer, tbi, data);
@@ -89,7 +112,7 @@ export function addPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 {
 export function authPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 {
   if (!has(cpu, FEATURE_PAUTH)) return pointer;
   const regime = regimeOf(cpu, currentEL(cpu));
-  if (!isEnabled(cpu, regime, key)) return pointer;
+  if (!isEnabled(cpu, regime, key) || isTrapped(cpu)) return pointer;
   const tbi = ignoresTopByte(cpu, regime, pointer, key < 2);
   const sign = (pointer & BIT_55) != 0;
   const bits = field(bottomPACBit(cpu, regime, sign), tbi);
@@ -106,6 +129,14 @@ export function authPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 
   return (original & ~((<u64>3) << at)) | (error << at);
 }
 
+/** ERETAA and ERETAB: PC from the ELR_ELx at `slot`, by SP. 0: an exception is pending instead. */
+export function authenticateReturn(cpu: usize, slot: usize, key: i32): bool {
+  const address = authPAC(cpu, load<u64>(cpu + slot), load<u64>(cpu, SP), key);
+  if (load<i32>(cpu, EXIT) == EXIT_EXCEPTION) return false;
+  store<u64>(cpu, address, PC);
+  return true;
+}
+
 /** XPACI, and XPACD (`data` 1). */
 export function stripPAC(cpu: usize, pointer: u64, data: i32): u64 {
   if (!has(cpu, FEATURE_PAUTH)) return pointer;
@@ -117,7 +148,7 @@ export function stripPAC(cpu: usize, pointer: u64, data: i32): u64 {
 
 /** PACGA. */
 export function pacGeneric(cpu: usize, value: u64, modifier: u64): u64 {
-  if (!has(cpu, FEATURE_PAUTH)) return 0;
+  if (!has(cpu, FEATURE_PAUTH) || isTrapped(cpu)) return 0;
   const pac = code(cpu, value, modifier, load<u64>(cpu, APGAKEYLO_EL1), load<u64>(cpu, APGAKEYHI_EL1));
   return pac & 0xffffffff00000000;
 }

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pe } from "../../test/support/vmsa.ts";
+import { EXC_TARGET, SECURE } from "./state-layout.ts";
 import {
   APGAKEYHI_EL1,
   APIAKEYHI_EL1,
   APIAKEYLO_EL1,
+  FEATURE_EL2,
+  FEATURE_EL3,
   FEATURE_FPAC,
   FEATURE_PAUTH,
   FEATURE_PAUTH_QARMA5,
+  HCR_EL2,
   PE_FEATURES,
+  SCR_EL3,
   SCTLR_EL1,
+  SCTLR_EL2,
+  SCTLR_EL3,
   TCR_EL1,
 } from "./sysreg-layout.ts";
 
@@ -147,4 +154,39 @@ test("without FEAT_PAuth pointers stay what they are", () => {
   pe.set(PE_FEATURES, 0n);
   for (const name of ["addPAC", "authPAC"]) assert.equal(unsigned(pe.call(name, HIGH, MODIFIER, 0)), HIGH);
   assert.equal(strip(pe, LOW | (0x5n << 56n), 0), LOW | (0x5n << 56n));
+});
+
+test("instructions that need a key trap by HCR_EL2.API and SCR_EL3.API, where SCTLR_ELx enables them", () => {
+  const API_EL2 = 1n << 41n;
+  const API_EL3 = 1n << 17n;
+  const NS = 1n;
+  for (const [el, hcr, scr, target] of [
+    [0, 0n, NS | API_EL3, 2],
+    [1, 0n, NS | API_EL3, 2],
+    [1, 0n, NS, 2],
+    [1, API_EL2, NS, 3],
+    [1, API_EL2, NS | API_EL3, 0],
+    [1, 0n, API_EL3, 0],
+    [2, 0n, NS | API_EL3, 0],
+    [2, 0n, NS, 3],
+    [3, 0n, 0n, 0],
+  ] as const) {
+    for (const name of ["addPAC", "authPAC", "pacGeneric"]) {
+      const pe = machine(FEATURE_EL2 | FEATURE_EL3);
+      pe.set(HCR_EL2, hcr);
+      pe.set(SCR_EL3, scr);
+      pe.setWord(SECURE, scr & NS ? 0 : 1);
+      pe.set(SCTLR_EL2, pe.get(SCTLR_EL1));
+      pe.set(SCTLR_EL3, pe.get(SCTLR_EL1));
+      pe.enter(el);
+      const call = (): unknown => pe.call(name, LOW, MODIFIER, ...(name === "pacGeneric" ? [] : [0]));
+      call();
+      const trap = pe.fault();
+      assert.equal(trap?.ec, target === 0 ? undefined : 9, `${name} at EL${el}`);
+      if (target !== 0) assert.equal(pe.word(EXC_TARGET), target);
+      pe.set([SCTLR_EL1, SCTLR_EL1, SCTLR_EL2, SCTLR_EL3][el] as number, 0n);
+      call();
+      assert.equal(pe.fault() !== undefined, target !== 0 && name === "pacGeneric", "disabled, they do nothing");
+    }
+  }
 });

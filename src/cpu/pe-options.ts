@@ -30,7 +30,8 @@ export interface SysregHooks {
 
 /** What ERETAA and ERETAB need of native.wasm, where pointer authentication is (ir/helpers.ts). */
 export interface NativeAuthentication {
-  authPAC?(cpu: number, pointer: bigint, modifier: bigint, key: number): bigint;
+  /** PC from the ELR_ELx in the slot at `slot`, by SP and instruction key A (0) or B (1). 0: an exception is pending instead. */
+  authenticateReturn?(cpu: number, slot: number, key: number): number;
 }
 
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */

@@ -5,7 +5,7 @@ import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } 
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { el2Enabled, HCR_HIGH_API, haveEL, instructionTrap, isNested, SCR_API, sctlrOf } from "./levels.ts";
+import { instructionTrap, isNested, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
@@ -47,14 +47,12 @@ import {
   PSTATE_IL,
   PSTATE_SS,
   RESULT,
-  SP,
 } from "./state-layout.ts";
 import {
   EC_BRANCH_TARGET,
   EC_BREAKPOINT,
   EC_ERET,
   EC_ILLEGAL_STATE,
-  EC_PAUTH,
   EC_PC_ALIGNMENT,
   EC_SOFTWARE_STEP,
   EC_UNKNOWN,
@@ -67,7 +65,7 @@ import {
   STEP_ISV,
 } from "./syndrome.ts";
 import { updateGuard } from "./sysreg-guard.ts";
-import { HCR_EL2, MDSCR_EL1, SCR_EL3 } from "./sysreg-layout.ts";
+import { MDSCR_EL1 } from "./sysreg-layout.ts";
 import { TRAP_ERET } from "./sysregs/fine-grained.ts";
 
 /**
@@ -455,7 +453,8 @@ export class Pe {
     if (isNested(s) || (el === 1 && instructionTrap(s, TRAP_ERET)))
       return raise(s, EC_ERET, kind === 0 ? 0 : kind + 1, 2);
     if (kind === 0) s.copy64(PC, elrSlot(el));
-    else if (!this.#authenticateReturn(el, kind - 1)) return 1;
+    else if (!this.#native.authenticateReturn) return raise(s, EC_UNKNOWN, 0);
+    else if (!this.#native.authenticateReturn(s.cpu, elrSlot(el), kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#contextChanged);
@@ -463,26 +462,6 @@ export class Pe {
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;
-  }
-
-  #authenticateReturn(el: number, key: number): boolean {
-    const s = this.state;
-    if (el === 1 && el2Enabled(s) && !(s.high(HCR_EL2) & HCR_HIGH_API)) {
-      raise(s, EC_PAUTH, 0, 2);
-      return false;
-    }
-    if (el < 3 && haveEL(s, 3) && !(s.word(SCR_EL3) & SCR_API)) {
-      raise(s, EC_PAUTH, 0, 3);
-      return false;
-    }
-    if (!this.#native.authPAC) {
-      raise(s, EC_UNKNOWN, 0);
-      return false;
-    }
-    const address = this.#native.authPAC(s.cpu, bits64(s, elrSlot(el)), bits64(s, SP), key);
-    if (s.word(EXIT) === EXIT_EXCEPTION) return false;
-    s.set64(PC, Number(address & 0xffffffffn) | 0, Number(address >> 32n) | 0);
-    return true;
   }
 
   waitHint(hint: number): 0 | 1 {
@@ -514,8 +493,4 @@ export class Pe {
   isb(): 0 | 1 {
     return deliverableInterrupt(this.state) === 0 ? 0 : resumeAfter(this.state);
   }
-}
-
-function bits64(s: PeState, offset: number): bigint {
-  return (BigInt(s.high(offset)) << 32n) | BigInt(s.word(offset) >>> 0);
 }

@@ -2,6 +2,10 @@ import type { PeState } from "./pe-state.ts";
 import type { CounterClock, PpiPort } from "./ports.ts";
 import { EL, INSTRUCTIONS, SECURE } from "./state-layout.ts";
 import {
+  FEATURE_EL2,
+  MDCR_EL2,
+  MDCR_EL3,
+  PE_FEATURES,
   PMCCFILTR_EL0,
   PMCCNTR_EL0,
   PMCNTENSET_EL0,
@@ -19,6 +23,8 @@ import {
 export const PMU_COUNTERS = 6;
 /** The cycle counter's place in PMCNTENSET_EL0 and its relatives. */
 export const CYCLE_COUNTER = 31;
+/** All counters, as in PMCNTENSET_EL0. */
+export const ALL_COUNTERS = (1 << CYCLE_COUNTER) | ((1 << PMU_COUNTERS) - 1);
 /** INTID of the overflow interrupt. */
 const PPI = 23;
 /** Cycles are counted as nanoseconds: the clock of the PE is taken to be 1 GHz. */
@@ -27,6 +33,12 @@ const CYCLES_PER_NANOSECOND = 1;
 export const PMCR_E = 1;
 export const PMCR_P = 2;
 export const PMCR_C = 4;
+
+/** MDCR_EL2.HPMN: the counters from this one on are EL2's; HPME enables those. */
+const HPMN = 0x1f;
+const MDCR_EL2_HPME = 1 << 7;
+/** MDCR_EL3.SPME: events are counted in Secure state, too. */
+const MDCR_EL3_SPME = 1 << 17;
 
 // Events (D13.12).
 const SW_INCR = 0x00;
@@ -73,7 +85,21 @@ export class Pmu {
 
   /** True while any counter counts: `sync` must then be called before the exception level or security state changes. */
   get active(): boolean {
-    return (this.#state.word(PMCR_EL0) & PMCR_E) !== 0 && this.#state.word(PMCNTENSET_EL0) !== 0;
+    return (this.#state.word(PMCNTENSET_EL0) & this.#enabled()) !== 0;
+  }
+
+  /** The counters, as in PMCNTENSET_EL0, that EL1 has where EL2 keeps the others to itself: all of them without EL2. */
+  get ofEL1(): number {
+    if (!(this.#state.word(PE_FEATURES) & FEATURE_EL2)) return ALL_COUNTERS;
+    const mine = Math.min(this.#state.word(MDCR_EL2) & HPMN, PMU_COUNTERS);
+    return (1 << CYCLE_COUNTER) | ((1 << mine) - 1);
+  }
+
+  /** The counters that PMCR_EL0.E and MDCR_EL2.HPME let count. */
+  #enabled(): number {
+    const first = this.ofEL1;
+    const control = this.#state.word(PMCR_EL0) & PMCR_E ? first : 0;
+    return this.#state.word(MDCR_EL2) & MDCR_EL2_HPME ? control | (ALL_COUNTERS & ~first) : control;
   }
 
   /** Brings the counters up to date, with the exception level that the PE has had since the last call. */
@@ -85,7 +111,7 @@ export class Pmu {
     this.#cycles = cycles;
     this.#instructions = instructions;
     if (!this.active) return;
-    const enabled = this.#state.word(PMCNTENSET_EL0);
+    const enabled = this.#state.word(PMCNTENSET_EL0) & this.#enabled();
     if (enabled < 0 && this.#counts(this.#state.word(PMCCFILTR_EL0))) this.#addCycles(cycleDelta);
     for (let n = 0; n < PMU_COUNTERS; n++) {
       if (!((enabled >>> n) & 1)) continue;
@@ -122,8 +148,7 @@ export class Pmu {
   /** PMSWINC_EL0: one more for the counters in `mask` that count SW_INCR. */
   softwareIncrement(mask: number): void {
     this.sync();
-    if (!(this.#state.word(PMCR_EL0) & PMCR_E)) return;
-    const chosen = mask & this.#state.word(PMCNTENSET_EL0);
+    const chosen = mask & this.#state.word(PMCNTENSET_EL0) & this.#enabled();
     for (let n = 0; n < PMU_COUNTERS; n++) {
       const type = this.#state.word(PMEVTYPER0_EL0 + 8 * n);
       if ((chosen >>> n) & 1 && (type & EVENT) === SW_INCR && this.#counts(type)) this.#add(n, 1);
@@ -131,9 +156,11 @@ export class Pmu {
     this.#interrupt();
   }
 
-  /** PMCR_EL0.P and C written as ones: clears the counters; overflow flags stay. Call `sync` first. */
-  clear(control: number): void {
-    if (control & PMCR_P) for (let n = 0; n < PMU_COUNTERS; n++) this.#state.set64(PMEVCNTR0_EL0 + 8 * n, 0, 0);
+  /** PMCR_EL0.P and C written as ones: clears counters, of the events those in `mask`; overflow flags stay. Call `sync` first. */
+  clear(control: number, mask: number): void {
+    for (let n = 0; n < PMU_COUNTERS; n++) {
+      if (control & PMCR_P && (mask >>> n) & 1) this.#state.set64(PMEVCNTR0_EL0 + 8 * n, 0, 0);
+    }
     if (control & PMCR_C) this.#state.set64(PMCCNTR_EL0, 0, 0);
   }
 
@@ -149,7 +176,7 @@ export class Pmu {
   /** Counters that count, and whose overflow is an interrupt that is not pending yet. */
   #watched(): number {
     const s = this.#state;
-    return s.word(PMCNTENSET_EL0) & s.word(PMINTENSET_EL1) & ~s.word(PMOVSSET_EL0);
+    return s.word(PMCNTENSET_EL0) & this.#enabled() & s.word(PMINTENSET_EL1) & ~s.word(PMOVSSET_EL0);
   }
 
   #untilOverflow(watched: number, event: number): number {
@@ -164,7 +191,9 @@ export class Pmu {
 
   /** Whether a filter lets events of the present exception level be counted (PMCCFILTR_EL0; NSK and NSU exist with EL3). */
   #counts(filter: number): boolean {
-    const nonSecure = this.#el3 && this.#state.word(SECURE) === 0;
+    const secure = this.#state.word(SECURE) !== 0;
+    if (secure && this.#el3 && !(this.#state.word(MDCR_EL3) & MDCR_EL3_SPME)) return false;
+    const nonSecure = this.#el3 && !secure;
     switch (this.#state.word(EL)) {
       case 0:
         return nonSecure ? !(filter & FILTER_U) === !(filter & FILTER_NSU) : !(filter & FILTER_U);
@@ -202,7 +231,7 @@ export class Pmu {
 
   #interrupt(): void {
     const s = this.#state;
-    const pending = s.word(PMOVSSET_EL0) & s.word(PMINTENSET_EL1);
-    this.#ppis.set(this.#index, PPI, pending !== 0 && (s.word(PMCR_EL0) & PMCR_E) !== 0);
+    const pending = s.word(PMOVSSET_EL0) & s.word(PMINTENSET_EL1) & this.#enabled();
+    this.#ppis.set(this.#index, PPI, pending !== 0);
   }
 }

@@ -143,12 +143,12 @@ const CRYPTO: Record<string, Helper> = {
   // (accumulator, value, bytes, castagnoli)
   crc32: pure("i32", "i32", "i64", "i32", "i32"),
   // (pointer, modifier, key: 0 IA, 1 IB, 2 DA, 3 DB, 4 GA): AddPAC, Auth (may fault with FEAT_FPAC), Strip; look at TCR_ELx and SCTLR_ELx
-  addPAC: { from: "native", result: "i64", args: ["i64", "i64", "i32"] },
+  addPAC: { from: "native", result: "i64", args: ["i64", "i64", "i32"], mayFault: true },
   authPAC: { from: "native", result: "i64", args: ["i64", "i64", "i32"], mayFault: true },
   // (pointer, data)
   stripPAC: { from: "native", result: "i64", args: ["i64", "i32"] },
   // PACGA (pointer, modifier)
-  pacGeneric: { from: "native", result: "i64", args: ["i64", "i64"] },
+  pacGeneric: { from: "native", result: "i64", args: ["i64", "i64"], mayFault: true },
 };
 
 /** Memory beyond plain loads and stores (src/vmsa, src/cpu). */

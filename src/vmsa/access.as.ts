@@ -20,11 +20,13 @@ import {
   WRITE,
   isAllowed,
 } from "./attributes.as";
+import { isUnprivilegedUser } from "./contexts.as";
 import { ISS_WNR, dataAbort, watchpointException } from "./fault.as";
 import { busRead, busWrite } from "./host.as";
 import { isReachable, isReadable, isWritable, linearOf } from "./physical.as";
 import { SCTLR_A, currentEL, has, isTranslating, regimeOf, sctlr } from "./regime.as";
-import { dataSlot, fillData, isUnprivilegedUser, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { fillData, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { dataSlot } from "./tlb-layout.as";
 import { isFaultOfWrite } from "./two-stages.as";
 import { debuggerStops, isPageWatched, isWatching, watchpointHit } from "./watch.as";
 

@@ -15,7 +15,7 @@ import {
   regimeOf,
   sctlr,
 } from "./regime.as";
-import { renewContexts } from "./tlb.as";
+import { renewContexts } from "./contexts.as";
 import { watchChanged } from "./watch.as";
 
 /** CPTR_ELx.TFP. */

@@ -17,7 +17,8 @@ import { EXECUTE, FAULT_EXTERNAL, GUARDED, NON_SECURE, NO_FAULT, SHIFT_MASK, SPA
 import { instructionAbort, pcAlignmentFault } from "./fault.as";
 import { isReadableBy, linearOf } from "./physical.as";
 import { currentEL, regimeOf } from "./regime.as";
-import { fetchSlot, fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { fillInstruction, translate, translatedAttributes, translatedPA } from "./tlb.as";
+import { fetchSlot } from "./tlb-layout.as";
 
 const PAGE_MASK: u64 = 0xfff;
 /** MDSCR_EL1.{MDE,SS}. */

@@ -26,7 +26,8 @@ import {
 import { READ, WRITE } from "./attributes.as";
 import { raise } from "./fault.as";
 import { HCR_TGE, currentEL, effectiveHCR, has } from "./regime.as";
-import { WATCHED, retireContexts } from "./tlb.as";
+import { retireContexts } from "./contexts.as";
+import { WATCHED } from "./tlb-layout.as";
 
 const WATCHPOINTS: i32 = 16;
 const MDSCR_KDE: u64 = 1 << 13;

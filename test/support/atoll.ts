@@ -1,4 +1,4 @@
-// Runs the `atoll` command as a user would, with its console on a pipe.
+// Runs the `atoll` command as a user would, with its console on a pipe; and other programs in the same way, to compare with.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { dirname, join } from "node:path";
@@ -13,8 +13,8 @@ export interface Finished {
   readonly milliseconds: number;
 }
 
-/** A running `atoll` process. */
-export class Atoll {
+/** A running process with a guest's console on its standard input and output. */
+export class GuestProcess {
   readonly child: ChildProcessWithoutNullStreams;
   readonly started = performance.now();
   readonly finished: Promise<Finished>;
@@ -22,8 +22,8 @@ export class Atoll {
   stderr = "";
   #waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [join(ROOT, "src", "cli", "main.ts"), ...args], { cwd: ROOT });
+  constructor(command: string, args: readonly string[]) {
+    this.child = spawn(command, args, { cwd: ROOT });
     this.child.stdout.on("data", (d: Buffer) => {
       this.stdout += d.toString("latin1");
       for (const wake of this.#waiting.splice(0)) wake();
@@ -64,6 +64,31 @@ export class Atoll {
 
   type(text: string): void {
     this.child.stdin.write(text);
+  }
+
+  /**
+   * Types a command to a shell until its answer is on the console: a shell that has just come up may not listen yet, and firmware drops what it
+   * has no time for. Returns milliseconds since the start.
+   */
+  async ask(command: string, answer: string | RegExp, seconds: number): Promise<number> {
+    const timer = setInterval(() => this.type(command), 3000);
+    try {
+      this.type(command);
+      return await this.waitFor(answer, seconds);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL");
+  }
+}
+
+/** A running `atoll` process. */
+export class Atoll extends GuestProcess {
+  constructor(args: readonly string[]) {
+    super(process.execPath, [join(ROOT, "src", "cli", "main.ts"), ...args]);
   }
 }
 

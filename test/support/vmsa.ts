@@ -14,6 +14,7 @@ import {
   EXC_EC,
   EXC_FAR,
   EXC_ISS,
+  EXC_STAGE2,
   EXIT,
   EXIT_EXCEPTION,
   RESULT,
@@ -33,6 +34,8 @@ import {
   PHYS_REGION_BYTES,
   PHYS_REGION_FLAGS,
   PHYS_REGION_PA,
+  PHYS_REGION_READ_ONLY,
+  PHYS_REGION_SECURE,
   PHYS_REGION_SIZE,
   PHYS_REGIONS,
 } from "../../src/memory/linear-layout.ts";
@@ -46,8 +49,12 @@ export const TABLES = RAM + 0x10_0000n;
 export const DEVICE_PA = 0x0900_0000n;
 export const ROM = 0x0100_0000n;
 export const ROM_BYTES = 0x1_0000n;
+/** Memory that only Secure accesses reach. */
+export const SECURE_PA = 0x0e00_0000n;
+const SECURE_BYTES = 0x1_0000n;
 const RAM_LINEAR = 0x20_0000;
 const ROM_LINEAR = RAM_LINEAR + Number(RAM_BYTES);
+const SECURE_LINEAR = ROM_LINEAR + Number(ROM_BYTES);
 
 // Descriptor fields.
 export const VALID = 1n;
@@ -102,7 +109,7 @@ export class Pe {
       now: () => this.nanoseconds,
     });
     const { view } = this.#native;
-    view.setInt32(PHYS_REGIONS, 2, true);
+    view.setInt32(PHYS_REGIONS, 3, true);
     const region = (index: number, pa: bigint, bytes: bigint, base: number, flags: number): void => {
       const at = PHYS_REGIONS + PHYS_REGION_SIZE * (index + 1);
       view.setBigUint64(at + PHYS_REGION_PA, pa, true);
@@ -111,7 +118,8 @@ export class Pe {
       view.setUint32(at + PHYS_REGION_FLAGS, flags, true);
     };
     region(0, RAM, RAM_BYTES, RAM_LINEAR, 0);
-    region(1, ROM, ROM_BYTES, ROM_LINEAR, 1);
+    region(1, ROM, ROM_BYTES, ROM_LINEAR, PHYS_REGION_READ_ONLY);
+    region(2, SECURE_PA, SECURE_BYTES, SECURE_LINEAR, PHYS_REGION_SECURE);
     this.set(PE_FEATURES, BigInt(features));
     this.set(ID_AA64MMFR0_EL1, 5n);
     this.setWord(EL, 1);
@@ -131,7 +139,8 @@ export class Pe {
     this.#native.view.setInt32(this.cpu + offset, value, true);
   }
   linear(pa: bigint): number {
-    return pa >= RAM ? RAM_LINEAR + Number(pa - RAM) : ROM_LINEAR + Number(pa - ROM);
+    if (pa >= RAM) return RAM_LINEAR + Number(pa - RAM);
+    return pa >= SECURE_PA ? SECURE_LINEAR + Number(pa - SECURE_PA) : ROM_LINEAR + Number(pa - ROM);
   }
   peek(pa: bigint): bigint {
     return this.#native.view.getBigUint64(this.linear(pa), true);
@@ -156,6 +165,10 @@ export class Pe {
     if (this.word(EXIT) !== EXIT_EXCEPTION) return undefined;
     this.setWord(EXIT, 0);
     return { ec: this.word(EXC_EC), iss: this.word(EXC_ISS), far: this.get(EXC_FAR) };
+  }
+  /** Does the pending exception go to EL2 because of stage 2? */
+  get isStage2(): boolean {
+    return this.word(EXC_STAGE2) !== 0;
   }
 
   load(va: bigint, bytes = 8, acc = 0, align = bytes): bigint {
@@ -190,9 +203,10 @@ export class Pe {
     this.call("tlbInvalidateAll");
     this.changed();
   }
-  table(): bigint {
-    const pa = this.#nextTable;
-    this.#nextTable += 1n << BigInt(this.#granule);
+  /** The address of fresh memory for tables: one by default. */
+  table(bytes = 1n << BigInt(this.#granule)): bigint {
+    const pa = (this.#nextTable + bytes - 1n) & -bytes;
+    this.#nextTable = pa + bytes;
     return pa;
   }
 

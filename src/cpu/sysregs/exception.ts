@@ -20,15 +20,16 @@ const spEL0 = trap("PSTATE.SP", (a) => (a.state.word(SPSEL) === 0 ? UNDEFINED : 
 // LINES: the virtual lines are four bits above the physical ones.
 const VIRTUAL_LINES = 4;
 
-/** ISR_EL1: what is pending, virtual interrupts where EL2 routes the physical ones to itself (HCR_EL2.IMO, FMO, AMO). */
+/** A bit of ISR_EL1: what is pending, or virtually where EL2 has the physical interrupt (HCR_EL2.`route`) and makes it up. */
+function isPending(a: Access, line: number, route: number, virtual: number): number {
+  const guest = a.el === 1 && a.el2Enabled && a.bit(slots.HCR_EL2, route);
+  if (!guest) return (physicalInterrupts(a.state) >>> line) & 1;
+  return ((a.state.word(LINES) >>> (line + VIRTUAL_LINES)) & 1) | (a.bit(slots.HCR_EL2, virtual) ? 1 : 0);
+}
+
+/** A, I, F: HCR_EL2.AMO and VSE, IMO and VI, FMO and VF. */
 function interruptStatus(a: Access): void {
-  const physical = physicalInterrupts(a.state);
-  const lines = a.state.word(LINES);
-  const line = (n: number, route: number): number => {
-    const virtual = a.el === 1 && a.el2Enabled && a.bit(slots.HCR_EL2, route);
-    return ((virtual ? lines >>> VIRTUAL_LINES : physical) >>> n) & 1;
-  };
-  a.give((line(2, 5) << 8) | (line(0, 4) << 7) | (line(1, 3) << 6));
+  a.give((isPending(a, 2, 5, 8) << 8) | (isPending(a, 0, 4, 7) << 7) | (isPending(a, 1, 3, 6) << 6));
 }
 
 export const EXCEPTION_ROWS: readonly SysregRow[] = [

@@ -98,49 +98,61 @@ const READS_ONLY = {
   debug: [6, 9, 58],
 } as const;
 
-/** System instructions by their bit of HFGITR_EL2: op1, CRn, CRm, op2. */
-const INSTRUCTIONS: readonly (readonly [bit: number, op1: number, crn: number, crm: number, op2: number])[] = [
-  // IC IALLUIS, IALLU, IVAU.
-  [0, 0, 7, 1, 0],
-  [1, 0, 7, 5, 0],
-  [2, 3, 7, 5, 1],
-  // DC IVAC, ISW, CSW, CISW, CVAU, CVAP, CVADP, CIVAC, ZVA; CVAC below.
-  [3, 0, 7, 6, 1],
-  [4, 0, 7, 6, 2],
-  [5, 0, 7, 10, 2],
-  [6, 0, 7, 14, 2],
-  [7, 3, 7, 11, 1],
-  [8, 3, 7, 12, 1],
-  [9, 3, 7, 13, 1],
-  [10, 3, 7, 14, 1],
-  [11, 3, 7, 4, 1],
-  // AT S1E1R, S1E1W, S1E0R, S1E0W, S1E1RP, S1E1WP.
-  [12, 0, 7, 8, 0],
-  [13, 0, 7, 8, 1],
-  [14, 0, 7, 8, 2],
-  [15, 0, 7, 8, 3],
-  [16, 0, 7, 9, 0],
-  [17, 0, 7, 9, 1],
-  // TLBI: VMALLE1, VAE1, ASIDE1, VAAE1, VALE1, VAALE1 and the ranges RVAE1, RVAAE1, RVALE1, RVAALE1: outer, inner, this PE.
-  ...tlbi(18, 24, 1, 5),
-  ...tlbi(28, 34, 3, 2),
-  ...tlbi(42, 38, 7, 6),
-  // CFP, DVP, CPP RCTX.
-  [48, 3, 7, 3, 4],
-  [49, 3, 7, 3, 5],
-  [50, 3, 7, 3, 7],
-  [54, 3, 7, 10, 1],
+type Encoding = readonly [op1: number, crn: number, crm: number, op2: number];
+
+/** System instructions by their bit of HFGITR_EL2: its name and the encoding. */
+const INSTRUCTIONS: readonly (readonly [bit: number, name: string, encoding: Encoding])[] = [
+  [0, "ICIALLUIS", [0, 7, 1, 0]],
+  [1, "ICIALLU", [0, 7, 5, 0]],
+  [2, "ICIVAU", [3, 7, 5, 1]],
+  [3, "DCIVAC", [0, 7, 6, 1]],
+  [4, "DCISW", [0, 7, 6, 2]],
+  [5, "DCCSW", [0, 7, 10, 2]],
+  [6, "DCCISW", [0, 7, 14, 2]],
+  [7, "DCCVAU", [3, 7, 11, 1]],
+  [8, "DCCVAP", [3, 7, 12, 1]],
+  [9, "DCCVADP", [3, 7, 13, 1]],
+  [10, "DCCIVAC", [3, 7, 14, 1]],
+  [11, "DCZVA", [3, 7, 4, 1]],
+  [12, "ATS1E1R", [0, 7, 8, 0]],
+  [13, "ATS1E1W", [0, 7, 8, 1]],
+  [14, "ATS1E0R", [0, 7, 8, 2]],
+  [15, "ATS1E0W", [0, 7, 8, 3]],
+  [16, "ATS1E1RP", [0, 7, 9, 0]],
+  [17, "ATS1E1WP", [0, 7, 9, 1]],
+  ...tlbi("OS", 18, 24, 1, 5),
+  ...tlbi("IS", 28, 34, 3, 2),
+  ...tlbi("", 42, 38, 7, 6),
+  [48, "CFPRCTX", [3, 7, 3, 4]],
+  [49, "DVPRCTX", [3, 7, 3, 5]],
+  [50, "CPPRCTX", [3, 7, 3, 7]],
+  [54, "DCCVAC", [3, 7, 10, 1]],
 ];
 
+/** TLBI of one scope: by its CRm and the first bit, and those of the ranges. */
 function tlbi(
+  scope: string,
   bit: number,
   rangeBit: number,
   crm: number,
   rangeCrm: number,
-): [number, number, number, number, number][] {
+): [number, string, Encoding][] {
+  const forms = [
+    ["VMALLE1", 0],
+    ["VAE1", 1],
+    ["ASIDE1", 2],
+    ["VAAE1", 3],
+    ["VALE1", 5],
+    ["VAALE1", 7],
+  ] as const;
+  const ranges = forms.filter(([name]) => name.startsWith("VA"));
   return [
-    ...[0, 1, 2, 3, 5, 7].map((op2, i): [number, number, number, number, number] => [bit + i, 0, 8, crm, op2]),
-    ...[1, 3, 5, 7].map((op2, i): [number, number, number, number, number] => [rangeBit + i, 0, 8, rangeCrm, op2]),
+    ...forms.map(([name, op2], i): [number, string, Encoding] => [bit + i, `TLBI${name}${scope}`, [0, 8, crm, op2]]),
+    ...ranges.map(([name, op2], i): [number, string, Encoding] => [
+      rangeBit + i,
+      `TLBIR${name}${scope}`,
+      [0, 8, rangeCrm, op2],
+    ]),
   ];
 }
 
@@ -185,10 +197,10 @@ export const READ_TRAPS: ReadonlyMap<number, FineTrap> = registerTraps(false);
 export const WRITE_TRAPS: ReadonlyMap<number, FineTrap> = registerTraps(true);
 /** By the number of a system instruction. */
 export const INSTRUCTION_TRAPS: ReadonlyMap<number, FineTrap> = new Map(
-  INSTRUCTIONS.map(([bit, op1, crn, crm, op2]) => {
-    const id = encodeSysreg(1, op1, crn, crm, op2);
-    return [id, fineTrap("HFGITR_EL2", HFGITR_EL2, bit, String(bit))];
-  }),
+  INSTRUCTIONS.map(([bit, name, encoding]) => [
+    encodeSysreg(1, ...encoding),
+    fineTrap("HFGITR_EL2", HFGITR_EL2, bit, name),
+  ]),
 );
 
 /** The bits of a trap register that are not RES0. */

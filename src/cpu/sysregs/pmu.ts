@@ -1,7 +1,7 @@
-import { CYCLE_COUNTER, PMCEID0, PMCR_C, PMCR_P, PMU_COUNTERS } from "../pmu.ts";
+import { ALL_COUNTERS, CYCLE_COUNTER, PMCEID0, PMCR_C, PMCR_P, PMU_COUNTERS } from "../pmu.ts";
 import * as slots from "../sysreg-layout.ts";
 import type { Access } from "./access.ts";
-import { ro, rw, type SysregRow, type Trap, trap, wo } from "./row.ts";
+import { ro, rw, type SysregRow, type Trap, trap, UNDEFINED, wo } from "./row.ts";
 import { mdcr } from "./traps.ts";
 
 // Performance monitors registers (Arm ARM D19.5). N is PMU_COUNTERS.
@@ -28,7 +28,21 @@ function user(bit?: number, reads = true, writes = true): Trap {
 
 const monitors = mdcr(MDCR_TPM, MDCR_TPM, false);
 const always = [user(), monitors];
-const counterTraps = [user(USER.ER, true, false), monitors];
+
+/** The counters that an access may be about: below EL2, those that it does not keep (MDCR_EL2.HPMN). */
+function accessible(a: Access): number {
+  return a.el < 2 && a.el2Enabled ? a.host.pmu.ofEL1 : ALL_COUNTERS;
+}
+
+/** Accesses to a counter that EL2 keeps trap to it with FEAT_FGT, and are UNDEFINED without. */
+function kept(counter: (a: Access) => number): Trap {
+  return trap("MDCR_EL2.HPMN", (a) => {
+    const n = counter(a);
+    if (n >= PMU_COUNTERS || (accessible(a) >>> n) & 1) return 0;
+    return a.features.has("FGT") ? 2 : UNDEFINED;
+  });
+}
+const keptSelected = kept((a) => a.state.word(slots.PMSELR_EL0));
 
 /** A register whose ones set or clear the bits of `slot`. */
 function ones(name: string, el: 0 | 1, slot: number, set: boolean, traps: readonly Trap[]): SysregRow {
@@ -37,12 +51,13 @@ function ones(name: string, el: 0 | 1, slot: number, set: boolean, traps: readon
     traps,
     get(a) {
       a.host.pmu.sync();
-      a.give(a.state.word(slot));
+      a.give(a.state.word(slot) & accessible(a));
     },
     set(a, low) {
       a.host.pmu.sync();
       const old = a.state.word(slot);
-      a.state.set64(slot, set ? old | low : old & ~low, 0);
+      const bits = low & accessible(a);
+      a.state.set64(slot, set ? old | bits : old & ~bits, 0);
       a.host.pmu.interruptChanged();
     },
   });
@@ -84,7 +99,7 @@ export const PMU_ROWS: readonly SysregRow[] = [
     },
     set(a, low) {
       a.host.pmu.sync();
-      a.host.pmu.clear(low);
+      a.host.pmu.clear(low, accessible(a));
       const fixed = a.host.model.pmcr | (PMU_COUNTERS << 11);
       a.state.set64(slots.PMCR_EL0, fixed | (low & ~(PMCR_P | PMCR_C)), 0);
       a.host.pmu.interruptChanged();
@@ -99,7 +114,7 @@ export const PMU_ROWS: readonly SysregRow[] = [
   wo("PMSWINC_EL0", 0, {
     bits: "5:0",
     traps: [user(USER.SW), monitors],
-    set: (a, low) => a.host.pmu.softwareIncrement(low),
+    set: (a, low) => a.host.pmu.softwareIncrement(low & accessible(a)),
   }),
   rw("PMSELR_EL0", 0, { slot: slots.PMSELR_EL0, bits: "4:0", traps: [user(USER.ER), monitors] }),
   ro("PMCEID0_EL0", 0, { traps: always, get: (a) => a.give(PMCEID0) }),
@@ -117,7 +132,7 @@ export const PMU_ROWS: readonly SysregRow[] = [
   }),
   rw("PMXEVTYPER_EL0", 0, {
     bits: TYPE_BITS,
-    traps: always,
+    traps: [user(), keptSelected, monitors],
     get(a) {
       const slot = selected(a, slots.PMEVTYPER0_EL0, slots.PMCCFILTR_EL0);
       if (slot === undefined) a.give(0);
@@ -131,7 +146,7 @@ export const PMU_ROWS: readonly SysregRow[] = [
   }),
   rw("PMXEVCNTR_EL0", 0, {
     bits: "31:0",
-    traps: counterTraps,
+    traps: [user(USER.ER, true, false), keptSelected, monitors],
     get(a) {
       const slot = selected(a, slots.PMEVCNTR0_EL0, undefined);
       if (slot === undefined) a.give(0);
@@ -145,14 +160,14 @@ export const PMU_ROWS: readonly SysregRow[] = [
   ...Array.from({ length: PMU_COUNTERS }, (_, n) => [
     rw(`PMEVCNTR${n}_EL0`, 0, {
       bits: "31:0",
-      traps: counterTraps,
+      traps: [user(USER.ER, true, false), kept(() => n), monitors],
       get: getAfterSync(slots.PMEVCNTR0_EL0 + 8 * n),
       set: setAfterSync(slots.PMEVCNTR0_EL0 + 8 * n),
     }),
     rw(`PMEVTYPER${n}_EL0`, 0, {
       slot: slots.PMEVTYPER0_EL0 + 8 * n,
       bits: TYPE_BITS,
-      traps: always,
+      traps: [user(), kept(() => n), monitors],
       set: setAfterSync(slots.PMEVTYPER0_EL0 + 8 * n),
     }),
   ]).flat(),

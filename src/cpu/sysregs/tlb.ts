@@ -89,6 +89,10 @@ const byRange =
   (a, shared) =>
     setRange(a, withASID) ? invalidate(a, shared, regime, RANGE) : true;
 
+const LOCAL_TRAP = hcr(HCR.TTLB);
+const INNER_TRAP = hcr(HCR.TTLB, HCR.TTLBIS);
+const OUTER_TRAP = hcr(HCR.TTLB, HCR.TTLBOS);
+
 type Level = 1 | 2 | 3;
 const LEVEL_FEATURES: Readonly<Record<Level, readonly Feature[]>> = { 1: [], 2: ["EL2"], 3: ["EL3"] };
 const OP1: Readonly<Record<Level, number>> = { 1: 0, 2: 4, 3: 6 };
@@ -105,7 +109,7 @@ function row(
     id: encodeSysreg(1, OP1[level], 8, crm, op2),
     el: level,
     features: [...LEVEL_FEATURES[level], ...needs],
-    traps: level === 1 ? [hcr(HCR.TTLB)] : undefined,
+    traps: level === 1 ? [needs.includes("TLBIOS") ? OUTER_TRAP : shared ? INNER_TRAP : LOCAL_TRAP] : undefined,
     execute: (a) => operation(a, shared),
   };
 }
