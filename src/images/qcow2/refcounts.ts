@@ -94,6 +94,14 @@ export class Refcounts {
     return readCount(this.#block(offset).view, this.#header.refcountOrder, cluster % this.perBlock);
   }
 
+  /** Entries of the refcount block at `offset` up to the last that may not be 0. */
+  used(offset: number): number {
+    const { bytes } = this.#block(offset);
+    let end = bytes.length;
+    while (end > 0 && bytes[end - 1] === 0) end--;
+    return Math.ceil((end * this.perBlock) / bytes.length);
+  }
+
   set(cluster: number, count: number): void {
     if (count > this.max) throw refused(`${this.#storage.name}: a reference count would be more than ${this.max}`);
     const offset = this.#table[this.#blockOf(cluster)] ?? 0;
