@@ -12,6 +12,8 @@ export const EXIT_STATUS = {
   corruptImage: 5,
   /** atoll image check: clusters that nobody uses any more, and nothing worse. */
   leakyImage: 6,
+  /** atoll isa audit --run: something contradicts the description or the condition. */
+  auditFailed: 7,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */

@@ -4,6 +4,8 @@ import { Command, CommanderError } from "commander";
 import { loadPackageFile } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
+import { declareImage } from "./image.ts";
+import { declareIsa } from "./isa.ts";
 import { reportError } from "./report.ts";
 import { declareRun } from "./run.ts";
 
@@ -16,9 +18,12 @@ async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .helpCommand(false);
-  declareRun(program, (s) => {
+  const done = (s: number): void => {
     status = s;
-  });
+  };
+  declareRun(program, done);
+  declareImage(program, done);
+  declareIsa(program, done);
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");
     await program.parseAsync(args, { from: "user" });

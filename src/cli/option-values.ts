@@ -3,6 +3,7 @@
 import type { DiskSource } from "../hosts/node/disk.ts";
 import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
 import { FORMATS, type Format } from "../images/image.ts";
+import { isControl } from "../machine/audit/controls.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
 
@@ -165,4 +166,13 @@ export function trace(value: string): TraceSelection {
   }
   if (kinds.size === 0) throw new BadInput(`say what to trace: some of ${TRACE_KINDS.join(",")}`);
   return { kinds, levels, cpus };
+}
+
+/** `CONTROL,...`: control bits of EL2's, such as HCR_EL2.TTLB. */
+export function controls(value: string): string[] {
+  const names = value.split(",");
+  for (const name of names) {
+    if (!isControl(name)) throw new BadInput(`${name} is no trap of EL2's; give names such as HCR_EL2.TTLB`);
+  }
+  return names;
 }

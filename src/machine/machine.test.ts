@@ -117,6 +117,59 @@ test("firmware runs from flash at address 0", async () => {
   assert.deepEqual(printed, [65]);
 });
 
+// movz w0, #8; movk w0, #0x8400, lsl #16; smc #0
+const SYSTEM_OFF_SMC = [0x52800100, 0x72b08000, 0xd4000003];
+// mrs x2, currentel
+const X2_IS_LEVEL = 0xd5384242;
+
+test("a kernel starts at the highest level that the firmware leaves to it", async () => {
+  for (const [changes, level, off] of [
+    [{}, 1, SYSTEM_OFF],
+    [{ virtualization: true }, 2, SYSTEM_OFF_SMC],
+    [{ secure: true }, 1, SYSTEM_OFF_SMC],
+    [{ secure: true, virtualization: true }, 2, SYSTEM_OFF_SMC],
+  ] as const) {
+    const { run, printed } = await machine([X1_IS_UART, X2_IS_LEVEL, PRINT_W2, ...off], changes);
+    assert.deepEqual(run(), { kind: "off" }, JSON.stringify(changes));
+    assert.deepEqual(printed, [level << 2]);
+  }
+});
+
+test("firmware of the guest's owns EL3, Secure memory and devices, on every PE", async () => {
+  const code = words(
+    // x2 = CurrentEL, by way of Secure memory to the Secure UART
+    ...[X2_IS_LEVEL, 0xd2a1c001, 0xb9000022, 0xb9400023, 0xd2a12081, 0xb9000023],
+    // PE 0 goes on: mrs x4, mpidr_el1; and x4, x4, #0xff; cbz x4, .+12; wfi; b .-4
+    ...[0xd53800a4, 0x92401c84, 0xb4000064, ...IDLE],
+    // wfe; then the Secure GPIO controller's line 0
+    ...[0xd503205f, 0xd2a12161, 0x52800022, 0xb9040022, 0xb9000422, ...IDLE],
+  );
+  const {
+    run,
+    printed,
+    machine: made,
+  } = await machine([], {
+    ...{ secure: true, cpus: 2, bios: { name: "bios", bytes: code } },
+  });
+  assert.deepEqual(run(), { kind: "off" });
+  assert.deepEqual(printed, [3 << 2, 3 << 2]);
+  assert.match(made.memoryMap(), /00000e000000-00000effffff ram.secure/);
+});
+
+test("Secure memory and devices are not there for Non-secure accesses", async () => {
+  // The flash at address 0, the Secure UART, Secure memory.
+  for (const address of [0, 0x904, 0xe00]) {
+    // adr x0, vectors; msr vbar_el1, x0; movz x3, #address, lsl #16; ldr w2, [x3]
+    const access = [0x10004000, 0xd518c000, 0xd2a00003 + (address << 5), 0xb9400062];
+    // At the vector, of the same level: mrs x2, esr_el1
+    const report = [0xd5385202, X1_IS_UART, PRINT_W2, ...SYSTEM_OFF_SMC];
+    const code = [...access, ...Array<number>((0xa00 - 16) / 4).fill(0xd503201f), ...report];
+    const { run, printed } = await machine(code, { secure: true });
+    assert.deepEqual(run(), { kind: "off" }, address.toString(16));
+    assert.deepEqual(printed, [0x10], "synchronous external abort");
+  }
+});
+
 test("parts that do not fit together are refused", async () => {
   const message = (changes: Partial<MachineParts>): Promise<string> =>
     machine(SYSTEM_OFF, changes).then(

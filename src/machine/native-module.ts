@@ -1,6 +1,6 @@
 import type { Bus } from "../bus/bus.ts";
 import type { PeState } from "../cpu/pe-state.ts";
-import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI, SECURE } from "../cpu/state-layout.ts";
+import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import type { Native, NativeHost, NativeOutside } from "../vmsa/native.ts";
 
@@ -30,21 +30,21 @@ export class NativeModule {
     const results = words(RESULT);
     const values = words(ARG1);
     const host: NativeHost = {
-      busRead: (cpu, length) => {
+      busRead: (cpu, length, nonSecure) => {
         const index = indexOf(cpu);
         const state = states[index] as PeState;
         this.currentCpu = index;
-        this.currentSecure = state.word(SECURE) !== 0;
+        this.currentSecure = nonSecure === 0;
         state.set64(RESULT, 0, 0);
         state.set64(RESULT_HI, 0, 0);
-        return bus.read(state.number(ARG0), length, results[index] as Uint32Array) ? 0 : 1;
+        return bus.read(state.number(ARG0), length, results[index] as Uint32Array, this.currentSecure) ? 0 : 1;
       },
-      busWrite: (cpu, length) => {
+      busWrite: (cpu, length, nonSecure) => {
         const index = indexOf(cpu);
         const state = states[index] as PeState;
         this.currentCpu = index;
-        this.currentSecure = state.word(SECURE) !== 0;
-        return bus.write(state.number(ARG0), length, values[index] as Uint32Array) ? 0 : 1;
+        this.currentSecure = nonSecure === 0;
+        return bus.write(state.number(ARG0), length, values[index] as Uint32Array, this.currentSecure) ? 0 : 1;
       },
       now,
     };

@@ -45,6 +45,8 @@ let pa: u64 = 0;
 let split: i32 = 0;
 let host2: usize = 0;
 let pa2: u64 = 0;
+/** To a Non-secure address; where the access is to two pages, one of them at least. */
+let isNonSecure: bool = false;
 
 // Data in flight.
 let low: u64 = 0;
@@ -70,6 +72,7 @@ function locatePart(
     dataAbort(cpu, va, deviceAlignmentFault(attributes), access == WRITE ? ISS_WNR : 0);
     return false;
   }
+  if ((attributes & NON_SECURE) != 0) isNonSecure = true;
   pa = translatedPA();
   host = linearOf(pa);
   if (!host) return true;
@@ -108,6 +111,7 @@ function faultsUnaligned(cpu: usize, va: u64, bytes: i32, acc: i32, regime: i32)
  */
 export function locate(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32, isStore: bool): usize {
   isThere = false;
+  isNonSecure = false;
   store<u64>(cpu, load<u64>(cpu, COUNT_DATA_MISSES) + 1, COUNT_DATA_MISSES);
   const el = currentEL(cpu);
   const regime = regimeOf(cpu, el);
@@ -169,7 +173,7 @@ function readBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): boo
   while (done < end) {
     const unit = unitOf(address, done, end, align);
     store<u64>(cpu, address, ARG0);
-    if (busRead(cpu, unit)) return false;
+    if (busRead(cpu, unit, isNonSecure)) return false;
     const value = load<u64>(cpu, RESULT);
     if (unit == 16) {
       low = value;
@@ -192,7 +196,7 @@ function writeBus(cpu: usize, address: u64, done: i32, end: i32, align: i32): bo
     store<u64>(cpu, address, ARG0);
     store<u64>(cpu, done < 8 ? low >> <u64>(done << 3) : high >> <u64>((done - 8) << 3), ARG1);
     store<u64>(cpu, high, ARG2);
-    if (busWrite(cpu, unit)) return false;
+    if (busWrite(cpu, unit, isNonSecure)) return false;
     done += unit;
     address += unit;
   }

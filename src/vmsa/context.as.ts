@@ -1,7 +1,7 @@
 // What running code sees of the translation regime and the trap controls of its exception level.
 
-import { ALIGN_CHECK, BRANCH_TBI, FP_TRAP, SECURE, SP_CHECK } from "../cpu/state-layout";
-import { CPACR_EL1, CPTR_EL2, CPTR_EL3, FEATURE_EL2, FEATURE_EL3 } from "../cpu/sysreg-layout";
+import { ALIGN_CHECK, BRANCH_TBI, FP_TRAP, SP_CHECK } from "../cpu/state-layout";
+import { CPACR_EL1, CPTR_EL2, CPTR_EL3, FEATURE_EL3 } from "../cpu/sysreg-layout";
 import {
   SCTLR_A,
   SCTLR_SA,
@@ -9,6 +9,7 @@ import {
   currentEL,
   has,
   ignoresTopByte,
+  isEL2Enabled,
   isHost,
   isHostUser,
   isTranslating,
@@ -34,7 +35,7 @@ function isTrappedByFPEN(register: u64, el: i32): bool {
 function fpTrap(cpu: usize, el: i32): i32 {
   const host = isHost(cpu);
   if (el <= 1 && !isHostUser(cpu) && isTrappedByFPEN(load<u64>(cpu, CPACR_EL1), el)) return 1;
-  if (el <= 2 && has(cpu, FEATURE_EL2) && load<u32>(cpu, SECURE) == 0) {
+  if (el <= 2 && isEL2Enabled(cpu)) {
     const cptr = load<u64>(cpu, CPTR_EL2);
     if (host) {
       const fpen = <u32>(cptr >> 20) & 3;

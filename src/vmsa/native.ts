@@ -53,10 +53,10 @@ export interface Native {
 }
 /** What native.wasm imports from the host, module "host". */
 export interface NativeHost {
-  /** Reads `bytes` at the physical address in ARG0 into RESULT (and RESULT_HI). 1: external abort. */
-  busRead(cpu: number, bytes: number): number;
-  /** Writes `bytes` from ARG1 (and ARG2) to the physical address in ARG0. 1: external abort. */
-  busWrite(cpu: number, bytes: number): number;
+  /** Reads `bytes` at the physical address in ARG0 into RESULT (and RESULT_HI). `nonSecure`: 0 or 1. 1: external abort. */
+  busRead(cpu: number, bytes: number, nonSecure: number): number;
+  /** Writes `bytes` from ARG1 (and ARG2) to the physical address in ARG0. `nonSecure`: 0 or 1. 1: external abort. */
+  busWrite(cpu: number, bytes: number, nonSecure: number): number;
   /** Nanoseconds since power-on. */
   now(): number;
 }

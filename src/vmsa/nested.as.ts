@@ -20,14 +20,15 @@ export function nestedAccess(cpu: usize, write: i32): i32 {
   if (fault == NO_FAULT) {
     const pa = translatedPA();
     const at = linearOf(pa);
-    const isThere = at != 0 && isReachable((translatedAttributes() & NON_SECURE) != 0);
+    const isNonSecure = (translatedAttributes() & NON_SECURE) != 0;
+    const isThere = at != 0 && isReachable(isNonSecure);
     if (isThere && (write ? isWritable() : isReadable())) {
       if (write) store<u64>(at, load<u64>(cpu, ARG1));
       else store<u64>(cpu, load<u64>(at), RESULT);
       return 0;
     }
     store<u64>(cpu, pa, ARG0);
-    if (!(write ? busWrite(cpu, 8) : busRead(cpu, 8))) return 0;
+    if (!(write ? busWrite(cpu, 8, isNonSecure) : busRead(cpu, 8, isNonSecure))) return 0;
     fault = FAULT_EXTERNAL;
     isOfWrite = write != 0;
   }

@@ -219,6 +219,19 @@ test("what is read by IPA may be in the TLB for as long as nobody says TLBI IPAS
   assert.equal(pageAt(pe, VA), 7);
 });
 
+test("what comes into the TLB between two TLBIs goes with the second", () => {
+  const { pe, guests } = twoGuests();
+  for (const page of [5n, 6n]) {
+    guests[0].use();
+    invalidate(pe, 1, STAGE2);
+    invalidate(pe, 1, STAGE2);
+    assert.equal(pageAt(pe, OTHER_VA), -1);
+    guests[0].map(IPA, RAM + page * 0x1000n, S2_NORMAL);
+    assert.equal(pageAt(pe, VA), Number(page));
+    assert.equal(left(pe, guests).slice(2), "vo");
+  }
+});
+
 /** A host with E2H and TGE, whose EL2&0 regime has EL1's tables. */
 function host(): Pe {
   const pe = new Pe(FEATURE_EL2 | FEATURE_VHE);

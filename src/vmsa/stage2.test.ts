@@ -14,6 +14,7 @@ import {
   withXNX,
 } from "../../test/support/stage2.ts";
 import { AF, DBM, type Granule, NG, Pe, RAM, READ_ONLY, USER } from "../../test/support/vmsa.ts";
+import { PAN } from "../cpu/state-layout.ts";
 import { FEATURE_EL2, FEATURE_HAFDBS, HCR_EL2, ID_AA64MMFR0_EL1, VTCR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 
 const VA = 0x12_3456_0000n;
@@ -250,6 +251,16 @@ test("an atomic operation that may not even read says that it read", () => {
   pe.map(VA, IPA);
   s2.map(IPA, RAM, AF | memAttr(15) | S2W);
   assert.deepEqual(attempt(pe, VA, "swap"), stage2Abort(15, IPA, false));
+});
+
+test("PAN counts for what stage 2 makes write-only, TLB entry or not", () => {
+  const { pe, s2 } = guest();
+  pe.map(VA, IPA, AF | USER | NG);
+  s2.map(IPA, RAM, AF | memAttr(15) | S2W);
+  assert.equal(attempt(pe, VA, "write"), undefined);
+  pe.setWord(PAN, 1);
+  pe.changed();
+  assert.deepEqual(attempt(pe, VA, "write"), { status: 15, stage: 1, s1ptw: false, wnr: true, ipa: 0n });
 });
 
 test("hardware management of the access flag and of the dirty state at stage 2", () => {

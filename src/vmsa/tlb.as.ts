@@ -142,7 +142,9 @@ function insert(cpu: usize, va: u64, key: u64, space: u32): void {
   }
   const first = setOf(cpu, va);
   const tag = (va & ~PAGE_MASK) | key;
-  if (!isMatch(first, tag, space)) memory.copy(first + ENTRY_SIZE, first, ENTRY_SIZE);
+  if (load<u64>(first, ENTRY_TAG) != 0 && !isMatch(first, tag, space)) {
+    memory.copy(first + ENTRY_SIZE, first, ENTRY_SIZE);
+  }
   put(first, tag, space, pa & ~PAGE_MASK);
 }
 

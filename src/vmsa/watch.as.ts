@@ -15,7 +15,6 @@ import {
   DBGBVR0_EL1,
   DBGWCR0_EL1,
   DBGWVR0_EL1,
-  FEATURE_EL2,
   FEATURE_EL3,
   HCR_EL2,
   MDCR_EL2,
@@ -25,7 +24,7 @@ import {
 } from "../cpu/sysreg-layout";
 import { READ, WRITE } from "./attributes.as";
 import { raise } from "./fault.as";
-import { HCR_TGE, currentEL, effectiveHCR, has } from "./regime.as";
+import { HCR_TGE, currentEL, effectiveHCR, has, isEL2Enabled } from "./regime.as";
 import { retireContexts } from "./contexts.as";
 import { WATCHED } from "./tlb-layout.as";
 
@@ -141,8 +140,7 @@ function isEnabled(cpu: usize): bool {
   const secure = load<u32>(cpu, SECURE) != 0;
   if (secure && has(cpu, FEATURE_EL3) && (load<u64>(cpu, MDCR_EL3) & MDCR_SDD) != 0) return false;
   const toEL2 =
-    has(cpu, FEATURE_EL2) &&
-    !secure &&
+    isEL2Enabled(cpu) &&
     ((load<u64>(cpu, MDCR_EL2) & MDCR_TDE) != 0 || (load<u64>(cpu, HCR_EL2) & HCR_TGE) != 0);
   const target = toEL2 ? 2 : 1;
   const from = currentEL(cpu);

@@ -98,7 +98,7 @@ function isFeatureId(id: number): boolean {
 }
 
 /** What is implementation defined: CRn = 11 or 15 of op0 = 3 and of the system instructions (Arm ARM D17.3.3). */
-function isImplementationDefined(id: number): boolean {
+export function isImplementationDefined(id: number): boolean {
   return (id & 0x4000) !== 0 && (id & 0x580) === 0x580;
 }
 

@@ -27,12 +27,15 @@ export class BlockFile implements Storage {
   readonly name: string;
   readonly identity: string;
   readonly #fd: number;
-  readonly #lock: FileLock | undefined;
+  readonly #lock: FileLock | undefined = undefined;
   #size: number;
   #closed = false;
 
-  /** @throws ImageError ("host") when it is missing, may not be opened so, is no regular file, or somebody is writing it. */
-  constructor(path: string, writable: boolean) {
+  /**
+   * @param locked nothing is asked of others, and they do not learn of this one, where that is false.
+   * @throws ImageError ("host") when it is missing, may not be opened so, is no regular file, or somebody is writing it.
+   */
+  constructor(path: string, writable: boolean, locked = true) {
     this.name = path;
     this.readOnly = !writable;
     this.#fd = attempt(writable ? "write" : "read", path, () => {
@@ -47,7 +50,8 @@ export class BlockFile implements Storage {
       const stats = fstatSync(this.#fd, { bigint: true });
       this.identity = `${stats.dev}:${stats.ino}`;
       this.#size = Number(stats.size);
-      this.#lock = writable ? FileLock.exclusive(path, this.identity) : FileLock.shared(path, this.identity);
+      if (locked)
+        this.#lock = writable ? FileLock.exclusive(path, this.identity) : FileLock.shared(path, this.identity);
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -122,8 +126,13 @@ function attempt<T>(verb: "read" | "write", path: string, action: () => T): T {
   }
 }
 
-export const nodeImages: ImageHost = {
-  open: (path, writable) => new BlockFile(path, writable),
-  beside: (image, name) => (isAbsolute(name) ? name : join(dirname(image), name)),
+const beside = (image: string, name: string): string => (isAbsolute(name) ? name : join(dirname(image), name));
+
+export const nodeImages: ImageHost = { open: (path, writable) => new BlockFile(path, writable), beside, codecs };
+
+/** For looking at images that somebody may be using. */
+export const unlockedImages: ImageHost = {
+  open: (path, writable) => new BlockFile(path, writable, false),
+  beside,
   codecs,
 };

@@ -44,11 +44,11 @@ function empty(file: string) {
   );
 }
 
-/** Opens an image for reading, a compressed one, too. @throws ImageError */
-export async function openForReading(file: string, format?: Format): Promise<Image> {
+/** Opens an image for reading, a compressed one, too. @param limit of its decompressed bytes. @throws ImageError */
+export async function openForReading(file: string, format?: Format, limit?: number): Promise<Image> {
   const compression = format === undefined ? compressionOf(file) : undefined;
   if (compression === undefined) return openImage(nodeImages, file, { writable: false, format });
-  const expanded = await expand(file, compression);
+  const expanded = await expand(file, compression, limit);
   expanded.readOnly = true;
   return new RawImage(expanded, true);
 }

@@ -14,7 +14,7 @@ import { ClusterCache } from "./cluster-cache.ts";
 import { type Entry, EntryFormat, entryOffset, SUBCLUSTERS, setCopied } from "./entry.ts";
 import { FIELD, type Header, INCOMPATIBLE, l1EntriesFor } from "./header.ts";
 import { Refcounts } from "./refcounts.ts";
-import { loadSnapshots, type Snapshot, tableBytes } from "./snapshot-table.ts";
+import { findSnapshot, loadSnapshots, type Snapshot, tableBytes } from "./snapshot-table.ts";
 
 interface Run {
   readonly kind: "data" | "zero" | "hole" | "compressed";
@@ -60,6 +60,8 @@ export class Qcow2Image implements Image {
   #packRoom = 0;
   #broken: string | undefined;
   #closed = false;
+  /** Of the snapshot that is looked at. */
+  #snapshotBytes: number | undefined;
 
   constructor(
     storage: Storage,
@@ -92,7 +94,18 @@ export class Qcow2Image implements Image {
   }
 
   get bytes(): number {
-    return this.header.size;
+    return this.#snapshotBytes ?? this.header.size;
+  }
+
+  /** From now on the disk is what it was at a snapshot. Of images that are only read. @throws ImageError when there is none. */
+  showSnapshot(nameOrId: string): void {
+    if (!this.readOnly) throw refused(`${this.storage.name} is open for writing`);
+    const snapshot = findSnapshot(this.snapshots, nameOrId, this.storage.name);
+    const bytes = snapshot.diskBytes ?? this.header.size;
+    if (!Number.isSafeInteger(bytes)) throw corrupt(`${this.storage.name}: the size of a snapshot is no good number`);
+    this.l1 = readInside(this.storage, snapshot.l1Offset, snapshot.l1Size * 8, "snapshot's L1 table");
+    this.#l1View = viewOf(this.l1);
+    this.#snapshotBytes = bytes;
   }
 
   fileBytes(): number {

@@ -1,7 +1,7 @@
 // The table of internal snapshots ("Snapshots" of qcow2.txt).
 
 import { be64, putBe64, toUtf8, utf8, viewOf } from "../bytes.ts";
-import { corrupt } from "../error.ts";
+import { corrupt, refused } from "../error.ts";
 import { readInside, type Storage } from "../storage.ts";
 import type { Header } from "./header.ts";
 
@@ -98,4 +98,11 @@ export function makeExtra(diskBytes: number): Uint8Array {
   const bytes = new Uint8Array(24);
   putBe64(viewOf(bytes), 8, diskBytes);
   return bytes.fill(0xff, 16);
+}
+
+/** By name, or else by identifier, as qemu-img does. */
+export function findSnapshot(snapshots: readonly Snapshot[], nameOrId: string, image: string): Snapshot {
+  const found = snapshots.find((s) => s.name === nameOrId) ?? snapshots.find((s) => s.id === nameOrId);
+  if (found === undefined) throw refused(`${image} has no snapshot ${nameOrId}`);
+  return found;
 }

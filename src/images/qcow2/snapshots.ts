@@ -7,7 +7,7 @@ import { readInside } from "../storage.ts";
 import { entryOffset, setCopied } from "./entry.ts";
 import { FIELD, l1EntriesFor } from "./header.ts";
 import type { Qcow2Image } from "./qcow2.ts";
-import { makeExtra, makeTable, type Snapshot, tableBytes } from "./snapshot-table.ts";
+import { findSnapshot, makeExtra, makeTable, type Snapshot, tableBytes } from "./snapshot-table.ts";
 
 /** Makes a snapshot of the disk as it is. @param milliseconds since 1970 UTC. */
 export function createSnapshot(image: Qcow2Image, name: string, milliseconds: number): void {
@@ -15,12 +15,7 @@ export function createSnapshot(image: Qcow2Image, name: string, milliseconds: nu
   if (name === "" || toUtf8(name).length > 1023) throw refused("give the snapshot a name of 1 to 1023 bytes");
   if (image.snapshots.some((s) => s.name === name)) throw refused(`there is a snapshot ${name} already`);
   image.flush();
-  references(image, image.l1, (cluster, count) => {
-    if (image.refcounts.get(cluster) + count > image.refcounts.max) {
-      throw refused(`${image.storage.name}: its reference counts have too few bits for a snapshot`);
-    }
-  });
-  references(image, image.l1, (cluster, count) => image.refcounts.add(cluster, count));
+  addReferences(image, image.l1);
   const l1Offset = writeTable(image, withoutCopied(image.l1));
   const id = 1 + image.snapshots.reduce((most, s) => Math.max(most, Number(s.id) || 0), 0);
   const snapshot: Snapshot = {
@@ -37,7 +32,7 @@ export function createSnapshot(image: Qcow2Image, name: string, milliseconds: nu
 /** Makes the disk what it was when the snapshot was made. */
 export function applySnapshot(image: Qcow2Image, nameOrId: string): void {
   writable(image);
-  const snapshot = find(image, nameOrId);
+  const snapshot = findSnapshot(image.snapshots, nameOrId, image.storage.name);
   const size = snapshot.diskBytes ?? image.bytes;
   const entries = Math.max(snapshot.l1Size, l1EntriesFor(size, image.header.clusterBits, image.header.extendedL2));
   if (!(entries * 8 <= 32 * 2 ** 20)) throw corrupt(`${image.storage.name}: the size of a snapshot is no good number`);
@@ -45,7 +40,7 @@ export function applySnapshot(image: Qcow2Image, nameOrId: string): void {
   const table = new Uint8Array(entries * 8);
   table.set(withoutCopied(tableOf(image, snapshot)));
   const before = image.l1.slice();
-  references(image, table, (cluster, count) => image.refcounts.add(cluster, count));
+  addReferences(image, table);
   image.activate(table, size);
   drop(image, before);
   claimTables(image);
@@ -55,7 +50,7 @@ export function applySnapshot(image: Qcow2Image, nameOrId: string): void {
 
 export function deleteSnapshot(image: Qcow2Image, nameOrId: string): void {
   writable(image);
-  const snapshot = find(image, nameOrId);
+  const snapshot = findSnapshot(image.snapshots, nameOrId, image.storage.name);
   image.flush();
   const table = tableOf(image, snapshot);
   replaceTable(
@@ -71,13 +66,6 @@ export function deleteSnapshot(image: Qcow2Image, nameOrId: string): void {
 
 function writable(image: Qcow2Image): void {
   if (image.readOnly) throw refused(`${image.storage.name} is read-only`);
-}
-
-/** By name, or else by identifier, as qemu-img does. */
-function find(image: Qcow2Image, nameOrId: string): Snapshot {
-  const found = image.snapshots.find((s) => s.name === nameOrId) ?? image.snapshots.find((s) => s.id === nameOrId);
-  if (found === undefined) throw refused(`${image.storage.name} has no snapshot ${nameOrId}`);
-  return found;
 }
 
 function tableOf(image: Qcow2Image, snapshot: Snapshot): Uint8Array {
@@ -108,8 +96,9 @@ function l2Tables(image: Qcow2Image, l1: Uint8Array): Map<number, number> {
 function references(image: Qcow2Image, l1: Uint8Array, visit: (cluster: number, count: number) => void): void {
   const { clusterBytes, entries } = image;
   for (const [offset, count] of l2Tables(image, l1)) {
-    visit(offset / clusterBytes, count);
+    // Read before it is visited, which may be its end.
     const { view } = image.l2.get(offset);
+    visit(offset / clusterBytes, count);
     for (let i = 0; i < image.entriesPerTable; i++) {
       const entry = entries.read(view, i);
       if (entry.host === 0) continue;
@@ -120,6 +109,16 @@ function references(image: Qcow2Image, l1: Uint8Array, visit: (cluster: number, 
       for (let c = Math.floor(entry.host / clusterBytes); c * clusterBytes < end; c++) visit(c, count);
     }
   }
+}
+
+/** Counts one reference more to each. Changes nothing where that is not possible. */
+function addReferences(image: Qcow2Image, l1: Uint8Array): void {
+  references(image, l1, (cluster, count) => {
+    if (image.refcounts.get(cluster) + count > image.refcounts.max) {
+      throw refused(`${image.storage.name}: its reference counts have too few bits for that many snapshots`);
+    }
+  });
+  references(image, l1, (cluster, count) => image.refcounts.add(cluster, count));
 }
 
 /** Gives back what an L1 table referred to, to which nothing on the host's disk leads any more. */

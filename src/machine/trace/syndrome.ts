@@ -38,6 +38,7 @@ export const EC = {
   wfx: 1,
   fp: 7,
   pauth: 9,
+  hvc: 22,
   smc: 23,
   system: 24,
   sve: 25,
