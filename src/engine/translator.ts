@@ -176,12 +176,10 @@ export class Translator {
   #find(record: number, { aligned, before, after }: Request): Found | undefined {
     const { pages, decoder, firstRegion } = this.#options;
     const index = pages.indexOfRecord(record);
-    const memory = pages.pageOf(index);
-    if (memory === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
+    if (pages.pageOf(index) === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
     const page = pages.address(index);
     const entry = (record - page) / RECORD_BYTES;
     const around = [before, page, after];
-    const memories = around.map((address) => (address === 0 ? 0 : pages.pageOf(pages.indexOfRecord(address))));
     const isWarm = (i: number): boolean => {
       const number = pageNumber(i);
       const decoded = around[number + 1] ?? 0;
@@ -196,8 +194,8 @@ export class Translator {
       decoder,
       (i) => {
         const number = pageNumber(i);
-        const at = memories[number + 1] ?? 0;
-        return at === 0 ? undefined : this.#words[(at + (i - number * RECORDS) * 4) >>> 2];
+        const at = around[number + 1] ?? 0;
+        return at === 0 ? undefined : pages.word(pages.indexOfRecord(at), i - number * RECORDS);
       },
       isWarm,
     );
