@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { CPU_MODELS, modelFeatures } from "../arch/cpu-models.ts";
 import { loadPackageFile } from "../hosts/node/files.ts";
-import type { CpuModel } from "../machine/runnable.ts";
+import { BadInput, type CpuModel } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, type OptionRows, type Parsed, readOptions } from "./option.ts";
 import { controls, word } from "./option-values.ts";
@@ -22,7 +22,14 @@ const AUDIT_OPTIONS = {
 } as const satisfies OptionRows;
 
 export function declareIsa(program: Command, done: (status: number) => void): void {
-  const isa = program.command("isa").summary("what the processor has").description("What the processor has.");
+  const isa = program
+    .command("isa")
+    .summary("what the processor has")
+    .description("What the processor has.")
+    .helpCommand(false);
+  isa.action(() => {
+    throw new BadInput("give audit, as in atoll isa audit; atoll isa --help tells more");
+  });
   const command = isa
     .command("audit")
     .summary("privileges, sensitivity and traps of every instruction and system register")

@@ -15,6 +15,7 @@ import {
   MDSCR_EL1,
   OSDLR_EL1,
   OSLSR_EL1,
+  VTCR_EL2,
   VTTBR_EL2,
 } from "./sysreg-layout.ts";
 
@@ -28,6 +29,7 @@ const MDCR_EL3_SDD = 1 << 16;
 const OSLSR_OSLK = 1 << 1;
 const OSDLR_DLK = 1 << 0;
 const DBGPRCR_CORENPDRQ = 1 << 0;
+const VTCR_VS = 1 << 19;
 
 /** DebugTarget: debug exceptions of EL0 and EL1 go to EL2. */
 export function debugToEL2(s: PeState): boolean {
@@ -198,5 +200,7 @@ function valueMatches(s: PeState, n: number, linkedTo: boolean): boolean {
 
 function vmidMatches(s: PeState, bvr: number): boolean {
   if (s.word(EL) > 1 || !el2Enabled(s) || inHost(s)) return false;
-  return ((s.high(VTTBR_EL2) >>> 16) & 0xff) === (s.high(bvr) & 0xff);
+  // VTCR_EL2.VS is RES0 without FEAT_VMID16.
+  const bits = s.word(VTCR_EL2) & VTCR_VS ? 0xffff : 0xff;
+  return (((s.high(VTTBR_EL2) >>> 16) ^ s.high(bvr)) & bits) === 0;
 }

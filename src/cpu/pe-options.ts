@@ -48,9 +48,11 @@ export interface PeObserver {
   taken(from: number, line: number): void;
   /** An exception return was made at exception level `from`. */
   returned(from: number): void;
-  /** The PE says so: the instruction at PC runs alone, so that PC is that of whatever reaches the bus. */
+  /** The PE says so: the instruction at PC runs alone, so that what reaches the bus is that instruction's. */
   alone: boolean;
-  /** Set by whoever refused an access on the bus because it is false: the instruction is to be run again, alone, and does not abort. */
+  /** The PE says so: instructions run one after the other, and PC is not brought up to date. */
+  together: boolean;
+  /** Set by whoever refused an access on the bus for that: the instruction is to be run again, alone, and does not abort. */
   putOff: boolean;
 }
 

@@ -346,7 +346,10 @@ export class Pe {
     const counting = pmu?.active === true;
     const budget = counting ? Math.max(1, Math.min(this.#left, pmu.instructionsToOverflow())) : this.#left;
     this.#withheld = this.#left - budget;
+    const observer = this.#observer;
+    if (observer) observer.together = true;
     this.#engine.run(this.state.cpu, budget);
+    if (observer) observer.together = false;
     this.#account();
     if (counting) pmu.sync();
   }

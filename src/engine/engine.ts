@@ -172,7 +172,7 @@ export class Engine implements CodeEngine {
   translate(page: number, offsets: Iterable<number>): void {
     const decoded = this.#pages.get(page);
     for (const offset of offsets) {
-      this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), { aligned: false, before: 0, after: 0 });
+      this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), { aligned: false, pageAt: () => 0 });
     }
     this.#translator?.translate();
   }
@@ -203,20 +203,17 @@ export class Engine implements CodeEngine {
   /** How a region for what the PE executes is to be made. */
   #requestOf(cpu: number): Request {
     const aligned = this.#words[(cpu + ALIGN_CHECK) >> 2] !== 0;
-    return { aligned, before: this.#around(cpu, -1), after: this.#around(cpu, 1) };
+    return { aligned, pageAt: (number) => this.#decodedPageAfter(cpu, number) };
   }
 
-  /** The decoded page that the instruction TLB has for the page before (-1) or after (1) the one that the PE executes, or 0. */
-  #around(cpu: number, side: -1 | 1): number {
+  /** The decoded page that the instruction TLB has for the page so many pages after the one that the PE executes, or 0. */
+  #decodedPageAfter(cpu: number, number: number): number {
     const words = this.#words;
-    const low = words[(cpu + FETCH_VA) >> 2] as number;
-    const va = (low + side * 4096) | 0;
-    // Pages at the edge of 4 GiB are left out.
-    if (va === (side > 0 ? 0 : -4096)) return 0;
-    const entry = (cpu + ITLB + (((va >>> 12) & (ITLB_ENTRIES - 1)) << ITLB_ENTRY_SHIFT)) >> 2;
+    const low = ((words[(cpu + FETCH_VA) >> 2] as number) >>> 0) + number * 4096;
+    const high = (words[(cpu + FETCH_VA + 4) >> 2] as number) + Math.floor(low / 2 ** 32);
+    const entry = (cpu + ITLB + (((low | 0) >>> 12) & (ITLB_ENTRIES - 1)) * 2 ** ITLB_ENTRY_SHIFT) >> 2;
     const tag = entry + (ITLB_TAG >> 2);
-    const isThere =
-      words[tag] === (va | (words[(cpu + CTX) >> 2] as number)) && words[tag + 1] === words[(cpu + FETCH_VA + 4) >> 2];
+    const isThere = words[tag] === (low | (words[(cpu + CTX) >> 2] as number)) && words[tag + 1] === (high | 0);
     return isThere ? (words[entry + (ITLB_BASE >> 2)] as number) : 0;
   }
 

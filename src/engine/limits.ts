@@ -19,6 +19,15 @@ export const MAX_REGIONS = 1 << 15;
 export const MAX_REGION_INSTRUCTIONS = 256;
 export const MAX_REGION_BLOCKS = 64;
 
+/**
+ * Functions that are called become part of their caller's region, once for each call, if they have at most so many instructions without those
+ * that they call themselves, and at most so many calls deep.
+ */
+export const MAX_CALLED_INSTRUCTIONS = 64;
+export const MAX_CALL_DEPTH = 4;
+/** Pages that a region has code of. */
+export const MAX_REGION_PAGES = 6;
+
 /** Regions that are compiled together: one module for many costs less per region than one each. */
 export const MAX_BATCH = 64;
 /** Slices of a PE after which even a few are compiled: 10 ms or less. */

@@ -172,7 +172,8 @@ export function flagLiveness(region: Region, { position, cut }: Structure): Flag
   const kept = backward(
     region,
     (inst) => readsFlags(inst.op) || mayLeave(inst),
-    (block, n) => block.ending.kind === "leaves" || block.successors.some((s) => leaves(n, s)),
+    (block, n) =>
+      block.ending.kind === "leaves" || block.ending.kind === "return" || block.successors.some((s) => leaves(n, s)),
   );
   return region.blocks.map((_, n) => (read[n] ? "read" : kept[n] ? "kept" : "dead"));
 }

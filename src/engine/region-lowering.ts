@@ -18,21 +18,22 @@ import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
-import { type Block, pageNumber, type Region, type RegionInsn } from "./region.ts";
+import { type Block, type Ending, pageNumber, type Region, type RegionInsn } from "./region.ts";
 import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
 const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
 const I64_ADD = 0x7c;
+const I64_EQ = 0x51;
 
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
 type Label = number | "fault" | "fault with flags";
 
 /** What the translator tells of a region besides its code. */
 export interface RegionContext {
-  /** Address of the decoded page; by pageNumber() + 1, those of the pages before, of the region and after: 0 where it does not go. */
-  readonly pages: readonly number[];
+  /** Addresses of the decoded pages, by pageNumber(). */
+  readonly pages: ReadonlyMap<number, number>;
   /** Handlers with this table index or a higher one are regions. */
   readonly firstRegion: number;
   /** The code counts its instructions in COUNT_TRANSLATED. */
@@ -56,6 +57,8 @@ export class RegionLowering extends RegionState {
   readonly #ctx: number;
   /** i64: CTX_CHECKED, when accesses are checked for alignment. */
   readonly #ctxChecked: number | undefined;
+  /** i64: the virtual address of the region's page. FETCH_VA and FETCH_BASE stay that page's while the region runs. */
+  readonly #va: number;
   readonly #faultRecord: number;
   /** Of the block being lowered: its number; its accesses that share a check; and where each group is in linear memory, 0 if unknown. */
   #number = 0;
@@ -80,6 +83,7 @@ export class RegionLowering extends RegionState {
     this.#flagsLive = flagLiveness(region, structure);
     this.#ctx = code.local("i64");
     this.#ctxChecked = context.aligned ? code.local("i64") : undefined;
+    this.#va = code.local("i64");
     this.#faultRecord = code.local("i32");
   }
 
@@ -96,6 +100,9 @@ export class RegionLowering extends RegionState {
       code.memory("i64.load", CTX_CHECKED);
       code.set(this.#ctxChecked);
     }
+    code.get(Lowering.CPU);
+    code.memory("i64.load", FETCH_VA);
+    code.set(this.#va);
     this.#open("fault", () => code.block());
     if (this.#usage.flags.used) this.#open("fault with flags", () => code.block());
     this.#tree(0);
@@ -195,7 +202,8 @@ export class RegionLowering extends RegionState {
       this.lower(insn.ir);
       this.#uncharged--;
     }
-    if (block.ending.kind === "branch") this.#edge(n, block.ending.to, block.successors[0] as number);
+    const { ending } = block;
+    if (ending.kind === "branch" || ending.kind === "call") this.#edge(n, ending.to, block.successors[0] as number);
   }
 
   #checkFP(): void {
@@ -244,41 +252,37 @@ export class RegionLowering extends RegionState {
       this.#goto(n, to);
       code.end();
       this.resume(producer);
-      this.#changePage(n, s, to);
+      this.#enterPage(n, s, to);
       this.#deliverFlags(s);
       this.#br(s);
     } else if (isMerge.has(s)) {
-      this.#changePage(n, s, to);
+      this.#enterPage(n, s, to);
       this.#deliverFlags(s);
       this.#br(s);
     } else {
-      this.#changePage(n, s, to);
+      this.#enterPage(n, s, to);
       // A block with one way in knows what set the flags.
       if (isLoop.has(s)) this.#deliverFlags(s);
       this.#tree(s);
     }
   }
 
-  /** From block n to block s, which may be in another page: it must be mapped as it was when the region was made. */
-  #changePage(n: number, s: number, to: number): void {
+  /** From block n to block s: its page must be mapped as it was when the region was made, unless that is known on every way to it. */
+  #enterPage(n: number, s: number, to: number): void {
     const { code } = this;
     const page = pageNumber((this.#region.blocks[s] as Block).start);
-    const from = pageNumber((this.#region.blocks[n] as Block).start);
-    if (page === from) return;
+    if (page === 0 || this.#isKnown(page, n)) return;
     const { producer } = this;
     const va = this.temp("i64");
     const entry = this.temp("i32");
-    code.get(Lowering.CPU);
-    code.memory("i64.load", FETCH_VA);
-    code.i64((page - from) * 4096, page < from ? -1 : 0);
-    code.op(I64_ADD);
+    this.#pushPageAddress(page);
     code.set(va);
     pushItlbEntry(code, va);
     code.set(entry);
     pushItlbHit(code, entry, va, false, () => code.get(this.#ctx));
     code.get(entry);
     code.memory("i32.load", ITLB + ITLB_BASE);
-    code.i32(this.#context.pages[page + 1] as number);
+    code.i32(this.#decodedPage(page));
     code.op(I32.eq);
     code.op(I32.and);
     code.op(I32.eqz);
@@ -287,11 +291,39 @@ export class RegionLowering extends RegionState {
     this.#goto(n, to);
     code.end();
     this.resume(producer);
+  }
+
+  /** Has a page been entered on every way to the end of block n? It stays mapped: whatever changes that is an instruction that leaves. */
+  #isKnown(page: number, n: number): boolean {
+    for (let at = n; ; at = this.#structure.dominator.get(at) as number) {
+      if (pageNumber((this.#region.blocks[at] as Block).start) === page) return true;
+      if (at === 0) return false;
+    }
+  }
+
+  #decodedPage(page: number): number {
+    return this.#context.pages.get(page) as number;
+  }
+
+  /** The virtual address of a page. */
+  #pushPageAddress(page: number): void {
+    const distance = page * 4096;
+    this.code.get(this.#va);
+    if (page === 0) return;
+    this.code.i64(distance | 0, Math.floor(distance / 2 ** 32));
+    this.code.op(I64_ADD);
+  }
+
+  /** Before a way out, from the block being lowered: its page is the one that is executed. */
+  #settlePage(): void {
+    const page = this.#page;
+    if (page === 0) return;
+    const { code } = this;
     code.get(Lowering.CPU);
-    code.get(va);
+    this.#pushPageAddress(page);
     code.memory("i64.store", FETCH_VA);
     code.get(Lowering.CPU);
-    code.i32(this.#context.pages[page + 1] as number);
+    code.i32(this.#decodedPage(page));
     code.memory("i32.store", FETCH_BASE);
   }
 
@@ -322,6 +354,10 @@ export class RegionLowering extends RegionState {
     this.storeState(this.#usage.writtenBy[n] as Registers, flags);
   }
 
+  get #ending(): Ending {
+    return (this.#region.blocks[this.#number] as Block).ending;
+  }
+
   /** Of the block being lowered. */
   get #page(): number {
     return pageNumber((this.#region.blocks[this.#number] as Block).start);
@@ -330,7 +366,7 @@ export class RegionLowering extends RegionState {
   /** The record of an instruction in the page of the block being lowered, or right behind it. */
   #recordOf(index: number): number {
     const page = this.#page;
-    return (this.#context.pages[page + 1] as number) + (index - page * RECORDS) * RECORD_BYTES;
+    return this.#decodedPage(page) + (index - page * RECORDS) * RECORD_BYTES;
   }
 
   /** From block n to instruction `to`, which may be outside of the page. */
@@ -342,6 +378,7 @@ export class RegionLowering extends RegionState {
       const record = this.temp("i32");
       code.i32(this.#recordOf(to));
       code.set(record);
+      this.#settlePage();
       this.#dispatch(record);
       return;
     }
@@ -391,6 +428,7 @@ export class RegionLowering extends RegionState {
     enterItlbPage(code, va, entry, record);
     this.#dispatch(record);
     code.end();
+    this.#settlePage();
     code.get(Lowering.CPU);
     code.get(va);
     code.get(Lowering.BUDGET);
@@ -410,6 +448,7 @@ export class RegionLowering extends RegionState {
     const { producer } = this;
     this.deferFlags();
     this.producer = producer;
+    this.#settlePage();
     this.#br(this.flagsAreOwn ? "fault with flags" : "fault");
   }
 
@@ -419,9 +458,9 @@ export class RegionLowering extends RegionState {
   }
 
   branch(offset: Value): void {
-    // The region's own branches are edges; this is a call.
-    if (this.#insn?.ending?.kind !== "leaves") return;
-    this.#goto(this.#number, this.#insn.index + (offset.inst.attrs.lo as number) / 4);
+    // The region's own branches are edges; this is a call out of it.
+    if (this.#ending.kind !== "leaves") return;
+    this.#goto(this.#number, (this.#insn as RegionInsn).index + (offset.inst.attrs.lo as number) / 4);
   }
   branchIf(condition: Value): void {
     this.push(condition);
@@ -429,7 +468,22 @@ export class RegionLowering extends RegionState {
   }
   branchTo(target: Value, btype: number): void {
     const to = this.localOf(target);
-    this.#writeBack(this.#number);
+    const { code, producer } = this;
+    const n = this.#number;
+    const ending = this.#ending;
+    if (ending.kind === "return") {
+      code.get(to);
+      this.#pushAddress(ending.to);
+      code.op(I64_EQ);
+      code.likely();
+      code.if();
+      this.#edge(n, ending.to, this.#region.blocks[n]?.successors[0] as number);
+      code.end();
+      this.#number = n;
+      this.resume(producer);
+      this.reserve([to]);
+    }
+    this.#writeBack(n, this.#usage.flags.mayAfter[n] as boolean);
     this.#jump(to, btype);
   }
   host(name: string, args: readonly Value[]): Way {
@@ -437,6 +491,7 @@ export class RegionLowering extends RegionState {
     const { index } = this.#insn as RegionInsn;
     const locals = args.map((a) => this.localOf(a));
     this.#writeBack(this.#number);
+    this.#settlePage();
     code.get(Lowering.CPU);
     code.i32(this.#recordOf(index));
     code.get(Lowering.BUDGET);
@@ -465,10 +520,9 @@ export class RegionLowering extends RegionState {
   }
 
   #pushAddress(index: number): void {
-    this.code.get(Lowering.CPU);
-    this.code.memory("i64.load", FETCH_VA);
-    const distance = (index - this.#page * RECORDS) * 4;
-    this.code.i64(distance, distance >> 31);
+    const distance = index * 4;
+    this.code.get(this.#va);
+    this.code.i64(distance | 0, Math.floor(distance / 2 ** 32));
     this.code.op(I64_ADD);
   }
   pc(): void {

@@ -4,18 +4,22 @@ import { Builder, type I32, type I64, type Inst, type Reg } from "../ir/builder.
 import { GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { RECORDS } from "./decoded-layout.ts";
-import { MAX_REGION_BLOCKS, MAX_REGION_INSTRUCTIONS } from "./limits.ts";
+import { MAX_CALL_DEPTH, MAX_CALLED_INSTRUCTIONS, MAX_REGION_BLOCKS, MAX_REGION_INSTRUCTIONS } from "./limits.ts";
 
 /** Where control goes after a block: instruction numbers in the page, which may be outside of it. */
 export type Ending =
   | { readonly kind: "branch"; readonly to: number }
   | { readonly kind: "branchIf"; readonly to: number; readonly otherwise: number }
+  /** A direct call; in a region only if what it calls is, too. */
+  | { readonly kind: "call"; readonly to: number }
+  /** A return: to the instruction after the call that is in the region, if it is that call's; otherwise it leaves. */
+  | { readonly kind: "return"; readonly to: number }
   /** Leaves the region by what its last instruction does. */
   | { readonly kind: "leaves" };
 
 /** One instruction of a region. */
 export interface RegionInsn {
-  /** Number from the start of the region's page: 0..1023 there, less in the page before, more in the page after. */
+  /** Number from the start of the region's page: 0..1023 there, less in the pages before, more in those after. */
   readonly index: number;
   readonly ir: readonly Inst[];
   /** An instruction of the FP and SIMD register file: traps when FP_TRAP is set. */
@@ -34,83 +38,219 @@ export interface Block {
 }
 
 /**
- * The control-flow graph of a piece of code, entered at block 0, which is in the region's page. Blocks may be in the pages before and after.
+ * The control-flow graph of a piece of code, entered at block 0, which is in the region's page. Blocks may be in other pages. Small functions
+ * that are called are in it once for each call, so that their returns are known.
  */
 export interface Region {
   readonly entry: number;
   readonly blocks: readonly Block[];
 }
 
-/** Which page an instruction is in: 0 the region's own, -1 the one before, 1 the one after. */
+/** Which page an instruction is in: 0 the region's own, -1 the one before, 1 the one after, and so on. */
 export function pageNumber(index: number): number {
   return Math.floor(index / RECORDS);
 }
 
-/**
- * Finds the code that is reachable from instruction `entry` of a page through direct branches, calls excepted. Undefined when the first
- * instruction is unallocated. `wordAt` gives the instruction words; undefined for an instruction that is not to be had.
- * `isWarm`: branches have come to an instruction often enough that it is worth being in the region.
- */
-export function findRegion(
-  entry: number,
-  decoder: Decoder,
-  wordAt: (index: number) => number | undefined,
-  isWarm: (index: number) => boolean,
-): Region | undefined {
-  const insns = new Map<number, RegionInsn>();
-  const leaders = new Set<number>([entry]);
-  const work = [entry];
-  for (let start = work.shift(); start !== undefined; start = work.shift()) {
-    for (let i = start; !insns.has(i) && insns.size < MAX_REGION_INSTRUCTIONS; i++) {
-      // A block is in one page.
-      if (i !== start && pageNumber(i) !== pageNumber(start)) {
-        leaders.add(i);
-        work.push(i);
-        break;
-      }
-      const word = wordAt(i);
-      const decoded = word === undefined ? undefined : decoder.decode(word);
-      if (!decoded) {
-        leaders.add(i);
-        break;
-      }
-      const insn = readInsn(i, decoded);
-      insns.set(i, insn);
-      const { ending } = insn;
-      if (!ending) continue;
-      const targets =
-        ending.kind === "branch" ? [ending.to] : ending.kind === "branchIf" ? [ending.otherwise, ending.to] : [];
-      for (const to of targets) {
-        if (to !== i + 1 && !isWarm(to)) continue;
-        if (wordAt(to) === undefined || leaders.has(to) || leaders.size >= MAX_REGION_BLOCKS) continue;
-        leaders.add(to);
-        work.push(to);
-      }
-      break;
-    }
-  }
-  if (!insns.has(entry)) return undefined;
-  return { entry, blocks: formBlocks(entry, insns, leaders) };
+/** What findRegion looks at. */
+export interface CodeView {
+  readonly decoder: Decoder;
+  /** The instruction words; undefined for an instruction that is not to be had. */
+  wordAt(index: number): number | undefined;
+  /** Branches have come to an instruction often enough that it is worth being in the region. */
+  isWarm(index: number): boolean;
 }
 
-function formBlocks(entry: number, insns: ReadonlyMap<number, RegionInsn>, leaders: ReadonlySet<number>): Block[] {
-  const starts = [entry, ...[...leaders].filter((i) => i !== entry && insns.has(i)).sort((a, b) => a - b)];
-  const numberOf = new Map(starts.map((start, n) => [start, n]));
-  return starts.map((start) => {
-    const list: RegionInsn[] = [];
-    let ending: Ending | undefined;
-    for (let i = start; !ending; i++) {
-      const insn = insns.get(i);
-      if (!insn || (i !== start && leaders.has(i))) ending = { kind: "branch", to: i };
-      else {
-        list.push(insn);
-        ending = insn.ending;
+/** One run of a function in a region: that of the entry, or one that is called. */
+interface Frame {
+  readonly number: number;
+  readonly depth: number;
+  /** The function, by its first instruction. */
+  readonly entry: number;
+  /** Where it returns to; undefined: out of the region. */
+  readonly caller: { readonly frame: Frame; readonly returnsTo: number } | undefined;
+}
+
+/** An instruction of one run of a function, as a number. */
+type Key = number;
+/** More than direct branches reach, which is 2^25 instructions to either side, one call deep after another. */
+const FRAME_SPAN = 2 ** 32;
+const keyOf = (frame: Frame, index: number): Key => frame.number * FRAME_SPAN + index + FRAME_SPAN / 2;
+
+interface Target {
+  readonly frame: Frame;
+  readonly index: number;
+}
+
+/** Finds the code that is reachable from instruction `entry` of a page. Undefined when the first instruction is unallocated. */
+export function findRegion(entry: number, view: CodeView): Region | undefined {
+  return new RegionFinder(view).find(entry);
+}
+
+class RegionFinder {
+  readonly #view: CodeView;
+  readonly #insns = new Map<Key, RegionInsn>();
+  /** Where each run's instructions go. */
+  readonly #targets = new Map<Key, readonly Target[]>();
+  /** First instructions of blocks, in the order in which they were found. */
+  readonly #leaders = new Map<Key, Target>();
+  /** What is still to be looked at: the entry's own code before that of calls. */
+  readonly #work: Target[] = [];
+  readonly #calls: Target[] = [];
+  readonly #sizes = new Map<number, number>();
+  readonly #read = new Map<number, RegionInsn | undefined>();
+  #frames = 1;
+
+  constructor(view: CodeView) {
+    this.#view = view;
+  }
+
+  find(entry: number): Region | undefined {
+    const root: Frame = { number: 0, depth: 0, entry, caller: undefined };
+    this.#lead({ frame: root, index: entry });
+    for (let at = this.#next(); at; at = this.#next()) this.#follow(at);
+    if (!this.#insns.has(keyOf(root, entry))) return undefined;
+    return { entry, blocks: this.#formBlocks() };
+  }
+
+  #next(): Target | undefined {
+    return this.#work.shift() ?? this.#calls.shift();
+  }
+
+  #lead(target: Target): void {
+    const key = keyOf(target.frame, target.index);
+    if (this.#leaders.has(key)) return;
+    this.#leaders.set(key, target);
+    (target.frame.depth === 0 ? this.#work : this.#calls).push(target);
+  }
+
+  /** The instruction, read once. */
+  #insnAt(index: number): RegionInsn | undefined {
+    if (!this.#read.has(index)) {
+      const word = this.#view.wordAt(index);
+      const decoded = word === undefined ? undefined : this.#view.decoder.decode(word);
+      this.#read.set(index, decoded && readInsn(index, decoded));
+    }
+    return this.#read.get(index);
+  }
+
+  /** Takes in the instructions from a leader to the end of its block. */
+  #follow({ frame, index: start }: Target): void {
+    for (let i = start; !this.#insns.has(keyOf(frame, i)) && this.#insns.size < MAX_REGION_INSTRUCTIONS; i++) {
+      // A block is in one page.
+      if (i !== start && pageNumber(i) !== pageNumber(start)) {
+        this.#lead({ frame, index: i });
+        return;
+      }
+      const insn = this.#insnAt(i);
+      if (!insn) {
+        this.#leaders.set(keyOf(frame, i), { frame, index: i });
+        return;
+      }
+      const key = keyOf(frame, i);
+      this.#insns.set(key, insn);
+      if (!insn.ending) continue;
+      const targets = this.#targetsOf(frame, insn.ending, i);
+      this.#targets.set(key, targets);
+      for (const target of targets) {
+        if (target.index !== i + 1 && insn.ending.kind !== "return" && !this.#view.isWarm(target.index)) continue;
+        if (this.#view.wordAt(target.index) === undefined || this.#leaders.size >= MAX_REGION_BLOCKS) continue;
+        this.#lead(target);
+      }
+      return;
+    }
+  }
+
+  #targetsOf(frame: Frame, ending: Ending, index: number): Target[] {
+    switch (ending.kind) {
+      case "branch":
+        return [{ frame, index: ending.to }];
+      case "branchIf":
+        return [
+          { frame, index: ending.otherwise },
+          { frame, index: ending.to },
+        ];
+      case "call": {
+        const caller = { frame, returnsTo: index + 1 };
+        if (!this.#takesIn(frame, ending.to)) return [];
+        return [
+          { frame: { number: this.#frames++, depth: frame.depth + 1, entry: ending.to, caller }, index: ending.to },
+        ];
+      }
+      case "return":
+        return frame.caller ? [{ frame: frame.caller.frame, index: frame.caller.returnsTo }] : [];
+      default:
+        return [];
+    }
+  }
+
+  /** Is a function that is called here to be part of the region? Small ones that are warm, not in themselves. */
+  #takesIn(frame: Frame, entry: number): boolean {
+    if (frame.depth >= MAX_CALL_DEPTH || !this.#view.isWarm(entry)) return false;
+    for (let f: Frame | undefined = frame; f; f = f.caller?.frame) if (f.entry === entry) return false;
+    const size = this.#sizeOf(entry);
+    return size <= MAX_CALLED_INSTRUCTIONS && this.#insns.size + size < MAX_REGION_INSTRUCTIONS;
+  }
+
+  /** Instructions of a function, without those that it calls; Infinity when it is too large, or is seen not to return. */
+  #sizeOf(entry: number): number {
+    const known = this.#sizes.get(entry);
+    if (known !== undefined) return known;
+    const seen = new Set<number>();
+    const work = [entry];
+    let returns = false;
+    for (let start = work.pop(); start !== undefined && seen.size <= MAX_CALLED_INSTRUCTIONS; start = work.pop()) {
+      for (let i = start; !seen.has(i) && seen.size <= MAX_CALLED_INSTRUCTIONS; i++) {
+        const insn = this.#insnAt(i);
+        if (!insn) break;
+        seen.add(i);
+        const { ending } = insn;
+        if (!ending) continue;
+        if (ending.kind === "return") returns = true;
+        if (ending.kind === "call") work.push(i + 1);
+        if (ending.kind === "branchIf") work.push(ending.otherwise);
+        if ((ending.kind === "branch" || ending.kind === "branchIf") && this.#view.isWarm(ending.to))
+          work.push(ending.to);
+        break;
       }
     }
-    const targets =
-      ending.kind === "branch" ? [ending.to] : ending.kind === "branchIf" ? [ending.to, ending.otherwise] : [];
-    return { start, insns: list, ending, successors: targets.map((to) => numberOf.get(to) ?? -1) };
-  });
+    const size = returns && seen.size <= MAX_CALLED_INSTRUCTIONS ? seen.size : Number.POSITIVE_INFINITY;
+    this.#sizes.set(entry, size);
+    return size;
+  }
+
+  #formBlocks(): Block[] {
+    const [first, ...others] = [...this.#leaders.values()];
+    const there = others.filter(({ frame, index }) => this.#insns.has(keyOf(frame, index)));
+    const order = (a: Target, b: Target): number => a.frame.number - b.frame.number || a.index - b.index;
+    const starts = [first as Target, ...there.sort(order)];
+    const numberOf = new Map(starts.map(({ frame, index }, n) => [keyOf(frame, index), n]));
+    const blockAt = ({ frame, index }: Target): number => numberOf.get(keyOf(frame, index)) ?? -1;
+    return starts.map(({ frame, index: start }) => {
+      const list: RegionInsn[] = [];
+      for (let i = start; ; i++) {
+        const key = keyOf(frame, i);
+        const insn = this.#insns.get(key);
+        if (!insn || (i !== start && this.#leaders.has(key))) {
+          return { start, insns: list, ending: { kind: "branch", to: i }, successors: [blockAt({ frame, index: i })] };
+        }
+        list.push(insn);
+        if (insn.ending) return { start, insns: list, ...this.#endOf(key, insn.ending, blockAt) };
+      }
+    });
+  }
+
+  /** How a block ends in the region, and the blocks that follow it. */
+  #endOf(key: Key, ending: Ending, blockAt: (target: Target) => number): Pick<Block, "ending" | "successors"> {
+    const targets = this.#targets.get(key) ?? [];
+    const successors = targets.map(blockAt);
+    if (ending.kind === "branchIf") return { ending, successors: [successors[1] ?? -1, successors[0] ?? -1] };
+    if (ending.kind === "call" || ending.kind === "return") {
+      const [target] = targets;
+      if (target === undefined || successors[0] === -1) return { ending: { kind: "leaves" }, successors: [] };
+      return { ending: { kind: ending.kind, to: target.index }, successors };
+    }
+    return { ending, successors };
+  }
 }
 
 const BUILDER = new Builder();
@@ -138,14 +278,14 @@ function endingOf(index: number, insts: readonly Inst[]): Ending | undefined {
     offset?.op === "const" ? index + (offset.attrs.lo as number) / 4 : undefined;
   if (last.op === "branch") {
     const to = target(last.args[0]?.inst);
-    // A call leaves the region: what comes back is an entry of its own.
     const isCall = insts.some((i) => i.op === "setX");
-    if (to !== undefined && !isCall) return { kind: "branch", to };
+    if (to !== undefined) return { kind: isCall ? "call" : "branch", to };
   }
   if (last.op === "branchIf") {
     const to = target(last.args[1]?.inst);
     if (to !== undefined) return { kind: "branchIf", to, otherwise: index + 1 };
   }
+  if (last.op === "branchTo" && last.attrs.kind === "return") return { kind: "return", to: -1 };
   return { kind: "leaves" };
 }
 

@@ -6,6 +6,8 @@ export interface Structure {
   /** Reverse postorder. */
   readonly order: readonly number[];
   readonly position: ReadonlyMap<number, number>;
+  /** Immediate dominators; the entry's is the entry. */
+  readonly dominator: ReadonlyMap<number, number>;
   /** Children in the dominator tree, the latest in reverse postorder first. */
   readonly children: ReadonlyMap<number, readonly number[]>;
   readonly isLoop: ReadonlySet<number>;
@@ -46,7 +48,7 @@ export function structureOf(successors: readonly (readonly number[])[]): Structu
       next(n).filter((s, i, all) => all.indexOf(s) !== i && !isBack(n, s, position)),
     );
     const isMerge = new Set([...order.filter((n) => (forward.get(n) ?? 0) > 1), ...doubled]);
-    return { order, position, children, isLoop, isMerge, cut };
+    return { order, position, dominator, children, isLoop, isMerge, cut };
   }
 }
 

@@ -6,7 +6,7 @@ import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
-import { DROPPED_PART, MAX_BATCH, MAX_TRANSLATED_BYTES, MAX_WAIT, WARM } from "./limits.ts";
+import { DROPPED_PART, MAX_BATCH, MAX_REGION_PAGES, MAX_TRANSLATED_BYTES, MAX_WAIT, WARM } from "./limits.ts";
 import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
 
@@ -30,27 +30,26 @@ export interface TranslatorOptions {
   readonly now: () => number;
 }
 
+/** A region that is to be lowered. */
 interface Found {
-  /** Addresses of the decoded pages before, of the region and after; 0: it is not in that one. */
-  readonly pages: readonly number[];
   readonly record: number;
   readonly region: Region;
+  /** Addresses of the decoded pages that it has code of, by pageNumber(). */
+  readonly pages: ReadonlyMap<number, number>;
   readonly aligned: boolean;
 }
 
 /** What is asked for: a region, with its accesses checked for alignment or not; and what is around its page. */
 export interface Request {
   readonly aligned: boolean;
-  /** The decoded pages that are mapped right before and after the record's page; 0 where that is not known. */
-  readonly before: number;
-  readonly after: number;
+  /** The decoded page that is mapped so many pages after the record's page, 0 where that is not known. */
+  readonly pageAt: (number: number) => number;
 }
 
 interface Installed {
-  /** Indices of the decoded pages that its code is of, the first the one of its entry. */
+  readonly record: number;
+  /** Indices of the decoded pages that it has code of. */
   readonly pages: readonly number[];
-  /** Number of its first instruction in the page. */
-  readonly entry: number;
   readonly tableIndex: number;
   readonly bytes: number;
 }
@@ -64,8 +63,8 @@ export class Translator {
   /** The dispatch runtime as regions see it. */
   readonly #runtime: Readonly<Record<string, unknown>>;
   readonly #words: Int32Array;
-  /** Records at which regions are wanted. */
-  readonly #queue = new Map<number, Request>();
+  /** Regions that are wanted, by their records. */
+  readonly #queue = new Map<number, Found>();
   readonly #free: number[] = [];
   /** Regions by index of each decoded page that they have code of, the oldest page first. */
   readonly #installed = new Map<number, Installed[]>();
@@ -94,32 +93,35 @@ export class Translator {
 
   /** Asks for a region that starts at a record. */
   request(record: number, request: Request): void {
-    if ((this.#words[record >> 2] as number) < this.#options.firstRegion) this.#queue.set(record, request);
+    const found = this.#find(record, request);
+    if (found) this.#queue.set(record, found);
   }
 
   /** Translates what was asked for, and puts it in the place of the records' handlers. */
   translate(): void {
     const { stats, now } = this.#options;
     const started = now();
-    const records = [...this.#queue];
+    const found = [...this.#queue.values()];
     this.#queue.clear();
-    for (let i = 0; i < records.length; i += MAX_BATCH) this.#translateBatch(records.slice(i, i + MAX_BATCH));
+    for (let i = 0; i < found.length; i += MAX_BATCH) this.#translateBatch(found.slice(i, i + MAX_BATCH));
     stats.translationMilliseconds += (now() - started) / 1e6;
   }
 
   /** Drops the regions of a decoded page. */
   dropPage(index: number): void {
+    const { pages, table, stats } = this.#options;
+    for (const found of this.#queue.values()) {
+      if (this.#indicesOf(found).includes(index)) this.#queue.delete(found.record);
+    }
     const list = this.#installed.get(index);
     if (!list) return;
-    const { pages, table, stats } = this.#options;
     this.#installed.delete(index);
     for (const region of list) {
-      const { entry, tableIndex, bytes } = region;
+      const { record, tableIndex, bytes } = region;
       for (const other of region.pages) {
         const rest = this.#installed.get(other)?.filter((r) => r !== region);
         if (rest) this.#installed.set(other, rest);
       }
-      const record = pages.address(region.pages[0] as number) + entry * RECORD_BYTES;
       if (this.#words[record >> 2] === tableIndex) this.#words[record >> 2] = HANDLER_DECODE;
       table.set(tableIndex);
       this.#free.push(tableIndex);
@@ -132,8 +134,7 @@ export class Translator {
     this.#words.fill(0, heat, heat + 512);
   }
 
-  #translateBatch(records: readonly (readonly [number, Request])[]): void {
-    const found = records.map(([record, request]) => this.#find(record, request)).filter((f) => f !== undefined);
+  #translateBatch(found: readonly Found[]): void {
     if (found.length === 0) return;
     this.#makeRoom(found.length);
     const { memory, table, native, host, stats, firstRegion, countInstructions } = this.#options;
@@ -152,15 +153,13 @@ export class Translator {
       Record<string, unknown>
     >;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), imports);
-    found.forEach(({ pages, record, region }, i) => {
+    found.forEach((one, i) => {
+      const { record, region } = one;
       const tableIndex = this.#free.pop() as number;
       table.set(tableIndex, exports[`r${i}`]);
       this.#words[record >> 2] = tableIndex;
       const bytes = defined[i]?.code?.size ?? 0;
-      const indices = [pages[1], pages[0], pages[2]]
-        .filter((page) => page !== 0)
-        .map((page) => this.#options.pages.indexOfRecord(page as number));
-      const installed: Installed = { pages: [...new Set(indices)], entry: region.entry, tableIndex, bytes };
+      const installed: Installed = { record, pages: this.#indicesOf(one), tableIndex, bytes };
       for (const index of installed.pages) {
         const list = this.#installed.get(index) ?? [];
         list.push(installed);
@@ -173,35 +172,43 @@ export class Translator {
     });
   }
 
-  #find(record: number, { aligned, before, after }: Request): Found | undefined {
-    const { pages, decoder, firstRegion } = this.#options;
+  /** Indices of the decoded pages that a region has code of. One may be mapped at two addresses. */
+  #indicesOf({ pages }: Found): number[] {
+    return [...new Set([...pages.values()].map((page) => this.#options.pages.indexOfRecord(page)))];
+  }
+
+  #find(record: number, { aligned, pageAt }: Request): Found | undefined {
+    const { pages, decoder, firstRegion, eager } = this.#options;
     const index = pages.indexOfRecord(record);
     if (pages.pageOf(index) === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
     const page = pages.address(index);
     const entry = (record - page) / RECORD_BYTES;
-    const around = [before, page, after];
-    const isWarm = (i: number): boolean => {
+    const decoded = new Map([[0, page]]);
+    const decodedAt = (i: number): number => {
       const number = pageNumber(i);
-      const decoded = around[number + 1] ?? 0;
-      const at = decoded + HEAT + (i - number * RECORDS) * 2;
-      return (
-        decoded !== 0 &&
-        (this.#options.eager || ((this.#words[at >> 2] as number) >>> (at & 2 ? 16 : 0)) % 65536 >= WARM)
-      );
+      const known = decoded.get(number);
+      if (known !== undefined) return known;
+      const address = decoded.size < MAX_REGION_PAGES ? pageAt(number) : 0;
+      if (address !== 0) decoded.set(number, address);
+      return address;
     };
-    const region = findRegion(
-      entry,
+    const region = findRegion(entry, {
       decoder,
-      (i) => {
-        const number = pageNumber(i);
-        const at = around[number + 1] ?? 0;
-        return at === 0 ? undefined : pages.word(pages.indexOfRecord(at), i - number * RECORDS);
+      wordAt: (i) => {
+        const at = decodedAt(i);
+        if (at === 0) return undefined;
+        return pages.word(pages.indexOfRecord(at), i - pageNumber(i) * RECORDS);
       },
-      isWarm,
-    );
+      isWarm: (i) => {
+        const at = decodedAt(i);
+        if (at === 0 || eager) return at !== 0;
+        const heat = at + HEAT + (i - pageNumber(i) * RECORDS) * 2;
+        return ((this.#words[heat >> 2] as number) >>> (heat & 2 ? 16 : 0)) % 65536 >= WARM;
+      },
+    });
     if (!region) return undefined;
     const reached = new Set(region.blocks.map((b) => pageNumber(b.start)));
-    return { pages: around.map((address, i) => (reached.has(i - 1) ? address : 0)), record, region, aligned };
+    return { record, region, pages: new Map([...decoded].filter(([number]) => reached.has(number))), aligned };
   }
 
   #makeRoom(regions: number): void {

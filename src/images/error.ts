@@ -15,7 +15,9 @@ export class ImageError extends Error {
   readonly failure: ImageFailure;
 
   constructor(failure: ImageFailure, message: string) {
-    super(message);
+    // Names of files come from images, too.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is they that are replaced
+    super(message.replace(/[\x00-\x1f\x7f]/g, "?"));
     this.failure = failure;
   }
 }

@@ -25,7 +25,7 @@ for (const cpus of [1, 2]) {
     assert.equal(interpreted.end, "off", interpreted.console.slice(-500));
     const translated = await boot({ tier: "auto", cpus }, `${COMMANDS.join("; ")}\n`, 100);
     assert.equal(translated.end, "off", translated.console.slice(-500));
-    assert.ok(statistic(translated.rig, "regions compiled") > 500);
+    assert.ok(statistic(translated.rig, "instructions translated") > 10_000);
     if (cpus === 1) {
       assert.equal(timeless(translated.console), timeless(interpreted.console));
     } else {

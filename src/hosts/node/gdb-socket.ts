@@ -19,6 +19,10 @@ export interface GdbEvents {
   kill(): void;
 }
 
+/** What a client begins with: + or - (an acknowledgement), $ (a packet), or an interrupt. */
+const FIRST_BYTES: ReadonlySet<number> = new Set([0x2b, 0x2d, 0x24, 0x03]);
+/** Connections at a time; all but one are of those that have not said anything. */
+const MOST_CONNECTIONS = 8;
 /** Milliseconds that the last reply has to get to the client. */
 const PARTING = 500;
 
@@ -38,6 +42,7 @@ export class GdbSocket {
   /** @throws BadInput when the address cannot be listened at. */
   static listen({ host, port }: GdbAddress, target: Debugger, events: GdbEvents): Promise<GdbSocket> {
     const server = createServer({ noDelay: true });
+    server.maxConnections = MOST_CONNECTIONS;
     const socket = new GdbSocket(server, target, events);
     return new Promise((resolve, reject) => {
       server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
@@ -74,20 +79,22 @@ export class GdbSocket {
     client.socket.destroy();
   }
 
+  /** A client is one that says something of the protocol: what else connects, such as a web page, does not even stop the machine. */
   #connect(socket: Socket): void {
     socket.on("error", () => socket.destroy());
-    // One debugger at a time.
-    if (this.#client !== undefined) {
-      socket.destroy();
-      return;
-    }
+    socket.once("data", (bytes: Uint8Array) => {
+      if (this.#client !== undefined || !FIRST_BYTES.has(bytes[0] as number)) socket.destroy();
+      else this.#serve(socket).receive(bytes);
+    });
+  }
+
+  #serve(socket: Socket): GdbSession {
     const session = new GdbSession(this.#debugger, {
       write: (bytes) => {
         const goOn = socket.destroyed || socket.write(bytes);
         if (!goOn) socket.pause();
         return goOn;
       },
-      close: () => socket.destroy(),
       resumed: () => this.#events.resumed(),
       monitor: (line) => this.#events.monitor(line),
       kill: () => this.#events.kill(),
@@ -102,5 +109,6 @@ export class GdbSocket {
       session.closed();
       this.#client = undefined;
     });
+    return session;
   }
 }

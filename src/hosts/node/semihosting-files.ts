@@ -68,7 +68,8 @@ export class DirectoryFiles implements SemihostingFiles {
     const path = join(this.#root, name);
     const last = basename(name);
     if (last === "" || last === "." || last === ".." || path === this.#root) throw refusal("it names no file");
-    return join(this.#inside(realpathSync(dirname(path))), last);
+    // By its name first, so that a guest does not learn which files there are elsewhere.
+    return join(this.#inside(realpathSync(dirname(this.#inside(path)))), last);
   }
 
   /** Where a link leads, if it is one. */

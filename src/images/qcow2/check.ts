@@ -25,6 +25,7 @@ export interface CheckResult {
 }
 
 const MAX_MESSAGES = 50;
+const MAX_LEAK_MESSAGES = 10;
 /** Counters of 512 MiB, made in pieces where there is something to count. */
 const MAX_CLUSTERS = 2 ** 27;
 const PIECE = 4096;
@@ -81,8 +82,8 @@ class Check {
   }
 
   leak(cluster: number, has: number, wanted: number): void {
-    this.result.leaks++;
-    if (this.result.messages.length < MAX_MESSAGES) {
+    // Faults come first, where there is no room for all.
+    if (++this.result.leaks <= MAX_LEAK_MESSAGES) {
       this.result.messages.push(`cluster ${cluster} leaks: its count is ${has}, its references are ${wanted}`);
     }
   }
@@ -252,8 +253,9 @@ class Check {
     const { table, perBlock } = this.image.refcounts;
     for (let block = 0; block * perBlock < Math.max(this.counts.end, table.length * perBlock); block++) {
       const offset = table[block] ?? 0;
-      // Without a block all counts are 0: only what is referred to matters.
-      const end = offset === 0 ? Math.min((block + 1) * perBlock, this.counts.end) : (block + 1) * perBlock;
+      // Behind the last count that is not 0, only what is referred to matters.
+      const used = block * perBlock + (offset === 0 ? 0 : this.image.refcounts.used(offset));
+      const end = Math.max(used, Math.min((block + 1) * perBlock, this.counts.end));
       for (let cluster = block * perBlock; cluster < end; cluster++) {
         const has = offset === 0 ? 0 : this.image.refcounts.get(cluster);
         const wanted = Math.min(this.counts.get(cluster), this.image.refcounts.max);
@@ -309,7 +311,7 @@ export function checkQcow2(image: Qcow2Image, repair: boolean): CheckResult {
       else check.fault(`cluster ${cluster} has a count of ${has}, and ${wanted} references`);
       if (repair) wrong.push([cluster, wanted]);
     });
-    // A block for counts that have none would go to the first cluster of its range: only where that is free.
+    // Counts without a block to be in need a new table, and blocks.
     const blocked = wrong.some(([cluster]) => {
       const block = Math.floor(cluster / image.refcounts.perBlock);
       return (image.refcounts.table[block] ?? 0) === 0;

@@ -89,16 +89,24 @@ export class Refcounts {
 
   /** @throws ImageError when the refcount block is where none can be. */
   get(cluster: number): number {
-    const offset = this.#table[Math.floor(cluster / this.perBlock)] ?? 0;
+    const offset = this.#table[this.#blockOf(cluster)] ?? 0;
     if (offset === 0) return 0;
     return readCount(this.#block(offset).view, this.#header.refcountOrder, cluster % this.perBlock);
   }
 
+  /** Entries of the refcount block at `offset` up to the last that may not be 0. */
+  used(offset: number): number {
+    const { bytes } = this.#block(offset);
+    let end = bytes.length;
+    while (end > 0 && bytes[end - 1] === 0) end--;
+    return Math.ceil((end * this.perBlock) / bytes.length);
+  }
+
   set(cluster: number, count: number): void {
     if (count > this.max) throw refused(`${this.#storage.name}: a reference count would be more than ${this.max}`);
-    const index = Math.floor(cluster / this.perBlock);
-    while ((this.#table[index] ?? 0) === 0) this.#makeBlock(index);
-    const block = this.#block(this.#table[index] as number);
+    const offset = this.#table[this.#blockOf(cluster)] ?? 0;
+    if (offset === 0) throw corrupt(`${this.#storage.name}: a cluster in use has no reference count`);
+    const block = this.#block(offset);
     writeCount(block.view, this.#header.refcountOrder, cluster % this.perBlock, count);
     this.#blocks.touch(block);
     if (count === 0) this.#cursor = Math.min(this.#cursor, cluster);
@@ -110,30 +118,48 @@ export class Refcounts {
     this.set(cluster, count);
   }
 
-  /** Takes `count` free clusters in a row; returns the first. */
+  /** Takes `count` free clusters in a row; returns the first. Refcount blocks that are missing there are made right behind them. */
   allocate(count: number): number {
     const first = this.#find(count);
+    let next = first + count;
+    const made: number[] = [];
+    for (let index = this.#blockOf(first); index <= this.#blockOf(next - 1); index++) {
+      if (this.#table[index] !== 0) continue;
+      this.#table[index] = this.#blocks.create(next * this.#header.clusterBytes).offset;
+      this.#tableDirty = true;
+      made.push(next++);
+    }
+    for (const cluster of made) {
+      this.metadata.add(cluster);
+      this.set(cluster, 1);
+    }
     for (let i = 0; i < count; i++) this.set(first + i, 1);
-    if (this.#cursor === first) this.#cursor = first + count;
+    if (this.#cursor === first) this.#cursor = next;
     return first;
   }
 
+  /** Free clusters in a row, with room behind them for the refcount blocks that they and these need. */
   #find(count: number): number {
-    let run = 0;
-    let fromStart = true;
-    for (let cluster = this.#cursor; ; cluster++) {
-      const index = Math.floor(cluster / this.perBlock);
-      if ((this.#table[index] ?? 0) === 0) this.#makeBlock(index);
+    let first = this.#cursor;
+    let missing = 0;
+    for (let cluster = first; ; cluster++) {
+      const index = this.#blockOf(cluster);
+      if (index >= this.#table.length) this.#growTable(index);
       if (this.get(cluster) !== 0) {
-        if (fromStart) this.#cursor = cluster + 1;
-        run = 0;
+        if (cluster === this.#cursor) this.#cursor++;
+        first = cluster + 1;
+        missing = 0;
         continue;
       }
-      fromStart = false;
       if (this.metadata.has(cluster))
         throw corrupt(`${this.#storage.name}: metadata is in a cluster that counts as free`);
-      if (++run === count) return cluster - count + 1;
+      if (this.#table[index] === 0 && (cluster === first || cluster % this.perBlock === 0)) missing++;
+      if (cluster - first + 1 >= count + missing) return first;
     }
+  }
+
+  #blockOf(cluster: number): number {
+    return Math.floor(cluster / this.perBlock);
   }
 
   /** Writes the changed blocks, then the table where blocks are new. */
@@ -143,23 +169,6 @@ export class Refcounts {
     this.#storage.flush();
     this.#storage.write(this.#header.refcountTableOffset, this.#tableBytes());
     this.#tableDirty = false;
-  }
-
-  /** A refcount block for a range that has none, in the range's first cluster: it counts itself. */
-  #makeBlock(index: number): void {
-    if (index >= this.#table.length) {
-      this.#growTable(index);
-      return;
-    }
-    const cluster = index * this.perBlock;
-    if (this.metadata.has(cluster))
-      throw corrupt(`${this.#storage.name}: metadata is in a cluster that counts as free`);
-    const offset = cluster * this.#header.clusterBytes;
-    const block = this.#blocks.create(offset);
-    writeCount(block.view, this.#header.refcountOrder, 0, 1);
-    this.#table[index] = offset;
-    this.#tableDirty = true;
-    this.metadata.add(cluster);
   }
 
   /** A larger table in the clusters after what the present one covers, with the refcount blocks that count it. */

@@ -96,8 +96,9 @@ function l2Tables(image: Qcow2Image, l1: Uint8Array): Map<number, number> {
 function references(image: Qcow2Image, l1: Uint8Array, visit: (cluster: number, count: number) => void): void {
   const { clusterBytes, entries } = image;
   for (const [offset, count] of l2Tables(image, l1)) {
-    visit(offset / clusterBytes, count);
+    // Read before it is visited, which may be its end.
     const { view } = image.l2.get(offset);
+    visit(offset / clusterBytes, count);
     for (let i = 0; i < image.entriesPerTable; i++) {
       const entry = entries.read(view, i);
       if (entry.host === 0) continue;

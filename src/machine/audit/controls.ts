@@ -73,7 +73,7 @@ const REGISTERS: Readonly<Record<string, Register>> = {
     clear: { EL1PCTEN: 0, EL1PCEN: 1 },
     always: "",
   },
-  HFGITR_EL2: { set: { DCZVA: 11, ERET: 51, SVC_EL0: 52, SVC_EL1: 53 }, always: "" },
+  HFGITR_EL2: { set: { ERET: 51, SVC_EL0: 52, SVC_EL1: 53 }, always: "" },
   ICH_HCR_EL2: { set: { TC: 10, TALL0: 11, TALL1: 12, TDIR: 14 }, always: "0" },
 };
 

@@ -7,6 +7,7 @@ import { sysregId } from "../../arch/sysreg-names.ts";
 import { INSTRUCTION_TRAPS, READ_TRAPS, WRITE_TRAPS } from "../../cpu/sysregs/fine-grained.ts";
 import { isImplementationDefined, SYSREG_ROWS } from "../../cpu/sysregs/index.ts";
 import { INTERRUPT_REGISTERS } from "../../cpu/sysregs/interrupt-traps.ts";
+import { ALIASES } from "../../cpu/sysregs/redirection.ts";
 import type { Trap } from "../../cpu/sysregs/row.ts";
 import { instructionSensitivity, registerSensitivity } from "../../cpu/sysregs/sensitivity.ts";
 import { SYSTEM_ROWS } from "../../cpu/sysregs/system.ts";
@@ -53,6 +54,13 @@ export function auditItems(model: string, features: ReadonlySet<Feature>): Item[
       ...(read === undefined ? [] : [access(name, read, false, traps, feature)]),
       ...(write === undefined ? [] : [access(name, write, true, traps, feature)]),
     ]),
+    ...(features.has("VHE") ? [...ALIASES] : []).flatMap(([alias, name]) => {
+      const { read, write, traps } = registers.find((row) => row.name === name) ?? {};
+      return [
+        ...(read === undefined ? [] : [access(alias, 2, false, traps, "VHE")]),
+        ...(write === undefined ? [] : [access(alias, 2, true, traps, "VHE")]),
+      ];
+    }),
     ...[...INTERRUPT_REGISTERS].flatMap(([name, { el, traps }]) => [
       ...(/_(EOIR\d|DIR|A?SGI\dR)_/.test(name) ? [] : [access(name, el, false, traps)]),
       ...(/_(IAR\d|HPPIR\d|RPR|VTR|MISR|EISR|ELRSR)_/.test(name) ? [] : [access(name, el, true, traps)]),

@@ -77,6 +77,7 @@ export function verdictText(findings: readonly Finding[]): string {
     `Sensitive, and executed without a trap, because the architecture virtualizes them: ${exceptions.length}`,
     ...byReason(exceptions),
     "",
+    ...nested(findings),
     ...(untried.length === 0 ? [] : [`Controls that were not tried alone: ${untried.join(" ")}`, ""]),
     problems.length === 0
       ? "Nothing else that is sensitive executed, and every control that was tried traps what it should."
@@ -84,6 +85,20 @@ export function verdictText(findings: readonly Finding[]): string {
     ...problems.map(({ item, problems: found }) => `  ${item.name}: ${found.join("; ")}`),
     "",
   ].join("\n");
+}
+
+const NV = "HCR_EL2.NV";
+
+/** What a guest hypervisor needs: that what is EL2's traps at EL1. */
+function nested(findings: readonly Finding[]): string[] {
+  const wanted = findings.filter(({ item }) => item.el === 2 && item.controls.includes(NV));
+  if (wanted.length === 0) return [];
+  const missing = wanted.filter(({ trapsAlone }) => !trapsAlone.includes(NV)).map(({ item }) => item.name);
+  return [
+    `Of EL2's, with ${NV} alone: ${wanted.length - missing.length} of ${wanted.length} trap at EL1, the others do not:`,
+    ...wrapped(missing, 120).map((line) => `  ${line}`),
+    "",
+  ];
 }
 
 function byReason(findings: readonly Finding[]): string[] {

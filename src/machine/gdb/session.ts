@@ -12,8 +12,6 @@ import { targetDescription } from "./target-description.ts";
 export interface SessionPort {
   /** False: it wants no more until `GdbSession.drained` is called. */
   write(bytes: Uint8Array): boolean;
-  /** Ends the connection. */
-  close(): void;
   /** The machine may run again. */
   resumed(): void;
   /** Executes a line of the monitor's; gives the text to show. */
@@ -252,7 +250,7 @@ export class GdbSession {
 
   #point(insert: boolean, text: string): string {
     const [, type = "", digits = "", size = ""] = /^([0-4]),([0-9a-f]{1,16}),([0-9a-f]{1,8})(;.*)?$/i.exec(text) ?? [];
-    if (type === "") return /^\d+,/.test(text) ? "" : ERROR_REQUEST;
+    if (type === "") return /^[0-4],/.test(text) ? ERROR_REQUEST : "";
     const address = BigInt(`0x${digits}`);
     const kind = WATCH_KINDS[type];
     if (kind === undefined) {

@@ -15,17 +15,20 @@ export class BusTrace implements BusWatcher {
     this.#currentCpu = currentCpu;
   }
 
-  /** PC is known where it matters only while an instruction runs alone: others come again. */
+  /** PC is known only while an instruction runs alone: others come again. */
   admit({ name }: BusWindow): boolean {
     if (!this.#tracer.traces("mmio") && !name.startsWith("gic.")) return true;
     const pe = this.#pes[this.#currentCpu()];
-    if (pe === undefined || pe.alone) return true;
+    if (!pe?.together) return true;
     pe.putOff = true;
     return false;
   }
 
   done({ name }: BusWindow, offset: number, bytes: number, write: boolean, data: Uint32Array): void {
     const index = this.#currentCpu();
+    const pe = this.#pes[index];
+    // A debugger's access is none of the guest's.
+    if (!pe?.alone && !pe?.together) return;
     const meaning = this.#tracer.traces("gic") ? gicV2AccessText(name, offset, write, data[0] ?? 0) : undefined;
     const kind = meaning === undefined ? this.#tracer.kindOf("mmio") : "gic";
     if (kind === undefined) return;

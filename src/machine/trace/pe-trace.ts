@@ -31,6 +31,7 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 /** Traces the exceptions of one PE. */
 export class PeTrace implements PeObserver {
   alone = false;
+  together = false;
   putOff = false;
   readonly #tracer: Tracer;
   readonly #index: number;

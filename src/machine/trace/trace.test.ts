@@ -203,9 +203,9 @@ test("interrupts: inputs, outputs and what the CPU interface is told", async () 
   assert.deepEqual(
     lines.map((line) => line.replace(/^.*(gic: )/, "$1")),
     [
-      "gic: output IRQ high, FIQ low",
+      "gic: output IRQ high",
       "gic: gic.distributor+0xf00 write 4 0x00010003: SGI 3 to CPU mask 0x1",
-      "gic: output IRQ low, FIQ low",
+      "gic: output low",
       "gic: gic.cpu-interface+0xc read 4 0x00000003: acknowledge 3",
       "gic: gic.cpu-interface+0x10 write 4 0x00000003: end of interrupt 3",
     ],
