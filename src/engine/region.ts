@@ -1,9 +1,8 @@
-import type { DecodedInsn, Decoder } from "../a64/decoder.ts";
-import type { Imm64 } from "../a64/row.ts";
-import { Builder, type I32, type I64, type Inst, type Reg } from "../ir/builder.ts";
+import type { Inst } from "../ir/builder.ts";
 import { GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { RECORDS } from "./decoded-layout.ts";
+import type { InsnReader } from "./insn-reader.ts";
 import { MAX_CALL_DEPTH, MAX_CALLED_INSTRUCTIONS, MAX_REGION_BLOCKS, MAX_REGION_INSTRUCTIONS } from "./limits.ts";
 
 /** Where control goes after a block: instruction numbers in the page, which may be outside of it. */
@@ -53,7 +52,7 @@ export function pageNumber(index: number): number {
 
 /** What findRegion looks at. */
 export interface CodeView {
-  readonly decoder: Decoder;
+  readonly reader: InsnReader;
   /** The instruction words; undefined for an instruction that is not to be had. */
   wordAt(index: number): number | undefined;
   /** Branches have come to an instruction often enough that it is worth being in the region. */
@@ -127,8 +126,7 @@ class RegionFinder {
   #insnAt(index: number): RegionInsn | undefined {
     if (!this.#read.has(index)) {
       const word = this.#view.wordAt(index);
-      const decoded = word === undefined ? undefined : this.#view.decoder.decode(word);
-      this.#read.set(index, decoded && readInsn(index, decoded));
+      this.#read.set(index, word === undefined ? undefined : this.#view.reader.read(index, word));
     }
     return this.#read.get(index);
   }
@@ -251,46 +249,6 @@ class RegionFinder {
     }
     return { ending, successors };
   }
-}
-
-const BUILDER = new Builder();
-
-/** Builds the IR of an instruction with its operands known. */
-function readInsn(index: number, decoded: DecodedInsn): RegionInsn {
-  const ir = BUILDER;
-  const operands: Record<string, unknown> = {};
-  decoded.layout.forEach(({ name, kind }, i) => {
-    const v = decoded.operands[i] as number | Imm64;
-    if (kind === "v") operands[name] = { file: "v", slot: v as number, name };
-    else if (kind === "xr" || kind === "xw" || kind === "sp") operands[name] = { file: "x", slot: v as number, name };
-    else if (kind === "i64") operands[name] = ir.const64((v as Imm64).lo, (v as Imm64).hi);
-    else operands[name] = ir.const32(v as number);
-  });
-  decoded.row.execute(ir, operands as Record<string, Reg & I32 & I64>, decoded.shape);
-  const insts = ir.take();
-  return { index, ir: insts, fp: decoded.row.fp, ending: endingOf(index, insts) };
-}
-
-function endingOf(index: number, insts: readonly Inst[]): Ending | undefined {
-  const last = insts.at(-1);
-  if (!last || !isEnd(last)) return undefined;
-  const target = (offset: Inst | undefined): number | undefined =>
-    offset?.op === "const" ? index + (offset.attrs.lo as number) / 4 : undefined;
-  if (last.op === "branch") {
-    const to = target(last.args[0]?.inst);
-    const isCall = insts.some((i) => i.op === "setX");
-    if (to !== undefined) return { kind: isCall ? "call" : "branch", to };
-  }
-  if (last.op === "branchIf") {
-    const to = target(last.args[1]?.inst);
-    if (to !== undefined) return { kind: "branchIf", to, otherwise: index + 1 };
-  }
-  if (last.op === "branchTo" && last.attrs.kind === "return") return { kind: "return", to: -1 };
-  return { kind: "leaves" };
-}
-
-function isEnd(inst: Inst): boolean {
-  return inst.op in GUEST_OPS && "ends" in GUEST_OPS[inst.op as keyof typeof GUEST_OPS][2];
 }
 
 /** Can the instruction leave the code before it is done? */
