@@ -25,6 +25,7 @@ const DEFAULTS: RunOptions = {
   cpu: "max",
   machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
+  share: [],
   noReboot: false,
   timeout: undefined,
   stats: false,
