@@ -4,6 +4,7 @@ import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
+import { PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { affinityOf, Board, mostDisks } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
 import { type BootPlan, planBoot } from "./boot/plan.ts";
@@ -280,12 +281,16 @@ export class Machine implements RunnableMachine {
   memoryMap(): string {
     const { bus, memory } = this.#board;
     const regions = memory.regions();
+    const note = (secure: boolean): { note?: string } => (secure ? { note: "Secure" } : {});
     return memoryMapOf([
-      ...regions.map(({ name, pa, bytes }) => ({ name, base: pa, size: bytes })),
+      ...regions.map(({ name, pa, bytes, flags }) => ({
+        ...{ name, base: pa, size: bytes },
+        ...note((flags & PHYS_REGION_SECURE) !== 0),
+      })),
       ...bus
         .windows()
         .filter(({ base }) => !regions.some(({ pa }) => pa === base))
-        .map(({ name, base, device }) => ({ name, base, size: device.size })),
+        .map(({ name, base, device, access }) => ({ name, base, size: device.size, ...note(access === "secure") })),
     ]);
   }
 

@@ -37,8 +37,9 @@ async function measure(cells: readonly (string | number)[], run: (who: "atoll" |
       columns.push(`failed: ${String(error).slice(0, 200).replaceAll(/\s+/g, " ")}`);
     }
   }
-  const [ours, theirs] = figures.map((f) => f.at(-1) as number);
-  row(...cells, ...columns, ...(withQemu && ours && theirs ? [(ours / theirs).toFixed(2)] : []));
+  const [ours, theirs] = figures;
+  const ratios = ours && theirs ? ours.map((figure, i) => (figure / (theirs[i] as number)).toFixed(2)) : [];
+  row(...cells, ...columns, ...ratios);
 }
 
 async function xen(): Promise<void> {
@@ -49,8 +50,8 @@ async function xen(): Promise<void> {
     "GIC",
     "PEs",
     "domains",
-    ...makers.map((m) => `${m}: all consoles up, s`),
-    ...(withQemu ? ["ratio"] : []),
+    ...makers.flatMap((m) => [`${m}: all consoles up, s`, `${m}: CPU time, s`]),
+    ...(withQemu ? ["ratio", "ratio of CPU time"] : []),
   );
   for (const cpu of CPUS) {
     for (const gic of GICS) {
@@ -61,8 +62,9 @@ async function xen(): Promise<void> {
             const guest = startXen(who, setup);
             try {
               const time = await domainsUp(guest, setup, 200);
+              const cpu = guest.cpuSeconds() * 1000;
               await askShells(guest, setup, 60);
-              return [time];
+              return [time, cpu];
             } finally {
               guest.kill();
             }
