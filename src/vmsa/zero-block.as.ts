@@ -19,8 +19,11 @@ function isTrapped(cpu: usize): bool {
   return el < 2 && (effectiveHCR(cpu) & HCR_TDZ) != 0 && !(el == 0 && isHostUser(cpu));
 }
 
+/** Writes only where something is to be zeroed: pages that nothing was ever written to cost the host no memory, and stay so. */
 @inline
 function zero64(at: usize): void {
+  const low = v128.or(v128.load(at), v128.load(at, 16));
+  if (!v128.any_true(v128.or(low, v128.or(v128.load(at, 32), v128.load(at, 48))))) return;
   const zero = i64x2.splat(0);
   v128.store(at, zero);
   v128.store(at, zero, 16);
