@@ -27,6 +27,13 @@ export const PENDING_A = 0x438;
 export const PENDING_B = 0x440;
 /** i64: context number of accesses whose natural alignment has been checked, while ALIGN_CHECK is 1. */
 export const CTX_CHECKED = 0x448;
+// What pointer authentication needs of the translation context.
+/** i64 each: the bits of a pointer that hold its code; instruction addresses with bit 55 = 0 and = 1, then data addresses. */
+export const PAC_FIELDS = 0x450;
+/** i32 each: the bit of a pointer that AddPAC() takes for its range; instruction addresses, data addresses. */
+export const PAC_SELECT = 0x470;
+/** i32: bit 0 IA, 1 IB, 2 DA, 3 DB: the key is enabled, and its use does not trap. */
+export const PAC_ENABLED = 0x478;
 
 // The rest of PSTATE, one 32-bit word a field. DAIF keeps D,A,I,F in bits 9:6, where MRS DAIF has them.
 export const EL = 0x130;
