@@ -4,6 +4,7 @@ import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
+import { type Share, share } from "./device-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
@@ -47,7 +48,12 @@ export const RUN_OPTIONS = {
   disk: list<DiskSource>(
     "--disk <FILE[,PROPERTY]>",
     disk,
-    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
+  ),
+  share: list<Share>(
+    "--share <FOLDER:TAG[,readonly]>",
+    share,
+    "share a folder: in the guest, mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt; may be repeated",
   ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),

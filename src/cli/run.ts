@@ -18,6 +18,7 @@ import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } fr
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
+import { openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
@@ -134,7 +135,8 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: [...disks],
+    disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
+    ...openDevices(options),
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),

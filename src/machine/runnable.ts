@@ -2,6 +2,7 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { SharedFolder } from "../bus/folder.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
 
@@ -52,7 +53,10 @@ export interface MachineParts {
   /** Files to be placed in RAM at an address, at power-on and after each reset. */
   readonly loads: readonly { readonly file: NamedBytes; readonly address: number }[];
 
-  readonly disks: readonly BlockStore[];
+  /** `serial`: of the disk, as the guest sees it, at most 20 ASCII characters. */
+  readonly disks: readonly { readonly store: BlockStore; readonly serial?: string | undefined }[];
+  /** Folders, and the tags by which a guest mounts them with 9p. */
+  readonly shares?: readonly { readonly tag: string; readonly folder: SharedFolder }[] | undefined;
   readonly serial: SerialPort;
   readonly terminalSize: TerminalSize;
   readonly entropy: EntropySource;
