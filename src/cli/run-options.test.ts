@@ -26,6 +26,7 @@ const DEFAULTS: RunOptions = {
   machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
   share: [],
+  vsock: undefined,
   noReboot: false,
   timeout: undefined,
   stats: false,
