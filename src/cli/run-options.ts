@@ -4,6 +4,8 @@ import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
+import type { Publication } from "../network/user-network.ts";
+import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
@@ -48,6 +50,17 @@ export const RUN_OPTIONS = {
     "--disk <FILE[,PROPERTY]>",
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+  ),
+  net: withDefault(
+    "user",
+    "--net <NETWORK>",
+    net,
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets; switch:NAME[,mac=MAC]: with other machines; none",
+  ),
+  publish: list<Publication>(
+    "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
+    publication,
+    "take connections to a port of this computer for one of the guest's; may be repeated",
   ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),

@@ -20,6 +20,7 @@ import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
+import { openNetwork } from "./network.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
@@ -75,9 +76,11 @@ async function runWith(options: RunOptions, disks: readonly Image[]): Promise<nu
       hangup: () => loop?.stop("interrupted"),
     },
   );
+  const network = await openNetwork(options, () => loop?.wake());
   const trace = options.trace && new TraceFile(options.traceFile, say);
   const parts: MachineParts = {
     ...partsOf(options, terminal, disks),
+    networks: network.links,
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
@@ -86,6 +89,7 @@ async function runWith(options: RunOptions, disks: readonly Image[]): Promise<nu
   const machine = await Machine.create(parts);
   if (options.dumpDtb !== undefined) {
     save(options.dumpDtb, machine.deviceTree());
+    network.close();
     return EXIT_STATUS.ok;
   }
 
@@ -95,6 +99,7 @@ async function runWith(options: RunOptions, disks: readonly Image[]): Promise<nu
   const end = await onTerminal(terminal, loop);
   const status = end === "exit" ? loop.exitStatus : STATUS[end];
   await gdb?.close(status);
+  network.close();
   // The shell's prompt belongs on a line of its own.
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);

@@ -15,6 +15,7 @@ import { VirtioConsole } from "../devices/virtio/console/console.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
@@ -86,7 +87,7 @@ export class Board {
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
     if (parts.secure) this.#addSecureDevices(options, consoles);
-    this.#addVirtio(virtioDevices(parts, this.memory, consoles));
+    this.#addVirtio(virtioDevices(parts, this.memory, consoles, clock));
   }
 
   /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
@@ -160,18 +161,19 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
 }
 
 /** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
-function virtioDevices(parts: MachineParts, dma: Dma, consoles: ConsoleSwitch): VirtioDevice[] {
+function virtioDevices(parts: MachineParts, dma: Dma, consoles: ConsoleSwitch, clock: Clock): VirtioDevice[] {
   // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
   const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
   return [
     ...parts.disks.map((disk, i) => new VirtioBlock(dma, disk, `atoll-${i}`)),
+    ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
   ];
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export const MAX_DISKS = VIRTIO_SLOTS - 2;
+export const MAX_DISKS = VIRTIO_SLOTS - 3;
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
   const config = new FwCfg(dma);

@@ -2,6 +2,7 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
 
@@ -53,6 +54,8 @@ export interface MachineParts {
   readonly loads: readonly { readonly file: NamedBytes; readonly address: number }[];
 
   readonly disks: readonly BlockStore[];
+  /** What each network interface is plugged into. */
+  readonly networks?: readonly NetworkLink[];
   readonly serial: SerialPort;
   readonly terminalSize: TerminalSize;
   readonly entropy: EntropySource;
