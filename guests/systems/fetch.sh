@@ -19,9 +19,11 @@ unavailable() {
   echo "guests/systems/fetch.sh: $*" >&2
   exit 77
 }
-for tool in apt-get apt-cache dpkg-deb cpio objdump; do
+for tool in apt-get apt-cache dpkg-deb cpio; do
   command -v "$tool" >/dev/null || unavailable "$tool is missing"
 done
+objdump=$(command -v objdump aarch64-linux-gnu-objdump | head -1) || true
+[ -n "$objdump" ] || unavailable "objdump is missing"
 "$here/../debian/fetch.sh" || exit
 mkdir -p "$work/debs/partial"
 . "$here/../apt.sh"
@@ -69,7 +71,7 @@ if ! [ -d vmm ]; then
   missing=1
   while [ "$missing" -gt 0 ]; do
     missing=0
-    for name in $(find vmm.part -type f -exec objdump -p {} + | sed -n 's/^ *NEEDED *//p' | sort -u); do
+    for name in $(find vmm.part -type f -exec "$objdump" -p {} + | sed -n 's/^ *NEEDED *//p' | sort -u); do
       [ -e "vmm.part/lib/$name" ] && continue
       file=$(find all -name "$name" | head -1)
       [ -n "$file" ] || unavailable "no package has $name"

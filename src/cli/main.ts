@@ -40,7 +40,7 @@ function inOurWords(error: CommanderError, args: readonly string[]): string {
     .replace(/^error: /, "")
     .replace(/\.$/, "")
     .replace(/\s*\n\s*/g, " ");
-  return `${message}; atoll ${args[0] === "run" ? "run " : ""}--help lists what there is`;
+  return `${message}; atoll ${args[0] === "run" || args[0] === "image" ? `${args[0]} ` : ""}--help lists what there is`;
 }
 
 function packageVersion(): string {

@@ -27,6 +27,7 @@ const DEFAULTS: RunOptions = {
   disk: [],
   net: { kind: "user", mac: undefined, dns: undefined },
   publish: [],
+  share: [],
   noReboot: false,
   timeout: undefined,
   stats: false,

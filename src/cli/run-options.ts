@@ -5,6 +5,7 @@ import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { Publication } from "../network/user-network.ts";
+import { type Share, share } from "./device-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -61,6 +62,11 @@ export const RUN_OPTIONS = {
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
     publication,
     "take connections to a port of this computer for one of the guest's; may be repeated",
+  ),
+  share: list<Share>(
+    "--share <FOLDER:TAG[,readonly]>",
+    share,
+    "share a folder: in the guest, mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt; may be repeated",
   ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),

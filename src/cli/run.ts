@@ -18,6 +18,7 @@ import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } fr
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
+import { openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { openNetwork } from "./network.ts";
@@ -140,6 +141,7 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
     disks: [...disks],
+    ...openDevices(options),
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),

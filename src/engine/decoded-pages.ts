@@ -11,12 +11,16 @@ import {
 import { EVICTED_PART } from "./limits.ts";
 
 const PAGE_SHIFT = 12;
+const WORDS = 2 ** PAGE_SHIFT / 4;
 /** For the most that a 32-bit memory can have. */
 const MAP_BYTES = 2 ** (32 - PAGE_SHIFT) * 4;
 
 /**
  * The pool of decoded pages. Each belongs to one page of guest memory, known by its address in linear memory ("page"); pages that no
  * longer fit are dropped oldest first.
+ *
+ * Hypervisors invalidate all code for each page that they give to a guest, and most code is what it was. So `doubt` drops nothing: a decoded
+ * page is then compared with its memory when it is next entered.
  */
 export class DecodedPages {
   readonly #words: Int32Array;
@@ -26,10 +30,18 @@ export class DecodedPages {
   readonly #map: Int32Array;
   /** For each decoded page: the page it belongs to, or 0. */
   readonly #pageOf: Uint32Array;
+  /** For each decoded page: the words of memory that it was made of. */
+  readonly #copies: Int32Array;
+  /** For each decoded page: 1 where a word was not that of the copy when it was decoded. */
+  readonly #mixed: Uint8Array;
+  /** Indices of decoded pages by page, of those that are in doubt, which CODE_MAP has not. */
+  readonly #doubtful = new Map<number, number>();
+  /** Indices of those that CODE_MAP has. */
+  #trusted: number[] = [];
   /** The next index to hand out; a ring, so it is also the oldest. */
   #next = 0;
   readonly #onDrop: (index: number) => void;
-  readonly #onEvict: () => void;
+  readonly #onFlush: () => void;
 
   /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, a blank page and CODE_MAP. */
   static bytes(count: number): number {
@@ -37,15 +49,15 @@ export class DecodedPages {
   }
 
   /**
-   * `base`: where the pool is in linear memory. `onDrop`: the page with that index is going away; `onEvict`: some have, so that nothing may
-   * point to decoded pages any more.
+   * `base`: where the pool is in linear memory. `onDrop`: the page with that index is going away; `onFlush`: nothing may point to
+   * decoded pages any more.
    */
   constructor(
     buffer: ArrayBufferLike,
     base: number,
     count: number,
     onDrop: (index: number) => void,
-    onEvict: () => void,
+    onFlush: () => void,
   ) {
     this.#words = new Int32Array(buffer);
     this.#base = base;
@@ -55,7 +67,9 @@ export class DecodedPages {
     this.#words[CODE_MAP >> 2] = map;
     this.#pageOf = new Uint32Array(count);
     this.#onDrop = onDrop;
-    this.#onEvict = onEvict;
+    this.#onFlush = onFlush;
+    this.#copies = new Int32Array(count * WORDS);
+    this.#mixed = new Uint8Array(count);
     for (let i = 0; i < RECORDS; i++) this.#words[(this.#blank + i * RECORD_BYTES) >> 2] = HANDLER_DECODE;
     this.#words[(this.#blank + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
     for (let i = 0; i <= RECORDS; i++) this.#words[(this.scratch + i * RECORD_BYTES) >> 2] = HANDLER_STOP;
@@ -73,10 +87,13 @@ export class DecodedPages {
 
   /** The decoded page of a page, made if it is not there. */
   get(page: number): number {
-    return (this.#map[page >>> PAGE_SHIFT] as number) || this.address(this.#add(page));
+    const known = this.#map[page >>> PAGE_SHIFT] as number;
+    if (known !== 0) return known;
+    const index = this.#doubtful.get(page);
+    return this.address(index === undefined ? this.#add(page) : this.#check(page, index));
   }
 
-  /** Index of the decoded page of a page, -1 if there is none. */
+  /** Index of the decoded page of a page, -1 if there is none or it is in doubt. */
   find(page: number): number {
     const address = this.#map[page >>> PAGE_SHIFT] as number;
     return address === 0 ? -1 : this.indexOfRecord(address);
@@ -95,29 +112,73 @@ export class DecodedPages {
     return this.#pageOf[index] as number;
   }
 
+  /** Word `i` of the memory of a decoded page, to be decoded. */
+  word(index: number, i: number): number {
+    const word = this.#words[((this.#pageOf[index] as number) >>> 2) + i] as number;
+    if (word !== this.#copies[index * WORDS + i]) this.#mixed[index] = 1;
+    return word;
+  }
+
   /** Makes records `first` .. `first + count - 1` of a decoded page be decoded anew. */
   reset(index: number, first: number, count: number): void {
+    this.#copy(index, first, count);
     let at = (this.address(index) + first * RECORD_BYTES) >> 2;
     for (let i = 0; i < count; i++, at += RECORD_BYTES >> 2) this.#words[at] = HANDLER_DECODE;
   }
 
-  /** Drops every decoded page. */
-  clear(): void {
-    for (let i = 0; i < this.#count; i++) this.#drop(i);
-    this.#onEvict();
+  /** Any memory may have changed. */
+  doubt(): void {
+    for (const index of this.#trusted) {
+      const page = this.#pageOf[index] as number;
+      this.#map[page >>> PAGE_SHIFT] = 0;
+      this.#doubtful.set(page, index);
+    }
+    this.#trusted = [];
+    this.#onFlush();
+  }
+
+  /** A page in doubt is entered. */
+  #check(page: number, index: number): number {
+    this.#doubtful.delete(page);
+    if (this.#mixed[index] !== 0 || !this.#isAsCopied(index)) {
+      this.#onDrop(index);
+      this.reset(index, 0, RECORDS);
+    }
+    this.#trust(page, index);
+    return index;
+  }
+
+  #isAsCopied(index: number): boolean {
+    const memory = (this.#pageOf[index] as number) >>> 2;
+    const copy = index * WORDS;
+    for (let i = 0; i < WORDS; i++) if (this.#words[memory + i] !== this.#copies[copy + i]) return false;
+    return true;
+  }
+
+  #copy(index: number, first: number, count: number): void {
+    const memory = ((this.#pageOf[index] as number) >>> 2) + first;
+    this.#copies.set(this.#words.subarray(memory, memory + count), index * WORDS + first);
+    if (count === WORDS) this.#mixed[index] = 0;
+  }
+
+  #trust(page: number, index: number): void {
+    this.#map[page >>> PAGE_SHIFT] = this.address(index);
+    this.#trusted.push(index);
   }
 
   #add(page: number): number {
     if (this.#pageOf[this.#next] !== 0) {
       const n = Math.max(1, Math.floor(this.#count / EVICTED_PART));
       for (let i = 0; i < n; i++) this.#drop((this.#next + i) % this.#count);
-      this.#onEvict();
+      this.#trusted = this.#trusted.filter((index) => this.#pageOf[index] !== 0);
+      this.#onFlush();
     }
     const index = this.#next;
     this.#next = (this.#next + 1) % this.#count;
     this.#pageOf[index] = page;
+    this.#copy(index, 0, WORDS);
+    this.#trust(page, index);
     const address = this.address(index);
-    this.#map[page >>> PAGE_SHIFT] = address;
     this.#words.copyWithin(address >> 2, this.#blank >> 2, (this.#blank + DECODED_PAGE_BYTES) >> 2);
     return index;
   }
@@ -128,5 +189,6 @@ export class DecodedPages {
     this.#onDrop(index);
     this.#pageOf[index] = 0;
     this.#map[page >>> PAGE_SHIFT] = 0;
+    this.#doubtful.delete(page);
   }
 }

@@ -50,7 +50,7 @@ export interface EngineOptions {
   readonly directSysregs?: boolean;
   /** Nanoseconds of a clock, for statistics. */
   readonly now?: () => number;
-  /** Decoded pages are gone: no instruction TLB may point to them. */
+  /** Decoded pages are gone or in doubt: no instruction TLB may point to them. */
   readonly flushFetch: () => void;
 }
 
@@ -109,11 +109,11 @@ export class Engine implements CodeEngine {
       memory.buffer,
       options.area,
       MAX_DECODED_PAGES,
-      (index) => this.#translator?.dropPage(index),
-      () => {
+      (index) => {
         this.stats.evictions++;
-        options.flushFetch();
+        this.#translator?.dropPage(index);
       },
+      () => options.flushFetch(),
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
     const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
@@ -197,7 +197,7 @@ export class Engine implements CodeEngine {
   }
 
   invalidateAllCode(): void {
-    this.#pages.clear();
+    this.#pages.doubt();
   }
 
   /** How a region for what the PE executes is to be made. */
@@ -240,7 +240,7 @@ export class Engine implements CodeEngine {
 
   /** Decodes instruction `i` of a page into the record at `at`. */
   #decodeOne(index: number, i: number, at: number): void {
-    const word = this.#words[(this.#pages.pageOf(index) + i * 4) >>> 2] as number;
+    const word = this.#pages.word(index, i);
     const key = this.#decoder.decodeInto(word, this.#bytes, this.#words, at);
     this.#words[at >> 2] = key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number);
     this.stats.decodedInstructions++;

@@ -197,7 +197,7 @@ export class Translator {
       wordAt: (i) => {
         const at = decodedAt(i);
         if (at === 0) return undefined;
-        return this.#words[(pages.pageOf(pages.indexOfRecord(at)) + (i - pageNumber(i) * RECORDS) * 4) >>> 2];
+        return pages.word(pages.indexOfRecord(at), i - pageNumber(i) * RECORDS);
       },
       isWarm: (i) => {
         const at = decodedAt(i);

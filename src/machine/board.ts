@@ -10,6 +10,7 @@ import { GicV3, type GicV3Options } from "../devices/gic/gicv3.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
 import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
+import { Virtio9p } from "../devices/virtio/9p/9p.ts";
 import { VirtioBlock } from "../devices/virtio/block/block.ts";
 import { VirtioConsole } from "../devices/virtio/console/console.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
@@ -87,7 +88,7 @@ export class Board {
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
     if (parts.secure) this.#addSecureDevices(options, consoles);
-    this.#addVirtio(virtioDevices(parts, this.memory, consoles, clock));
+    this.#addVirtio(virtioDevices(parts, this.memory, clock, consoles));
   }
 
   /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
@@ -161,7 +162,7 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
 }
 
 /** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
-function virtioDevices(parts: MachineParts, dma: Dma, consoles: ConsoleSwitch, clock: Clock): VirtioDevice[] {
+function virtioDevices(parts: MachineParts, dma: Dma, clock: Clock, consoles: ConsoleSwitch): VirtioDevice[] {
   // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
   const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
   return [
@@ -169,11 +170,14 @@ function virtioDevices(parts: MachineParts, dma: Dma, consoles: ConsoleSwitch, c
     ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
+    ...(parts.shares ?? []).map(({ tag, folder }) => new Virtio9p(dma, clock, folder, utf8(tag))),
   ];
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export const MAX_DISKS = VIRTIO_SLOTS - 3;
+export function mostDisks({ shares, networks }: MachineParts): number {
+  return VIRTIO_SLOTS - 2 - (networks?.length ?? 0) - (shares?.length ?? 0);
+}
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
   const config = new FwCfg(dma);

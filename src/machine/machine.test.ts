@@ -153,7 +153,9 @@ test("firmware of the guest's owns EL3, Secure memory and devices, on every PE",
   });
   assert.deepEqual(run(), { kind: "off" });
   assert.deepEqual(printed, [3 << 2, 3 << 2]);
-  assert.match(made.memoryMap(), /00000e000000-00000effffff ram.secure/);
+  assert.match(made.memoryMap(), /00000e000000-00000effffff ram.secure \(Secure\)$/m);
+  assert.match(made.memoryMap(), / pl011.secure \(Secure\)$/m);
+  assert.match(made.memoryMap(), / pl011$/m);
 });
 
 test("Secure memory and devices are not there for Non-secure accesses", async () => {

@@ -4,7 +4,8 @@ import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import { Engine } from "../engine/engine.ts";
-import { affinityOf, Board, MAX_DISKS } from "./board.ts";
+import { PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
+import { affinityOf, Board, mostDisks } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
 import { type BootPlan, planBoot } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
@@ -280,12 +281,16 @@ export class Machine implements RunnableMachine {
   memoryMap(): string {
     const { bus, memory } = this.#board;
     const regions = memory.regions();
+    const note = (secure: boolean): { note?: string } => (secure ? { note: "Secure" } : {});
     return memoryMapOf([
-      ...regions.map(({ name, pa, bytes }) => ({ name, base: pa, size: bytes })),
+      ...regions.map(({ name, pa, bytes, flags }) => ({
+        ...{ name, base: pa, size: bytes },
+        ...note((flags & PHYS_REGION_SECURE) !== 0),
+      })),
       ...bus
         .windows()
         .filter(({ base }) => !regions.some(({ pa }) => pa === base))
-        .map(({ name, base, device }) => ({ name, base, size: device.size })),
+        .map(({ name, base, device, access }) => ({ name, base, size: device.size, ...note(access === "secure") })),
     ]);
   }
 
@@ -321,13 +326,16 @@ export class Machine implements RunnableMachine {
   }
 }
 
-function checkParts({ gicVersion, cpus, disks }: MachineParts): void {
+function checkParts(parts: MachineParts): void {
+  const { gicVersion, cpus, disks } = parts;
   const most = MAX_CPUS[gicVersion];
   if (cpus > most) {
     const advice = gicVersion === 2 ? "give fewer --cpus, or --machine virt,gic-version=3" : "give fewer --cpus";
     throw new LoadError(`a GICv${gicVersion} serves at most ${most} CPUs; ${advice}`);
   }
-  if (disks.length > MAX_DISKS) throw new LoadError(`there is room for ${MAX_DISKS} disks; give fewer`);
+  const room = mostDisks(parts);
+  if (disks.length > room)
+    throw new LoadError(`there is room for ${Math.max(0, room)} disks beside the other devices; give fewer`);
 }
 
 function bootPlanOf(parts: MachineParts): BootPlan {

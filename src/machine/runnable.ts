@@ -2,6 +2,7 @@
 // RunnableMachine of them, and the host's run loop drives it.
 
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { SharedFolder } from "../bus/folder.ts";
 import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
@@ -56,6 +57,8 @@ export interface MachineParts {
   readonly disks: readonly BlockStore[];
   /** What each network interface is plugged into. */
   readonly networks?: readonly NetworkLink[];
+  /** Folders, and the tags by which a guest mounts them with 9p. */
+  readonly shares?: readonly { readonly tag: string; readonly folder: SharedFolder }[] | undefined;
   readonly serial: SerialPort;
   readonly terminalSize: TerminalSize;
   readonly entropy: EntropySource;

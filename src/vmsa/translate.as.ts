@@ -1,7 +1,8 @@
 // Address translation (AT) and cache maintenance (DC, IC) instructions.
 
-import { ARG0, PAN, RESULT } from "../cpu/state-layout";
+import { ARG0, DTLB_READ, PAN, RESULT } from "../cpu/state-layout";
 import { PAR_EL1 } from "../cpu/sysreg-layout";
+import { inDTLB } from "./access.as";
 import {
   FAULT_EXTERNAL_ON_WALK,
   FAULT_S1PTW,
@@ -86,6 +87,11 @@ export function outsideAddress(cpu: usize, access: i32): i32 {
  */
 export function maintain(cpu: usize, access: i32): i32 {
   const va = load<u64>(cpu, ARG0);
+  // Who may read with PAN may read without.
+  if (!access) {
+    const known = inDTLB(cpu, va, 1, 0, DTLB_READ);
+    if (known) return <i32>known;
+  }
   const el = currentEL(cpu);
   const fault = translate(cpu, va, regimeOf(cpu, el), el != 0, false, access ? WRITE : el == 0 ? READ : 0);
   if (fault != NO_FAULT) {

@@ -1,6 +1,7 @@
 // Runs the `atoll` command as a user would, with its console on a pipe; and other programs in the same way, to compare with.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -77,6 +78,19 @@ export class GuestProcess {
       return await this.waitFor(answer, seconds);
     } finally {
       clearInterval(timer);
+    }
+  }
+
+  /** Seconds of processor time so far, which other work on the computer changes less than the time on the clock. Linux only; else 0. */
+  cpuSeconds(): number {
+    try {
+      // proc(5): utime and stime, in ticks of 10 ms, are fields 14 and 15; the second field is in parentheses and may hold anything.
+      const fields = readFileSync(`/proc/${this.child.pid}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    } catch {
+      return 0;
     }
   }
 

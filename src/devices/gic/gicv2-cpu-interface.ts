@@ -1,9 +1,8 @@
 import type { AccessSize, Device } from "../../bus/device.ts";
 import * as R from "./gicv2-registers.ts";
-import { nonSecurePriority } from "./gicv3-physical.ts";
 import { GROUP0, GROUP1 } from "./groups.ts";
 import * as L from "./layout.ts";
-import { type GicState, PRIORITY_MASK, SPURIOUS } from "./state.ts";
+import { type GicState, nonSecurePriority, PRIORITY_MASK, SPURIOUS } from "./state.ts";
 
 // GICC_CTLR with interrupt grouping; no bypass signals.
 const CTLR_GROUPS = 3;

@@ -2,7 +2,7 @@ import { VIEW_EL3, VIEW_FIQ_TO_EL3, VIEW_IRQ_TO_EL3, VIEW_NONSECURE } from "../.
 import { GROUP0, GROUP1, SECURE_GROUP1 } from "./groups.ts";
 import * as L from "./layout.ts";
 import { SgiGenerator } from "./sgi-generator.ts";
-import { type GicState, IDLE_PRIORITY, PRIORITY_MASK, SPURIOUS } from "./state.ts";
+import { type GicState, nonSecurePriority, PRIORITY_MASK, SPURIOUS } from "./state.ts";
 import * as R from "./sysreg-ids.ts";
 
 /** A3V, 16 INTID bits, PRIbits 4 (five bits); PMHE, SEIS and RSS are 0. Of ICC_CTLR_EL1, ICV_CTLR_EL1 and ICC_CTLR_EL3. */
@@ -294,7 +294,3 @@ const isSecure = (view: number): boolean => (view & VIEW_EL3) !== 0 || (view & V
 /** Which of banked registers: a bit of L.EOI_MODE and L.CBPR. */
 const bank = (view: number): number => (view & VIEW_NONSECURE ? NONSECURE : SECURE);
 const group1 = (view: number): number => (view & VIEW_NONSECURE ? GROUP1 : SECURE_GROUP1);
-
-/** A priority as Non-secure software sees it: 0 if it is of Secure software's half. */
-export const nonSecurePriority = (priority: number): number =>
-  priority === IDLE_PRIORITY ? priority : priority & 0x80 ? (priority << 1) & 0xff : 0;

@@ -421,3 +421,6 @@ const priorityByte = (intid: number, cpu: number): number =>
 export const groupPriorityMask = (point: number): number => (0xff << (point + 1)) & 0xff;
 /** Number of the lowest bit that is set; `bits` is not zero. */
 export const lowest = (bits: number): number => 31 - Math.clz32(bits & -bits);
+/** A priority as Non-secure software sees it: 0 if it is of Secure software's half. */
+export const nonSecurePriority = (priority: number): number =>
+  priority === IDLE_PRIORITY ? priority : priority & 0x80 ? (priority << 1) & 0xff : 0;

@@ -1,4 +1,4 @@
-import type { AccessSize, Dma } from "../../bus/device.ts";
+import type { AccessSize, Clock, Dma } from "../../bus/device.ts";
 import type { Chain } from "./chain.ts";
 import { Queue } from "./queue.ts";
 
@@ -14,6 +14,9 @@ const F_EVENT_IDX = 1 << 29;
 const F_VERSION_1 = 1 << 0;
 /** Bit 40. */
 const F_RING_RESET = 1 << 8;
+
+/** Nanoseconds that a device takes for a driver's requests at a time, so that PEs and other devices have their turns. */
+const TURN = 2e6;
 
 /** How a device tells its driver. A transport implements it. */
 export interface VirtioNotifier {
@@ -37,9 +40,18 @@ export abstract class VirtioDevice {
   readonly #offered: readonly [number, number];
   readonly #accepted: [number, number] = [0, 0];
   #status = 0;
+  readonly #clock: Clock | undefined;
+  /** When the turn is over, by that clock. */
+  #turnEnd = Number.POSITIVE_INFINITY;
+  /** Queues that go on in the next turn. */
+  readonly #waiting = new Set<Queue>();
 
-  /** @param features bits 0 to 23, those of the type. */
-  constructor(dma: Dma, features: number, queueSizes: readonly number[], configBytes: number) {
+  /**
+   * @param features bits 0 to 23, those of the type.
+   * @param clock for devices whose requests take the host's time: what is not done in a turn goes on in the next.
+   */
+  constructor(dma: Dma, features: number, queueSizes: readonly number[], configBytes: number, clock?: Clock) {
+    this.#clock = clock;
     this.#offered = [(features | F_INDIRECT_DESC | F_EVENT_IDX) >>> 0, F_VERSION_1 | F_RING_RESET];
     this.queues = queueSizes.map((size) => new Queue(dma, size, () => this.fail()));
     this.config = new DataView(new ArrayBuffer(configBytes));
@@ -120,7 +132,31 @@ export abstract class VirtioDevice {
 
   /** Queue.serve, for a device that may be stopped; tells the driver where it wants that. */
   protected serve(queue: Queue, handle: (chain: Chain) => number | undefined): void {
-    if (this.running && queue.serve(handle)) this.notifier.used();
+    if (!this.running) return;
+    if (this.#clock !== undefined) this.#turnEnd = this.#clock.now() + TURN;
+    let over = false;
+    const wanted = queue.serve((chain) => {
+      if (over) return undefined;
+      const written = handle(chain);
+      over = this.turnOver;
+      return written;
+    });
+    if (wanted) this.notifier.used();
+    if (over) this.#goOnLater(queue);
+  }
+
+  /** Whether what is left of a request should wait for the next turn. The handler then returns undefined; `queue.progress` is kept. */
+  protected get turnOver(): boolean {
+    return this.#clock !== undefined && this.#clock.now() >= this.#turnEnd;
+  }
+
+  #goOnLater(queue: Queue): void {
+    if (this.#clock === undefined || this.#waiting.has(queue)) return;
+    this.#waiting.add(queue);
+    this.#clock.at(this.#clock.now(), () => {
+      this.#waiting.delete(queue);
+      this.notify(this.queues.indexOf(queue));
+    });
   }
 
   /** Changes the configuration and tells the driver. */

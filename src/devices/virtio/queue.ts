@@ -50,6 +50,9 @@ export class Queue {
   indirect = false;
   eventIndex = false;
 
+  /** How far the device has come with the chain that is next, in its own units: 0 for each chain anew. */
+  progress = 0;
+
   #broken = false;
   #serving = false;
   /** Index of the available ring that comes next, and of the used ring, modulo 2^16. */
@@ -70,6 +73,7 @@ export class Queue {
     this.descriptors = this.driver = this.device = 0;
     this.indirect = this.eventIndex = false;
     this.#broken = false;
+    this.progress = 0;
     this.#nextAvailable = this.#nextUsed = 0;
   }
 
@@ -172,6 +176,7 @@ export class Queue {
       if (this.#broken || !this.ready) return false;
       if (written === undefined) break;
       this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
+      this.progress = 0;
       this.#use(used, head, written);
     }
     if (this.eventIndex) used.setUint16(RING_ELEMENTS + this.size * USED_ELEMENT, this.#nextAvailable, true);

@@ -5,6 +5,8 @@ import { isZero } from "../../images/bytes.ts";
 import { ImageError } from "../../images/error.ts";
 import type { Compression } from "../../images/probe.ts";
 import type { Storage } from "../../images/storage.ts";
+import { unxz } from "../../images/xz/xz.ts";
+import { nodeImages } from "./block-file.ts";
 import { reasonOf } from "./files.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 
@@ -21,17 +23,28 @@ export async function expand(
 ): Promise<TemporaryFile> {
   const file = new TemporaryFile();
   let size = 0;
-  const sink = async (pieces: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const piece of pieces) {
-      if (size + piece.length > limit) {
-        throw new ImageError("refused", `${path} is larger than ${limit / 2 ** 30} GiB when decompressed`);
-      }
-      writeSparse(file, size, piece);
-      size += piece.length;
+  const take = (piece: Uint8Array): void => {
+    if (size + piece.length > limit) {
+      throw new ImageError("refused", `${path} is larger than ${limit / 2 ** 30} GiB when decompressed`);
     }
+    writeSparse(file, size, piece);
+    size += piece.length;
   };
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), ...decompressor(path, compression), sink);
+    if (compression === "xz") {
+      const source = nodeImages.open(path, false);
+      try {
+        for (const piece of unxz(source)) take(piece);
+      } finally {
+        source.close();
+      }
+    } else {
+      const options = { chunkSize: 2 ** 20 };
+      const decompressor = compression === "gzip" ? createGunzip(options) : createZstdDecompress(options);
+      await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), decompressor, async (pieces) => {
+        for await (const piece of pieces as AsyncIterable<Uint8Array>) take(piece);
+      });
+    }
     if (file.size() < size) file.truncate(size);
     return file;
   } catch (error) {
@@ -41,18 +54,6 @@ export async function expand(
       throw new ImageError("host", `cannot read ${path}: ${reasonOf(error)}`);
     }
     throw new ImageError("corrupt", `${path}: its ${compression} data is damaged or cut off`);
-  }
-}
-
-function decompressor(path: string, compression: Compression): [NodeJS.ReadWriteStream] {
-  const options = { chunkSize: 2 ** 20 };
-  switch (compression) {
-    case "gzip":
-      return [createGunzip(options)];
-    case "zstd":
-      return [createZstdDecompress(options)];
-    case "xz":
-      throw new ImageError("unsupported", `${path} is compressed with xz, which is not known: xz -d decompresses it`);
   }
 }
 

@@ -9,6 +9,8 @@ export class BadParameter extends Error {
   override readonly name = "BadParameter";
 }
 
+/** Bytes that one call moves at most: a guest is told how many were left over. */
+export const MOST_BYTES = 2 ** 20;
 /** Bytes of the longest name or text that ends in a zero. */
 const LONGEST_TEXT = 2 ** 16;
 const PAGE = 4096;
@@ -40,8 +42,9 @@ export class Parameters {
     return value;
   }
 
-  /** @throws BadParameter when not all of it can be read. */
+  /** @throws BadParameter when not all of it can be read, or it is more than MOST_BYTES. */
   bytes(address: bigint, length: number): Uint8Array {
+    if (length > MOST_BYTES) throw new BadParameter();
     const bytes = this.#access.read(this.#state, address, length, "read");
     if (bytes.length !== length) throw new BadParameter();
     return bytes;

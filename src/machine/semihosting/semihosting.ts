@@ -9,7 +9,7 @@ import type { SwitchedConsole } from "../console-switch.ts";
 import type { GuestAccess } from "../guest-access.ts";
 import { utf8 } from "../text.ts";
 import type { OpenMode, SemihostingHost } from "./host.ts";
-import { BadParameter, Parameters } from "./parameters.ts";
+import { BadParameter, MOST_BYTES, Parameters } from "./parameters.ts";
 import { ConsoleStream, FeatureStream, FileStream, NOT_YET, type Stream } from "./streams.ts";
 
 // Operations.
@@ -70,8 +70,6 @@ const ERRNO: Readonly<Record<string, number>> = {
 };
 
 const MOST_HANDLES = 256;
-/** Bytes that one call moves at most: a guest is told how many were left over. */
-const MOST_BYTES = 2 ** 20;
 
 /** The modes of SYS_OPEN are those of fopen(): r, rb, r+, r+b, w, wb, w+, w+b, a, ab, a+, a+b. */
 const MODES: readonly OpenMode[] = ["read", "write", "append"];
