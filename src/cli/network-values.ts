@@ -25,8 +25,8 @@ export function net(value: string): NetOption {
   if (kind === "none") return { kind };
   if (kind === "user") return { kind, mac, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
   if (name !== undefined) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
-      throw new BadInput("give a switch a name of letters, digits, - and _");
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(name))
+      throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
     return { kind: "switch", name, mac };
   }
   if (/^tap\b/.test(kind))
