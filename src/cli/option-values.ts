@@ -55,19 +55,26 @@ export function file(name: string): string {
   return name;
 }
 
-/** `FILE[,format=FORMAT][,readonly][,snapshot]`: what is no property belongs to the file's name. */
+/** `FILE[,format=FORMAT][,readonly][,snapshot][,serial=TEXT]`: what is no property belongs to the file's name. */
 export function disk(value: string): DiskSource {
   let rest = value;
   let format: Format | undefined;
+  let serial: string | undefined;
   const flags = new Set<string>();
   for (;;) {
-    const [end, flag, name] = /,(?:(readonly|snapshot)|format=([^,]*))$/.exec(rest) ?? [];
+    const [end, flag, name, given] = /,(?:(readonly|snapshot)|format=([^,]*)|serial=([^,]*))$/.exec(rest) ?? [];
     if (end === undefined) break;
     rest = rest.slice(0, -end.length);
     if (flag !== undefined) flags.add(flag);
+    else if (given !== undefined) serial = diskSerial(given);
     else format = word(...FORMATS)(name as string);
   }
-  return { file: file(rest), format, readOnly: flags.has("readonly"), snapshot: flags.has("snapshot") };
+  return { file: file(rest), format, readOnly: flags.has("readonly"), snapshot: flags.has("snapshot"), serial };
+}
+
+function diskSerial(value: string): string {
+  if (!/^[!-~]{1,20}$/.test(value)) throw new BadInput("give a serial of at most 20 letters, digits and signs");
+  return value;
 }
 
 export interface Load {

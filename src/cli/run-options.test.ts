@@ -67,12 +67,12 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
   ["--machine virt,secure=on,virtualization=off", { machine: { gicVersion: 3, virtualization: false, secure: true } }],
   ["--machine virt,gic-version=3", { machine: { gicVersion: 3, virtualization: false, secure: false } }],
   [
-    "--disk a.img --disk b,c.img,readonly --disk d,snapshot,format=raw",
+    "--disk a.img --disk b,c.img,readonly --disk d,serial=X-1,snapshot,format=raw",
     {
       disk: [
-        { file: "a.img", format: undefined, readOnly: false, snapshot: false },
-        { file: "b,c.img", format: undefined, readOnly: true, snapshot: false },
-        { file: "d", format: "raw", readOnly: false, snapshot: true },
+        { file: "a.img", format: undefined, readOnly: false, snapshot: false, serial: undefined },
+        { file: "b,c.img", format: undefined, readOnly: true, snapshot: false, serial: undefined },
+        { file: "d", format: "raw", readOnly: false, snapshot: true, serial: "X-1" },
       ],
     },
   ],

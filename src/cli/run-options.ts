@@ -50,7 +50,7 @@ export const RUN_OPTIONS = {
   disk: list<DiskSource>(
     "--disk <FILE[,PROPERTY]>",
     disk,
-    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot; may be repeated",
+    "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
   ),
   net: withDefault(
     "user",

@@ -140,7 +140,7 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: [...disks],
+    disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
     ...openDevices(options),
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {

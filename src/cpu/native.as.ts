@@ -13,7 +13,8 @@ export * from "./crypto/sha.as";
 export * from "./crypto/polynomial.as";
 export * from "./crypto/crc32.as";
 export * from "./crypto/qarma.as";
-export * from "./pauth.as";
+export { addPAC, authPAC, authenticateReturn, pacGeneric, stripPAC } from "./pauth.as";
+export { contextChanged } from "./context.as";
 export {
   load8,
   load16,
@@ -30,7 +31,6 @@ export {
 export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
 export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
-export { contextChanged } from "../vmsa/context.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { nestedAccess } from "../vmsa/nested.as";
 export { flushFetch } from "../vmsa/contexts.as";

@@ -1,7 +1,7 @@
 // Pointer authentication (FEAT_PAuth; Arm ARM shared/functions/pac and aarch64/functions/pac): AddPAC(), Auth(),
 // Strip().
 
-import { EXC_TARGET, EXIT, EXIT_EXCEPTION, PC, SP } from "./state-layout";
+import { EXC_TARGET, EXIT, EXIT_EXCEPTION, PAC_ENABLED, PAC_FIELDS, PAC_SELECT, PC, SP } from "./state-layout";
 import { computePAC, computePACFast } from "./crypto/qarma.as";
 import {
   APGAKEYHI_EL1,
@@ -33,21 +33,23 @@ function isEnabled(cpu: usize, regime: i32, key: i32): bool {
   return ((sctlr(cpu, regime) >> bit) & 1) != 0;
 }
 
-/**
- * TrapPACUse(): leaves the trap of an instruction that needs a key pending, for HCR_EL2.API and SCR_EL3.API. One that its SCTLR_ELx bit
- * disables does nothing and does not trap.
- */
-function isTrapped(cpu: usize): bool {
+/** The exception level that TrapPACUse() traps to, for HCR_EL2.API and SCR_EL3.API; 0: it does not. */
+function trapTarget(cpu: usize): i32 {
   const el = currentEL(cpu);
-  let target = 0;
-  if (el < 2 && isEL2Enabled(cpu) && (load<u64>(cpu, HCR_EL2) & HCR_API) == 0 && !(el == 0 && isHostUser(cpu))) target = 2;
-  else if (el < 3 && has(cpu, FEATURE_EL3) && (load<u64>(cpu, SCR_EL3) & SCR_API) == 0) target = 3;
+  if (el < 2 && isEL2Enabled(cpu) && (load<u64>(cpu, HCR_EL2) & HCR_API) == 0 && !(el == 0 && isHostUser(cpu))) return 2;
+  return el < 3 && has(cpu, FEATURE_EL3) && (load<u64>(cpu, SCR_EL3) & SCR_API) == 0 ? 3 : 0;
+}
+
+/** Leaves the trap of an instruction that needs a key pending, if it has one. */
+function isTrapped(cpu: usize): bool {
+  const target = trapTarget(cpu);
   if (target == 0) return false;
   raise(cpu, EC_PAUTH, 0, 0);
   store<i32>(cpu, target, EXC_TARGET);
   return true;
 }
 
+@inline
 function code(cpu: usize, pointer: u64, modifier: u64, low: u64, high: u64): u64 {
   return has(cpu, FEATURE_PAUTH_QARMA5)
     ? computePAC(pointer, modifier, low, high)
@@ -81,41 +83,71 @@ function extended(pointer: u64, fieldMask: u64, sign: bool): u64 {
   return sign ? pointer | mask : pointer & ~mask;
 }
 
-/** The bit of `pointer` that says which range it is in, in AddPAC(). */
-function selectBit(cpu: usize, regime: i32, pointer: u64, tbi: bool, data: bool): bool {
-  let isTagged = tbi;
-  if (hasTwoRanges(regime)) {
-    isTagged = ignoresTopByte(cpu, regime, 0, !data) || ignoresTopByte(cpu, regime, BIT_55, !data);
+/** Sets PAC_*: part of Native.contextChanged(). */
+export function authenticationChanged(cpu: usize): void {
+  store<i32>(cpu, 0, PAC_ENABLED);
+  if (!has(cpu, FEATURE_PAUTH)) return;
+  const regime = regimeOf(cpu, currentEL(cpu));
+  const low = bottomPACBit(cpu, regime, false);
+  const high = bottomPACBit(cpu, regime, true);
+  for (let data = 0; data < 2; data++) {
+    const tbi0 = ignoresTopByte(cpu, regime, 0, data == 0);
+    const tbi1 = ignoresTopByte(cpu, regime, BIT_55, data == 0);
+    store<u64>(cpu + (data << 4), field(low, tbi0), PAC_FIELDS);
+    store<u64>(cpu + (data << 4), field(high, tbi1), PAC_FIELDS + 8);
+    store<i32>(cpu + (data << 2), tbi0 || tbi1 ? 55 : 63, PAC_SELECT);
   }
-  return ((pointer >> (isTagged ? 55 : 63)) & 1) != 0;
+  let enabled = 0;
+  for (let key = 0; key < 4; key++) enabled |= <i32>isEnabled(cpu, regime, key) << key;
+  if (trapTarget(cpu) == 0) store<i32>(cpu, enabled, PAC_ENABLED);
+}
+
+@inline
+function isReady(cpu: usize, key: i32): bool {
+  return ((load<i32>(cpu, PAC_ENABLED) >> key) & 1) != 0;
+}
+
+/** The trap of a key that is not ready. One that its SCTLR_ELx bit disables does nothing and does not trap. */
+function refuse(cpu: usize, key: i32): void {
+  if (has(cpu, FEATURE_PAUTH) && isEnabled(cpu, regimeOf(cpu, currentEL(cpu)), key)) isTrapped(cpu);
+}
+
+/** The bits for the code in a pointer with bit 55 = `sign`. */
+@inline
+function fieldOf(cpu: usize, sign: bool, data: bool): u64 {
+  return load<u64>(cpu + (<usize>data << 4) + (<usize>sign << 3), PAC_FIELDS);
+}
+
+@inline
+function hasTBI(bits: u64): bool {
+  return (bits & TOP_BYTE) == 0;
 }
 
 /** `key`: 0 IA, 1 IB, 2 DA, 3 DB. */
 export function addPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 {
-  if (!has(cpu, FEATURE_PAUTH)) return pointer;
-  const regime = regimeOf(cpu, currentEL(cpu));
-  if (!isEnabled(cpu, regime, key) || isTrapped(cpu)) return pointer;
+  if (!isReady(cpu, key)) {
+    refuse(cpu, key);
+    return pointer;
+  }
   const data = key >= 2;
-  const tbi = ignoresTopByte(cpu, regime, pointer, !data);
-  const sign = selectBit(cpu, regime, pointer, tbi, data);
-  const bits = field(bottomPACBit(cpu, regime, sign), tbi);
-  const original = extended(pointer, bits, sign);
-  let pac = codeOf(cpu, original, modifier, key);
+  const sign = ((pointer >> load<u32>(cpu + (<usize>data << 2), PAC_SELECT)) & 1) != 0;
+  const bits = fieldOf(cpu, sign, data);
+  let pac = codeOf(cpu, extended(pointer, bits, sign), modifier, key);
   const select = sign ? BIT_55 : 0;
   // FEAT_FPAC comes with FEAT_PAuth2, where the code is added to what was there.
   if (has(cpu, FEATURE_FPAC)) return ((pointer ^ (pac & bits)) & ~BIT_55) | select;
   const extension = pointer & (bits | BIT_55);
-  if (extension != 0 && extension != (bits | BIT_55)) pac ^= (<u64>1) << (tbi ? 54 : 62);
+  if (extension != 0 && extension != (bits | BIT_55)) pac ^= (<u64>1) << (hasTBI(bits) ? 54 : 62);
   return (pointer & ~(bits | BIT_55)) | (pac & bits) | select;
 }
 
 export function authPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 {
-  if (!has(cpu, FEATURE_PAUTH)) return pointer;
-  const regime = regimeOf(cpu, currentEL(cpu));
-  if (!isEnabled(cpu, regime, key) || isTrapped(cpu)) return pointer;
-  const tbi = ignoresTopByte(cpu, regime, pointer, key < 2);
+  if (!isReady(cpu, key)) {
+    refuse(cpu, key);
+    return pointer;
+  }
   const sign = (pointer & BIT_55) != 0;
-  const bits = field(bottomPACBit(cpu, regime, sign), tbi);
+  const bits = fieldOf(cpu, sign, key >= 2);
   const original = extended(pointer, bits, sign);
   const pac = codeOf(cpu, original, modifier, key);
   if (has(cpu, FEATURE_FPAC)) {
@@ -125,7 +157,7 @@ export function authPAC(cpu: usize, pointer: u64, modifier: u64, key: i32): u64 
   }
   if (((pac ^ pointer) & bits) == 0) return original;
   const error: u64 = (key & 1) != 0 ? 2 : 1;
-  const at: u64 = tbi ? 53 : 61;
+  const at: u64 = hasTBI(bits) ? 53 : 61;
   return (original & ~((<u64>3) << at)) | (error << at);
 }
 
@@ -140,10 +172,8 @@ export function authenticateReturn(cpu: usize, slot: usize, key: i32): bool {
 /** XPACI, and XPACD (`data` 1). */
 export function stripPAC(cpu: usize, pointer: u64, data: i32): u64 {
   if (!has(cpu, FEATURE_PAUTH)) return pointer;
-  const regime = regimeOf(cpu, currentEL(cpu));
-  const tbi = ignoresTopByte(cpu, regime, pointer, data == 0);
   const sign = (pointer & BIT_55) != 0;
-  return extended(pointer, field(bottomPACBit(cpu, regime, sign), tbi), sign);
+  return extended(pointer, fieldOf(cpu, sign, data != 0), sign);
 }
 
 /** PACGA. */

@@ -18,6 +18,7 @@ import {
   SCTLR_EL2,
   SCTLR_EL3,
   TCR_EL1,
+  TCR_EL2,
 } from "./sysreg-layout.ts";
 
 const ENABLES = [31n, 30n, 27n, 13n];
@@ -39,6 +40,7 @@ function machine(features: number, tcr = 0n): Pe {
     pe.set(APIAKEYLO_EL1 + key * 16, 0xec28_02d4_e0a4_88e9n + BigInt(key));
     pe.set(APIAKEYHI_EL1 + key * 16, 0x84be_85ce_9804_e94bn);
   }
+  pe.changed();
   return pe;
 }
 
@@ -105,6 +107,7 @@ test("a pointer whose extension bits are neither all zeros nor all ones gets a c
 test("a smaller address space leaves more bits for the code", () => {
   const pe = machine(0, 0n);
   pe.set(TCR_EL1, 25n | (25n << 16n));
+  pe.changed();
   const signed = add(pe, LOW, MODIFIER, 0);
   assert.equal(signed & 0x7f_ffff_ffffn, LOW & 0x7f_ffff_ffffn);
   assert.equal(auth(pe, signed, MODIFIER, 0), LOW);
@@ -118,11 +121,40 @@ test("SCTLR_EL1.EnIA, EnIB, EnDA and EnDB: a disabled key does nothing", () => {
       SCTLR_EL1,
       ENABLES.filter((b) => b !== bit).reduce((all, b) => all | (1n << b), 0n),
     );
+    pe.changed();
     for (let other = 0; other < 4; other++) {
       assert.equal(add(pe, LOW, MODIFIER, other) === LOW, other === key);
       assert.equal(auth(pe, LOW, MODIFIER, other) === LOW, other === key);
     }
   }
+});
+
+test("each range of addresses has its own field, which TBI of the other one does not shorten", () => {
+  const pe = machine(0);
+  pe.set(TCR_EL1, 16n | (33n << 16n) | (1n << 38n));
+  pe.changed();
+  const high = 0xffff_ffff_9234_5678n;
+  assert.equal(add(pe, high, MODIFIER, 0) & 0xff80_0000_7fff_ffffn, high & 0xff80_0000_7fff_ffffn);
+  assert.notEqual((add(pe, LOW, MODIFIER, 0) >> 56n) & 0xffn, 0n);
+  assert.equal(add(pe, LOW, MODIFIER, 0) & 0xffff_ffff_ffffn, LOW);
+  for (const pointer of [LOW, high]) assert.equal(auth(pe, add(pe, pointer, MODIFIER, 0), MODIFIER, 0), pointer);
+});
+
+test("an exception level has its regime's keys and fields at once", () => {
+  const pe = machine(FEATURE_EL2 | FEATURE_EL3);
+  pe.set(SCR_EL3, 1n | (1n << 17n));
+  pe.set(HCR_EL2, 1n << 41n);
+  pe.set(TCR_EL2, 16n | (1n << 20n));
+  pe.enter(1);
+  assert.notEqual(add(pe, LOW, MODIFIER, 0) >> 56n, 0n);
+  pe.enter(2);
+  assert.equal(add(pe, LOW, MODIFIER, 0), LOW, "disabled in SCTLR_EL2");
+  pe.set(SCTLR_EL2, 1n << 31n);
+  pe.changed();
+  assert.notEqual(add(pe, LOW, MODIFIER, 0), LOW);
+  assert.equal(add(pe, LOW, MODIFIER, 0) >> 56n, 0n, "TBI");
+  pe.enter(1);
+  assert.notEqual(add(pe, LOW, MODIFIER, 0) >> 56n, 0n);
 });
 
 test("FEAT_FPAC: failures are exceptions, keys in the ISS", () => {
@@ -152,6 +184,7 @@ test("PACGA: 32 bits at the top, from its own key", () => {
 test("without FEAT_PAuth pointers stay what they are", () => {
   const pe = machine(0);
   pe.set(PE_FEATURES, 0n);
+  pe.changed();
   for (const name of ["addPAC", "authPAC"]) assert.equal(unsigned(pe.call(name, HIGH, MODIFIER, 0)), HIGH);
   assert.equal(strip(pe, LOW | (0x5n << 56n), 0), LOW | (0x5n << 56n));
 });
@@ -185,6 +218,7 @@ test("instructions that need a key trap by HCR_EL2.API and SCR_EL3.API, where SC
       assert.equal(trap?.ec, target === 0 ? undefined : 9, `${name} at EL${el}`);
       if (target !== 0) assert.equal(pe.word(EXC_TARGET), target);
       pe.set([SCTLR_EL1, SCTLR_EL1, SCTLR_EL2, SCTLR_EL3][el] as number, 0n);
+      pe.changed();
       call();
       assert.equal(pe.fault() !== undefined, target !== 0 && name === "pacGeneric", "disabled, they do nothing");
     }

@@ -3,7 +3,7 @@
 // Every offset is in bytes from the address of the PE's block ("cpu" everywhere). 64-bit values are little-endian.
 
 /** Bytes from one PE's block to the next. */
-export const CPU_STRIDE = 0x80000;
+export const CPU_STRIDE = 0x100000;
 
 // General registers: 64-bit slots. Slot 31 always reads as zero (XZR); slot 32 takes writes to XZR; slot 33 is the current SP.
 export const X = 0x000;
@@ -27,6 +27,13 @@ export const PENDING_A = 0x438;
 export const PENDING_B = 0x440;
 /** i64: context number of accesses whose natural alignment has been checked, while ALIGN_CHECK is 1. */
 export const CTX_CHECKED = 0x448;
+// What pointer authentication needs of the translation context.
+/** i64 each: the bits of a pointer that hold its code; instruction addresses with bit 55 = 0 and = 1, then data addresses. */
+export const PAC_FIELDS = 0x450;
+/** i32 each: the bit of a pointer that AddPAC() takes for its range; instruction addresses, data addresses. */
+export const PAC_SELECT = 0x470;
+/** i32: bit 0 IA, 1 IB, 2 DA, 3 DB: the key is enabled, and its use does not trap. */
+export const PAC_ENABLED = 0x478;
 
 // The rest of PSTATE, one 32-bit word a field. DAIF keeps D,A,I,F in bits 9:6, where MRS DAIF has them.
 export const EL = 0x130;
@@ -161,8 +168,8 @@ export const SYSREGS_END = 0x3000;
 
 // Data TLB: direct-mapped, DTLB_ENTRIES entries of 32 bytes.
 // An access of n bytes at va hits when the entry's tag equals (page of (va + n - 1)) | CTX, so an access across a page misses.
-export const DTLB = 0x4000;
-export const DTLB_ENTRIES = 4096;
+export const DTLB = 0x80000;
+export const DTLB_ENTRIES = 16384;
 export const DTLB_ENTRY_SHIFT = 5;
 /** i64: tag for reads. 0 never matches: context numbers start at 1. */
 export const DTLB_READ = 0;

@@ -161,12 +161,18 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
   return (Math.floor(cpu / cluster) << 8) | (cpu % cluster);
 }
 
+/** Queues of a disk at most: each PE has one of its own up to here. */
+const BLOCK_QUEUES = 8;
+
 /** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
 function virtioDevices(parts: MachineParts, dma: Dma, clock: Clock, consoles: ConsoleSwitch): VirtioDevice[] {
   // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
   const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
   return [
-    ...parts.disks.map((disk, i) => new VirtioBlock(dma, disk, `atoll-${i}`)),
+    ...parts.disks.map((disk, i) => {
+      const serial = disk.serial ?? `atoll-${i}`;
+      return new VirtioBlock(dma, disk.store, { serial, clock, queues: Math.min(parts.cpus, BLOCK_QUEUES) });
+    }),
     ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),

@@ -54,7 +54,8 @@ export interface MachineParts {
   /** Files to be placed in RAM at an address, at power-on and after each reset. */
   readonly loads: readonly { readonly file: NamedBytes; readonly address: number }[];
 
-  readonly disks: readonly BlockStore[];
+  /** `serial`: of the disk, as the guest sees it, at most 20 ASCII characters. */
+  readonly disks: readonly { readonly store: BlockStore; readonly serial?: string | undefined }[];
   /** What each network interface is plugged into. */
   readonly networks?: readonly NetworkLink[];
   /** Folders, and the tags by which a guest mounts them with 9p. */

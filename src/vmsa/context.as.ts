@@ -47,7 +47,8 @@ function fpTrap(cpu: usize, el: i32): i32 {
   return has(cpu, FEATURE_EL3) && (load<u64>(cpu, CPTR_EL3) & TFP) != 0 ? 3 : 0;
 }
 
-export function contextChanged(cpu: usize): void {
+/** Part of Native.contextChanged(). */
+export function translationChanged(cpu: usize): void {
   const el = currentEL(cpu);
   const regime = regimeOf(cpu, el);
   const control = sctlr(cpu, regime);

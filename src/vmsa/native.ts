@@ -4,7 +4,7 @@
  */
 export interface Native {
   /**
-   * Recomputes what is derived from PSTATE and the system registers: CTX, CTX_UNPRIV, ALIGN_CHECK, SP_CHECK, BRANCH_TBI, FP_TRAP. To be
+   * Recomputes what is derived from PSTATE and the system registers: CTX, CTX_UNPRIV, ALIGN_CHECK, SP_CHECK, BRANCH_TBI, FP_TRAP, PAC_*. To be
    * called after every change of EL, PAN, UAO, SCTLR, TCR, TTBR (ASID), CONTEXTIDR, CPACR, HCR, SCR and the like. Flushes no TLB.
    */
   contextChanged(cpu: number): void;

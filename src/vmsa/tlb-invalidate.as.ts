@@ -54,9 +54,20 @@ function covers(tag: u64, va: u64, span: u32): bool {
   return ((tag ^ va) << 8) >> (8 + span) == 0;
 }
 
+/** Does the block of 2^span bytes that holds the tag's page have an address from `first` to `last`? The top byte does not count. */
+@inline
+function overlaps(tag: u64, first: u64, last: u64, span: u32): bool {
+  const size = (<u64>1) << span;
+  const start = (tag << 8) & ~((size << 8) - 1);
+  return start <= last << 8 && start + ((size - 1) << 8) >= first << 8;
+}
+
 /** Whose entries a TLBI is about: their regime and Security state (KEY_OWNER), and, of EL1&0, their VMID. */
 let owner: u64 = 0;
 let ownerVMID: u32 = 0;
+/** The ASID of those that are not global, or EVERY_ASID. */
+let ownerASID: u32 = 0;
+const EVERY_ASID: u32 = 0xffffffff;
 
 @inline
 function isOwned(entry: usize): bool {
@@ -64,9 +75,15 @@ function isOwned(entry: usize): bool {
   return load<u32>(entry, ENTRY_SPACE) >> 16 == ownerVMID;
 }
 
+@inline
+function isOfASID(entry: usize): bool {
+  if (ownerASID == EVERY_ASID || (load<u32>(entry, ENTRY_ATTRIBUTES) & GLOBAL) != 0) return true;
+  return (load<u32>(entry, ENTRY_SPACE) & 0xffff) == ownerASID;
+}
+
 function dropEntry(entry: usize, va: u64): void {
   const span = (load<u32>(entry, ENTRY_ATTRIBUTES) >> SPAN_SHIFT) & SHIFT_MASK;
-  if (isOwned(entry) && covers(load<u64>(entry, ENTRY_TAG), va, span)) store<u64>(entry, 0, ENTRY_TAG);
+  if (covers(load<u64>(entry, ENTRY_TAG), va, span) && isOwned(entry) && isOfASID(entry)) store<u64>(entry, 0, ENTRY_TAG);
 }
 
 /** Drops what covers `va` from `count` slots (a power of two) around its own in every TLB of pages. */
@@ -92,8 +109,8 @@ function dropPages(cpu: usize, va: u64, count: u32): void {
 }
 
 /**
- * Drops every translation of `va`, and the rest of the block or contiguous run that gave it, for every ASID: a TLB may
- * always forget more. The TLBs of pages that generated code looks at forget it for everybody.
+ * Drops the translations of `va`, and the rest of the block or contiguous run that gave it. A TLB may always forget more: those that
+ * generated code looks at forget it for everybody.
  */
 function dropAddress(cpu: usize, va: u64): void {
   const address = (va << 8) >> 8;
@@ -107,6 +124,28 @@ function dropAddress(cpu: usize, va: u64): void {
     return;
   }
   for (let i: usize = 0; i < BLOCK_ENTRIES; i++) dropEntry(cpu + BLOCKS + i * ENTRY_SIZE, va);
+}
+
+/** The same for a range of many pages: looks through the TLBs once. */
+function dropRange(cpu: usize, first: u64, bytes: u64): void {
+  // It ends with the upper range of addresses.
+  const last = (first << 8) + (bytes << 8) < first << 8 ? ~(<u64>0) : first + bytes - 1;
+  for (let slot = cpu + DTLB; slot < cpu + DTLB + (DTLB_ENTRIES << DTLB_ENTRY_SHIFT); slot += 1 << DTLB_ENTRY_SHIFT) {
+    const tag = load<u64>(slot, DTLB_READ) | load<u64>(slot, DTLB_WRITE);
+    if (tag != 0 && overlaps(tag, first, last, load<u32>(slot, DTLB_SPAN))) {
+      store<u64>(slot, 0, DTLB_READ);
+      store<u64>(slot, 0, DTLB_WRITE);
+    }
+  }
+  for (let slot = cpu + ITLB; slot < cpu + ITLB + (ITLB_ENTRIES << ITLB_ENTRY_SHIFT); slot += 1 << ITLB_ENTRY_SHIFT) {
+    const span = (load<u32>(slot, ITLB_FLAGS) >> ITLB_SPAN_SHIFT) & SHIFT_MASK;
+    if (overlaps(load<u64>(slot, ITLB_TAG), first, last, span)) store<u64>(slot, 0, ITLB_TAG);
+  }
+  for (let entry = cpu + PAGES; entry < cpu + CONTEXTS; entry += ENTRY_SIZE) {
+    const tag = load<u64>(entry, ENTRY_TAG);
+    const span = (load<u32>(entry, ENTRY_ATTRIBUTES) >> SPAN_SHIFT) & SHIFT_MASK;
+    if (tag != 0 && overlaps(tag, first, last, span) && isOwned(entry) && isOfASID(entry)) store<u64>(entry, 0, ENTRY_TAG);
+  }
 }
 
 /** Is a context of the owner's? */
@@ -163,8 +202,8 @@ export function tlbInvalidateAll(cpu: usize): void {
   retireContexts(cpu);
 }
 
-/** Ranges of more bytes than this are invalidated by dropping everything. */
-const RANGE_MAX: u64 = 64 << 12;
+/** Ranges of up to so many bytes are looked for page by page. */
+const RANGE_BY_PAGES: u64 = 64 << 12;
 
 // Native.tlbInvalidate's `what`.
 const EVERYTHING: i32 = 0;
@@ -188,13 +227,16 @@ export function tlbInvalidate(cpu: usize, regime: i32, what: i32, by: usize): vo
   if (regime == 3 || isSecureBelowEL3(by)) owner |= KEY_SECURE;
   ownerVMID = regime == EL10 ? vmidOf(by) : 0;
   const va = load<u64>(by, ARG0);
+  const asid = load<u32>(by, ARG1);
+  ownerASID = what == BY_VA_AND_ASID || (what == RANGE && asid != EVERY_ASID) ? asid & asidMask(by, regime) : EVERY_ASID;
   if (what == BY_VA_AND_ASID || what == BY_VA) {
     dropAddress(cpu, va);
-  } else if (what == RANGE && load<u64>(by, ARG2) <= RANGE_MAX) {
+  } else if (what == RANGE) {
     const bytes = load<u64>(by, ARG2);
-    for (let offset: u64 = 0; offset < bytes; offset += 0x1000) dropAddress(cpu, va + offset);
+    if (bytes > RANGE_BY_PAGES) dropRange(cpu, va, bytes);
+    else for (let offset: u64 = 0; offset < bytes; offset += 0x1000) dropAddress(cpu, va + offset);
   } else if (what == BY_ASID && hasTwoRanges(regime)) {
-    dropASID(cpu, load<u32>(by, ARG1) & asidMask(by, regime));
+    dropASID(cpu, asid & asidMask(by, regime));
   } else {
     dropOwned(cpu, what == EVERYTHING);
   }

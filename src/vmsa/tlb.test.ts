@@ -176,6 +176,84 @@ test("TLBI by everything and by range", () => {
   }
 });
 
+function invalidateRange(pe: Pe, va: bigint, bytes: bigint, asid = 0xffff_ffffn): void {
+  pe.set(ARG0, va);
+  pe.set(ARG1, asid);
+  pe.set(ARG2, bytes);
+  pe.call("tlbInvalidate", 1, 4);
+}
+
+test("TLBI by a range of many pages drops those and no others", () => {
+  const pe = paged();
+  const pages = [-0x1000n, 0n, 0x1000n, 0x7f_f000n, 0x80_0000n, 0x4000_0000n].map((offset) => VA + offset);
+  for (const va of pages) {
+    pe.map(va, RAM);
+    assert.equal(pageAt(pe, va), RAM);
+    pe.poke(pe.descriptor(va), 0n);
+  }
+  invalidateRange(pe, VA, 0x80_0000n);
+  assert.deepEqual(
+    pages.map((va) => pageAt(pe, va) === RAM),
+    [true, false, false, false, true, true],
+  );
+  // What the data TLB has lost is still in the second level.
+  setASID(pe, 1n);
+  assert.deepEqual(
+    pages.map((va) => pageAt(pe, va) === RAM),
+    [true, false, false, false, true, true],
+  );
+});
+
+test("TLBI by a range drops blocks that only begin or end in it, and what has a tag", () => {
+  for (const start of [VA - 0x40_0000n, VA + 0x1f_f000n]) {
+    const pe = paged(12, 1n << 37n);
+    pe.map(VA, RAM, AF, 2);
+    const at = VA + 0x10_1000n;
+    const tagged = (VA + 0x1000n) | (0x55n << 56n);
+    const page = pageAt(pe, at);
+    assert.notEqual(page, 0n);
+    assert.notEqual(pageAt(pe, tagged), 0n);
+    pe.poke(pe.descriptor(VA, 2), 0n);
+    assert.equal(pageAt(pe, at), page);
+    invalidateRange(pe, start, start < VA ? 0x40_1000n : 0x40_0000n);
+    assert.equal(pageAt(pe, at), 0n);
+    assert.equal(pageAt(pe, tagged), 0n);
+  }
+});
+
+test("TLBI by a range that goes on beyond the last address", () => {
+  const pe = paged();
+  const last = 0xffff_ffff_ffff_f000n;
+  for (const va of [last, VA]) {
+    pe.map(va, RAM);
+    assert.equal(pageAt(pe, va), RAM);
+    pe.poke(pe.descriptor(va), 0n);
+  }
+  invalidateRange(pe, last - 0x10_0000n, 0x40_0000n);
+  assert.equal(pageAt(pe, last), 0n);
+  assert.equal(pageAt(pe, VA), RAM);
+});
+
+test("TLBI by VA and ASID leaves the other ASIDs' translations", () => {
+  for (const bytes of [0n, 0x4000n, 0x40_0000n]) {
+    const pe = paged();
+    pe.map(VA, RAM, AF | NG);
+    for (const asid of [1n, 2n]) {
+      setASID(pe, asid);
+      assert.equal(pageAt(pe, VA), RAM);
+    }
+    pe.poke(pe.descriptor(VA), 0n);
+    if (bytes === 0n) {
+      pe.set(ARG0, VA);
+      pe.set(ARG1, 1n);
+      pe.call("tlbInvalidate", 1, 2);
+    } else invalidateRange(pe, VA, bytes, 1n);
+    assert.equal(pageAt(pe, VA), RAM);
+    setASID(pe, 1n);
+    assert.equal(pageAt(pe, VA), 0n);
+  }
+});
+
 test("context numbers stay in 12 bits, and running out of them confuses no address spaces", () => {
   const pe = paged(12, 1n << 36n, FEATURE_ASID16);
   const tables = [pe.get(TTBR0_EL1), pe.table()];

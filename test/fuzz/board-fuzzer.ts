@@ -241,7 +241,7 @@ function partsOf(gicVersion: 2 | 3): MachineParts {
   };
   return {
     ...{ memory: RAM_BYTES, cpus: CPUS, cpu: "max", gicVersion, tier: "interpreter", append: "console=hvc0" },
-    ...{ loads: [], disks: [disk(false), disk(true)], serial, inflate },
+    ...{ loads: [], disks: [{ store: disk(false) }, { store: disk(true) }], serial, inflate },
     kernel: { name: "kernel", bytes: new Uint8Array(100) },
     terminalSize: { get: () => ({ columns: 80, rows: 25 }), onChange: () => {} },
     entropy: { fill: (into) => into.fill(0x77) },

@@ -20,6 +20,8 @@ export interface DiskSource {
   readonly readOnly: boolean;
   /** What is written goes to a temporary file, and is gone at the end. */
   readonly snapshot: boolean;
+  /** As the guest sees it. */
+  readonly serial?: string | undefined;
 }
 
 /** @throws ImageError when the image cannot be used so. */

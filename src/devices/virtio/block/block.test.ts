@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { TestClock } from "../../../../test/support/device-doubles.ts";
 import { type Buffer, TestDriver } from "../../../../test/support/virtio-driver.ts";
-import type { BlockStore } from "../../../bus/device.ts";
+import type { BlockStore, Clock } from "../../../bus/device.ts";
 import { CONFIG, DEVICE_FEATURES, STATUS } from "../mmio.ts";
 import * as B from "./block.ts";
 
@@ -27,7 +28,10 @@ class Store implements BlockStore {
   writeZeroes(offset: number, bytes: number): void {
     this.write(offset, new Uint8Array(bytes));
   }
-  discard(): void {}
+  readonly discarded: [number, number][] = [];
+  discard(offset: number, bytes: number): void {
+    this.discarded.push([offset / B.SECTOR, bytes / B.SECTOR]);
+  }
   flush(): void {
     this.flushes++;
   }
@@ -46,11 +50,14 @@ function header(type: number, sector: number): Uint8Array {
   return bytes;
 }
 
-function setUp(options: { readOnly?: boolean; features?: number } = {}) {
+function setUp(options: { readOnly?: boolean; features?: number; clock?: Clock } = {}) {
   const store = new Store();
   store.readOnly = options.readOnly ?? false;
-  const driver = new TestDriver((memory) => new B.VirtioBlock(memory, store, "atoll-disk-0"));
-  driver.start(options.features ?? F_FLUSH);
+  const driver = new TestDriver(
+    (memory) =>
+      new B.VirtioBlock(memory, store, { serial: "atoll-disk-0", clock: options.clock ?? new TestClock(), queues: 2 }),
+  );
+  driver.start(options.features ?? F_FLUSH, 2);
   /** Does one request; gives the status byte, the length used and the offsets of the buffers. */
   const request = (...buffers: Buffer[]) => {
     const before = driver.used(0).length;
@@ -134,18 +141,71 @@ test("it has an ID", () => {
   assert.equal(String.fromCharCode(...driver.memory.bytes.subarray(at, at + 13)), "atoll-disk-0\0");
 });
 
+/** A segment of discard or write zeroes. */
+function segment(sector: number, sectors: number, flags = 0): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(sector), true);
+  new DataView(bytes.buffer).setUint32(8, sectors, true);
+  bytes[12] = flags;
+  return bytes;
+}
+
 test("zeroes are written without being sent", () => {
   const { store, request } = setUp();
-  const segment = new Uint8Array(16);
-  segment[0] = 4;
-  segment[8] = 2;
-  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment).status, B.S_OK);
+  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment(4, 2), segment(8, 1, 1)).status, B.S_OK);
   assert.deepEqual(
-    [3, 4, 5, 6].map((s) => store.data[s * 512]),
-    [3, 0, 0, 6],
+    [3, 4, 5, 6, 7, 8, 9].map((s) => store.data[s * 512]),
+    [3, 0, 0, 6, 7, 0, 9],
   );
-  segment[8] = 13;
-  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment).status, B.S_IOERR);
+  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment(4, 13)).status, B.S_IOERR);
+  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment(1, 1), segment(16, 1)).status, B.S_IOERR);
+  assert.equal(store.data[512], 1);
+  assert.equal(request(header(B.T_WRITE_ZEROES, 0), segment(1, 1, 2)).status, B.S_UNSUPP);
+});
+
+test("what is not wanted any more is discarded", () => {
+  const { store, driver, request } = setUp();
+  assert.equal(driver.read(DEVICE_FEATURES) & (1 << 13), 1 << 13);
+  assert.equal(request(header(B.T_DISCARD, 0), segment(4, 2), segment(15, 1)).status, B.S_OK);
+  assert.deepEqual(store.discarded, [
+    [4, 2],
+    [15, 1],
+  ]);
+  assert.equal(request(header(B.T_DISCARD, 0), segment(16, 1)).status, B.S_IOERR);
+  for (const bad of [segment(1, 1, 1), segment(0, 2 ** 21 + 1), new Uint8Array(15), new Uint8Array(17 * 16)]) {
+    assert.equal(request(header(B.T_DISCARD, 0), bad).status, B.S_UNSUPP);
+  }
+});
+
+test("every queue takes requests", () => {
+  const { driver } = setUp();
+  assert.equal(driver.read(DEVICE_FEATURES) & (1 << 12), 1 << 12);
+  assert.equal(driver.mmio.read(CONFIG + 34, 2), 2);
+  const [, at = 0] = driver.offer(1, [header(B.T_IN, 5), 512, 1]);
+  driver.notify(1);
+  assert.equal(driver.memory.bytes[at], 5);
+  assert.equal(driver.used(1).length, 1);
+});
+
+test("a turn ends, and what is left goes on in the next", () => {
+  let now = 0;
+  const alarms: (() => void)[] = [];
+  const clock: Clock = {
+    now: () => (now += 1.5e6),
+    at: (_time, callback) => {
+      alarms.push(callback);
+      return () => {};
+    },
+  };
+  const { store, driver } = setUp({ clock });
+  for (const i of [0, 1, 2]) driver.offer(0, [header(B.T_OUT, i), new Uint8Array(512).fill(0xa0 + i), 1], 0);
+  driver.offer(0, [header(B.T_DISCARD, 0), segment(0, 16), 1], 3);
+  driver.notify(0);
+  const done: number[] = [];
+  for (; alarms.length > 0 && done.length < 20; alarms.shift()?.()) done.push(driver.used(0).length);
+  assert.deepEqual(done, [2, 3]);
+  assert.equal(driver.used(0).length, 4);
+  assert.equal(store.discarded.length, 1);
 });
 
 test("a read-only disk says so and is not written", () => {
@@ -158,7 +218,7 @@ test("a read-only disk says so and is not written", () => {
 
 test("other requests are unsupported", () => {
   const { request } = setUp();
-  for (const type of [2, 11, 16, 0xffff_ffff]) assert.equal(request(header(type, 0), 512).status, B.S_UNSUPP);
+  for (const type of [2, 12, 16, 0xffff_ffff]) assert.equal(request(header(type, 0), 512).status, B.S_UNSUPP);
 });
 
 test("a request without header or room for its status breaks the device", () => {
