@@ -28,6 +28,7 @@ const DEFAULTS: RunOptions = {
   net: { kind: "user", mac: undefined, dns: undefined },
   publish: [],
   share: [],
+  vsock: undefined,
   noReboot: false,
   timeout: undefined,
   stats: false,

@@ -5,7 +5,7 @@ import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { Publication } from "../network/user-network.ts";
-import { type Share, share } from "./device-values.ts";
+import { type Share, share, vsock } from "./device-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -67,6 +67,11 @@ export const RUN_OPTIONS = {
     "--share <FOLDER:TAG[,readonly]>",
     share,
     "share a folder: in the guest, mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt; may be repeated",
+  ),
+  vsock: value(
+    "--vsock <path=PATH[,cid=N]>",
+    vsock,
+    "connect the guest's vsock to Unix sockets: its port N on the host is PATH_N; CONNECT N at PATH reaches it",
   ),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
