@@ -1,12 +1,13 @@
-// The devices of `atoll run` that reach into this computer: shared folders and sockets.
+// The devices of `atoll run` that reach into this computer: networks, shared folders and sockets.
 
 import { NodeFolder } from "../hosts/node/shared-folder.ts";
 import { StreamSockets } from "../hosts/node/stream-sockets.ts";
 import { BadInput, type MachineParts } from "../machine/runnable.ts";
+import { openNetwork } from "./network.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export interface GuestDevices {
-  readonly parts: Pick<MachineParts, "shares" | "vsock">;
+  readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock">;
   /** Ends what has been opened. */
   close(): void;
 }
@@ -16,7 +17,7 @@ export interface GuestDevices {
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<RunOptions, "share" | "vsock">,
+  options: Pick<RunOptions, "net" | "publish" | "share" | "vsock">,
   wake: () => void,
 ): Promise<GuestDevices> {
   const tags = options.share.map(({ tag }) => tag);
@@ -24,8 +25,12 @@ export async function openDevices(
   if (twice !== undefined) throw new BadInput(`--share: give each folder a tag of its own; ${twice} is there twice`);
   const shares = options.share.map(({ folder, tag, readOnly }) => ({ tag, folder: new NodeFolder(folder, readOnly) }));
   const host = options.vsock && (await StreamSockets.listen(options.vsock.path, wake));
+  const network = await openNetwork(options, wake);
   return {
-    parts: { shares, vsock: options.vsock && host && { cid: options.vsock.cid, host } },
-    close: () => host?.close(),
+    parts: { networks: network.links, shares, vsock: options.vsock && host && { cid: options.vsock.cid, host } },
+    close: () => {
+      network.close();
+      host?.close();
+    },
   };
 }
