@@ -8,7 +8,7 @@ test("whatever frames a guest sends, the user-mode network goes on within its li
   // The inputs got as far as they were meant to.
   assert.ok(fuzzer.effects.frames > 1000 && fuzzer.effects.connections > 50, JSON.stringify(fuzzer.effects));
   assert.ok(
-    fuzzer.effects.written > 100 && fuzzer.effects.queries > 5 && fuzzer.effects.mappings > 50,
+    fuzzer.effects.written > 100 && fuzzer.effects.queries > 5 && fuzzer.effects.mappings > 20,
     JSON.stringify(fuzzer.effects),
   );
 });
