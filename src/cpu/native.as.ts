@@ -35,4 +35,4 @@ export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.a
 export { nestedAccess } from "../vmsa/nested.as";
 export { flushFetch } from "../vmsa/contexts.as";
 export { tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb-invalidate.as";
-export { addressTranslate, maintain, outsideAddress } from "../vmsa/translate.as";
+export { addressTranslate, cleanLine, maintain, outsideAddress } from "../vmsa/translate.as";
