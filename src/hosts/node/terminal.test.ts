@@ -67,12 +67,28 @@ test("a guest that does not read stops the host from sending, and gets everythin
   assert.equal(all, sent);
 });
 
-test("output is written as it was at the call", async () => {
+test("output is written as it was at the call, together, when the event loop has its turn", async () => {
   const { output, terminal } = make(false);
   const bytes = new Uint8Array(Buffer.from("boot"));
   terminal.write(bytes);
-  bytes.fill(0);
-  assert.equal(output.read().toString(), "boot");
+  bytes.fill(0x21);
+  terminal.write(bytes);
+  assert.equal(output.read(), null);
+  await settle();
+  assert.equal(output.read().toString(), "boot!!!!");
+});
+
+test("output keeps its order, whatever its size, and nothing is kept back when the terminal is given back", () => {
+  const { output, terminal } = make(false);
+  const text = (length: number, letter: string): Buffer => Buffer.from(letter.repeat(length));
+  terminal.write(text(4000, "a"));
+  terminal.write(text(4000, "b"));
+  terminal.write(text(5000, "c"));
+  terminal.write(text(2, "d"));
+  terminal.print("e");
+  terminal.write(text(2, "f"));
+  terminal.close();
+  assert.equal(output.read().toString(), `${"a".repeat(4000)}${"b".repeat(4000)}${"c".repeat(5000)}ddeff`);
 });
 
 test("no terminal, no size", () => {
