@@ -16,6 +16,7 @@ import { VirtioConsole } from "../devices/virtio/console/console.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
@@ -173,6 +174,7 @@ function virtioDevices(parts: MachineParts, dma: Dma, clock: Clock, consoles: Co
       const serial = disk.serial ?? `atoll-${i}`;
       return new VirtioBlock(dma, disk.store, { serial, clock, queues: Math.min(parts.cpus, BLOCK_QUEUES) });
     }),
+    ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
     ...(parts.shares ?? []).map(({ tag, folder }) => new Virtio9p(dma, clock, folder, utf8(tag))),
@@ -181,8 +183,8 @@ function virtioDevices(parts: MachineParts, dma: Dma, clock: Clock, consoles: Co
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ shares, vsock }: MachineParts): number {
-  return VIRTIO_SLOTS - 2 - (shares?.length ?? 0) - (vsock ? 1 : 0);
+export function mostDisks({ networks, shares, vsock }: MachineParts): number {
+  return VIRTIO_SLOTS - 2 - (networks?.length ?? 0) - (shares?.length ?? 0) - (vsock ? 1 : 0);
 }
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
