@@ -27,6 +27,8 @@ const DEFAULTS: RunOptions = {
   disk: [],
   share: [],
   vsock: undefined,
+  serialPort: [],
+  balloon: false,
   noReboot: false,
   timeout: undefined,
   stats: false,
