@@ -25,6 +25,8 @@ const DEFAULTS: RunOptions = {
   cpu: "max",
   machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
+  net: { kind: "user", mac: undefined, dns: undefined },
+  publish: [],
   share: [],
   vsock: undefined,
   serialPort: [],

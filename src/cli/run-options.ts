@@ -4,7 +4,9 @@ import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
+import type { Publication } from "../network/user-network.ts";
 import { type SerialPortOption, type Share, serialPort, share, vsock } from "./device-values.ts";
+import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
@@ -49,6 +51,17 @@ export const RUN_OPTIONS = {
     "--disk <FILE[,PROPERTY]>",
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
+  ),
+  net: withDefault(
+    "user",
+    "--net <NETWORK>",
+    net,
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets; switch:NAME[,mac=MAC]: with other machines; none",
+  ),
+  publish: list<Publication>(
+    "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
+    publication,
+    "take connections to a port of this computer for one of the guest's; may be repeated",
   ),
   share: list<Share>(
     "--share <FOLDER:TAG[,readonly]>",

@@ -18,6 +18,7 @@ import { VirtioSerialPorts } from "../devices/virtio/console/ports.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
@@ -184,6 +185,7 @@ function virtioDevices(
       const serial = disk.serial ?? `atoll-${i}`;
       return new VirtioBlock(dma, disk.store, { serial, clock, queues: Math.min(parts.cpus, BLOCK_QUEUES) });
     }),
+    ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
     ...(parts.shares ?? []).map(({ tag, folder }) => new Virtio9p(dma, clock, folder, utf8(tag))),
@@ -194,8 +196,10 @@ function virtioDevices(
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ shares, vsock, balloon, serialPorts }: MachineParts): number {
-  return VIRTIO_SLOTS - 2 - (shares?.length ?? 0) - (vsock ? 1 : 0) - (balloon ? 1 : 0) - (serialPorts?.length ? 1 : 0);
+export function mostDisks({ networks, shares, vsock, balloon, serialPorts }: MachineParts): number {
+  const several = (networks?.length ?? 0) + (shares?.length ?? 0);
+  const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
+  return VIRTIO_SLOTS - 2 - several - single;
 }
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {

@@ -5,6 +5,7 @@ import type { SerialChannel } from "../bus/channel.ts";
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
 import type { SharedFolder } from "../bus/folder.ts";
 import type { StreamHost } from "../bus/streams.ts";
+import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
 
@@ -57,6 +58,8 @@ export interface MachineParts {
 
   /** `serial`: of the disk, as the guest sees it, at most 20 ASCII characters. */
   readonly disks: readonly { readonly store: BlockStore; readonly serial?: string | undefined }[];
+  /** What each network interface is plugged into. */
+  readonly networks?: readonly NetworkLink[];
   /** Folders, and the tags by which a guest mounts them with 9p. */
   readonly shares?: readonly { readonly tag: string; readonly folder: SharedFolder }[] | undefined;
   /** What the guest's vsock sockets are connected to, and its CID: CID_MIN to CID_MAX. */

@@ -99,6 +99,67 @@ export class Queue {
     }
   }
 
+  /**
+   * Gives as many chains as have room for `wanted()` bytes together to `fill`, again and again, until that is 0 or more than what is
+   * available has. It returns how many bytes it has written into them, one after the other. Chains that are all a queue can hold are given
+   * even where their room is too small.
+   * @returns whether the driver wants to be told of the chains that were used.
+   */
+  serveTogether(wanted: () => number, fill: (chains: readonly Chain[]) => number): boolean {
+    if (!this.ready || this.#broken || this.#serving) return false;
+    this.#serving = true;
+    try {
+      return this.#serveTogether(wanted, fill);
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  #serveTogether(wanted: () => number, fill: (chains: readonly Chain[]) => number): boolean {
+    let bytes = wanted();
+    if (bytes === 0) return false;
+    const rings = this.#rings();
+    if (rings === undefined) return this.#break();
+    const { available, used } = rings;
+    const before = this.#nextUsed;
+    let starved = false;
+    // As many as were available at the start, lest a device whose writes make more of them available went on forever.
+    let left = (available.getUint16(RING_INDEX, true) - this.#nextAvailable) & 0xffff;
+    if (left > this.size) return this.#break();
+    for (; bytes > 0; bytes = wanted()) {
+      const heads: number[] = [];
+      const chains: Chain[] = [];
+      let room = 0;
+      while (room < bytes && chains.length < left) {
+        const slot = (this.#nextAvailable + chains.length) & (this.size - 1);
+        const head = available.getUint16(RING_ELEMENTS + slot * AVAIL_ELEMENT, true);
+        const chain = this.#chain(rings.descriptors, head);
+        if (chain === undefined) return this.#break();
+        heads.push(head);
+        chains.push(chain);
+        room += chain.writableBytes;
+      }
+      if (room < bytes && chains.length < this.size) {
+        starved = true;
+        break;
+      }
+      let written = fill(chains);
+      left -= chains.length;
+      this.#nextAvailable = (this.#nextAvailable + chains.length) & 0xffff;
+      for (const [i, chain] of chains.entries()) {
+        const part = Math.min(written, chain.writableBytes);
+        this.#use(used, heads[i] as number, part);
+        written -= part;
+      }
+    }
+    // More buffers are news only to who waits for them.
+    if (this.eventIndex && starved) {
+      const has = available.getUint16(RING_INDEX, true);
+      used.setUint16(RING_ELEMENTS + this.size * USED_ELEMENT, has, true);
+    }
+    return this.#wantsNotification(available, before);
+  }
+
   #serve(handle: (chain: Chain) => number | undefined): boolean {
     const rings = this.#rings();
     if (rings === undefined) return this.#break();
