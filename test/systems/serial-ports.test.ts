@@ -20,7 +20,7 @@ test("serial ports on a socket and a file; a balloon", { timeout: 300_000 }, asy
     await guest.run(`${find}; echo kept >/dev/$(port log)`);
     assert.equal(readFileSync(filePath, "utf8"), "kept\n");
 
-    await guest.run("(read line <&5; echo heard $line >&5) 5<>/dev/$(port talk) &");
+    await guest.run("(read line <&5; echo heard $line >&5) 5<>/dev/$(port talk) & true");
     const socket = createConnection(socketPath);
     let heard = "";
     const answered = new Promise<void>((resolve) => {
