@@ -141,6 +141,7 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
     ...{ memory, cpus, cpu, tier, ...options.machine },
+    balloon: options.balloon,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
@@ -198,6 +199,17 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
+    balloon: machine.balloon && {
+      describe: () => {
+        const text = machine.balloon?.describe() ?? "";
+        loop.wake();
+        return text;
+      },
+      setTarget: (bytes) => {
+        machine.balloon?.setTarget(bytes);
+        loop.wake();
+      },
+    },
     pressPowerKey: () => {
       machine.pressPowerKey();
       // The guest may be asleep, waiting for just this.

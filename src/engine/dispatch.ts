@@ -154,6 +154,15 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.memory("i32.store", BUDGET);
   });
 
+  // (cpu, class, ISS)
+  define("except", (code) => {
+    setException(
+      code,
+      () => code.get(1),
+      () => code.get(2),
+    );
+  });
+
   define("raise", (code) => {
     const [, RECORD, BUDGET_LEFT, EC, ISS] = [0, 1, 2, 3, 4];
     setException(

@@ -7,7 +7,7 @@ import { atoll, ROOT } from "../support/atoll.ts";
 const bin = join(ROOT, "test", "baremetal", "bin");
 
 /** Images that need EL2, EL3 for which they are firmware, and what only `max` has. */
-const OF_EL2 = /^(host|nested|traps|stage2|lists|virtual|timers|el3)/;
+const OF_EL2 = /^(host|nested|traps|stage2|lists|virtual|timers|routing|el3)/;
 const OF_EL3 = /^el3/;
 const OF_MAX = /^(host|nested)/;
 

@@ -534,6 +534,56 @@ static void secure_el2(void) {
   go(load, EL1, 0x50000100);
   check_call("secure RAM by Secure stage 2", 0);
   check("secure RAM by Secure stage 2: loaded", regs[0], 0x123456789);
+  struct {
+    const char *name;
+    u64 vstcr, vtcr, non_secure;
+    int reached;
+  } static const spaces[] = {
+    {"a Secure address", 0, 0, 0, 1},
+    {"a Secure address, VSTCR_EL2.SA", bit(30), 0, 0, 0},
+    {"a Secure address, VSTCR_EL2.SW, which makes SA count as 1", bit(29), 0, 0, 0},
+    {"a Non-secure address", 0, 0, bit(5), 1},
+    {"a Non-secure address, VTCR_EL2.NSA", 0, bit(30), bit(5), 0},
+    {"a Non-secure address, VTCR_EL2.NSW, which makes NSA count as 1", 0, bit(29), bit(5), 0},
+    {"a Non-secure address, VSTCR_EL2.SA, which makes NSA count as 1", bit(30), 0, bit(5), 0},
+  };
+  mem64(TABLE(6)) = SECURE_RAM | S2_RWX | 3;
+  set(sctlr_el1, sctlr | 1);
+  scr(secure | EA);
+  for (u64 i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+    set(s3_4_c2_c6_2, (VTCR & ~(7ul << 16)) | spaces[i].vstcr);
+    set(vtcr_el2, VTCR | spaces[i].vtcr);
+    stage1(0x50000000 | bit(10) | spaces[i].non_secure | 3 << 8 | 3);
+    go(load, EL1, 0x60000100);
+    if (spaces[i].reached) {
+      check_call(spaces[i].name, 0);
+      check2(spaces[i].name, "loaded from secure RAM", regs[0], 0x123456789);
+    } else {
+      check2(spaces[i].name, "is not Secure memory: class", seen.esr >> 26, 0x24);
+      check2(spaces[i].name, "is not Secure memory: DFSC", seen.esr & 0x3f, EXTERNAL);
+    }
+  }
+  set(s3_4_c2_c6_2, VTCR & ~(7ul << 16));
+  set(vtcr_el2, VTCR);
+  mem64(TABLE(6)) = (DATA + 0x1000) | S2_RWX | 3;
+  set(sctlr_el1, sctlr);
+  // Secure EL2 has Secure EL1's interrupts and SMCs by HCR_EL2.
+  scr(secure);
+  set(hcr_el2, HCR_RW | bit(3) | bit(4) | bit(19));
+  pend(GROUP1S);
+  run(nops, EL1);
+  check_call("Secure group 1 to Secure EL2", 0x209);
+  pend(GROUP1NS);
+  run(nops, EL1);
+  check_call("Non-secure group 1 to Secure EL2", 0x20a);
+  pend(-1);
+  run(smc7, EL1);
+  check_call("HCR_EL2.TSC of Secure EL2", 0x208);
+  check("HCR_EL2.TSC of Secure EL2: ESR_EL2", get(esr_el2), ESR_SMC(7));
+  scr(base & ~NS);
+  run(smc7, EL1);
+  check_call("HCR_EL2.TSC without SCR_EL3.EEL2", 7);
+  set(hcr_el2, HCR_RW | 1);
   // Non-secure state has its own stage 2, the same VTTBR_EL2, and not VSTTBR_EL2.
   scr(base | EA);
   flush();
@@ -547,6 +597,30 @@ static void secure_el2(void) {
   check("secure RAM by Non-secure stage 2: DFSC", seen.esr & 0x3f, EXTERNAL);
   check("secure RAM by Non-secure stage 2: vector", seen.vector, LOWER);
   set(hcr_el2, HCR_RW);
+  scr(base);
+}
+
+static void secure_timer(void) {
+  set(cntps_cval_el1, 0);
+  set(cntps_ctl_el1, 1);
+  check("CNTPS_CTL_EL1", get(cntps_ctl_el1), 5);
+  asm volatile("dsb sy");
+  check("CNTPS: pending", mem32(SGI_FRAME + 0x200) >> 29 & 1, 1);
+  // It is of Secure group 1, and priority 0x20.
+  mem32(SGI_FRAME + 0xd00) |= 1u << 29;
+  *(volatile u8 *)(SGI_FRAME + 0x400 + 29) = 0x20;
+  mem32(SGI_FRAME + 0x100) = 1u << 29;
+  scr(base & ~NS);
+  run(nops, 0x345);
+  check_call("CNTPS: IRQ of Secure EL1", 0x105);
+  scr(base | FIQ);
+  run(nops, EL1);
+  check("CNTPS: FIQ to EL3 from Non-secure EL1", seen.vector, 0x500);
+  check("CNTPS: ICC_IAR1_EL1 at EL3", get(icc_iar1_el1), 29);
+  set(cntps_ctl_el1, 0);
+  set(icc_eoir1_el1, 29);
+  run(nops, EL1);
+  check_call("CNTPS: disabled", 0);
   scr(base);
 }
 
@@ -588,4 +662,5 @@ void tests(void) {
   secure_fetch();
   secure_el2();
   secure_registers();
+  secure_timer();
 }

@@ -331,6 +331,36 @@ static void priorities(void) {
   groups(3);
   check("group 1 is next: IAR1", iar1(), 50);
   eoir1(50);
+  // With CBPR, group 1 has the binary point of group 0, whose bits of a priority's group do not tell these two apart.
+  reset();
+  for (int cbpr = 0; cbpr < 2; cbpr++) {
+    bpr0(5);
+#if GRANULE == 3
+    ctlr(cbpr);
+#else
+    gicv(0x1c) = 3;
+    gicv(0) = (gicv(0) & ~0x10u) | (u32)cbpr << 4;
+#endif
+    list(0, 50, PENDING, 0x78, 1, 0, 0);
+    iar1();
+    list(1, 51, PENDING, 0x40, 1, 0, 0);
+    check(cbpr ? "CBPR: IAR1" : "without CBPR: IAR1", iar1(), cbpr ? SPURIOUS : 51);
+    if (!cbpr) eoir1(51);
+    eoir1(50);
+    set_lr(1, 0);
+  }
+  reset();
+#if GRANULE == 2
+  gicv(0) &= ~0x10u;
+  // The list register of an SGI has the PE that it came from.
+  set_lr(0, 1u << 28 | 16u << 23 | 5u << 10 | 3);
+  check("SGI: GICV_HPPIR", gicv(0x18), 5 << 10 | 3);
+  check("SGI: GICV_IAR", gicv(0xc), 5 << 10 | 3);
+  eoir0(5 << 10 | 3);
+  check("SGI: ended", state(0), INVALID);
+#else
+  ctlr(0);
+#endif
   // The interface as a whole.
   list(0, 50, PENDING, 0x80, 1, 0, 0);
   set_hcr(0);

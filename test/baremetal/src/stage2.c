@@ -208,6 +208,31 @@ static void levels(int granule, int start, int bits, u64 ipa) {
   fault("above the input size", LOAD_ABORT(TRANSLATION), bit(35), bit(35));
 }
 
+/** Controls that do not allow a walk: the fetch itself fails, at level 0. */
+static void controls(void) {
+  title = "controls";
+  fresh(12, 1, 40, 1);
+  set(vtcr_el2, (vtcr() & ~(7ul << 16)) | 4ul << 16);
+  set(vttbr_el2, now.vttbr | bit(45));
+  flush();
+  at_ipa(load, 0x40000000);
+  fault("VTTBR_EL2 above VTCR_EL2.PS", FETCH_ABORT(ADDRESS_SIZE), (u64)load, (u64)load);
+  set(vttbr_el2, now.vttbr);
+  set(vtcr_el2, vtcr() | 3 << 6);
+  flush();
+  at_ipa(load, 0x40000000);
+  fault("VTCR_EL2.SL0 of 3", FETCH_ABORT(TRANSLATION), (u64)load, (u64)load);
+  set(vtcr_el2, (vtcr() & ~63ul) | 20);
+  flush();
+  at_ipa(load, 0x40000000);
+  fault("VTCR_EL2.SL0 of 1 for 44 bits", FETCH_ABORT(TRANSLATION), (u64)load, (u64)load);
+  set(vtcr_el2, (vtcr() & ~(3ul << 6 | 63)) | 2 << 6 | 35);
+  flush();
+  at_ipa(load, 0x40000000);
+  fault("VTCR_EL2.SL0 of 2 for 29 bits", FETCH_ABORT(TRANSLATION), (u64)load, (u64)load);
+  set(vtcr_el2, vtcr());
+}
+
 static void syndromes(void) {
   title = "syndrome";
   fresh(12, 1, 40, 1);
@@ -571,6 +596,7 @@ void tests(void) {
     levels(geometries[i].granule, geometries[i].start, geometries[i].bits, geometries[i].ipa);
   }
   free_table = POOL;
+  controls();
   syndromes();
   two_stages();
   default_cacheable();
