@@ -34,3 +34,21 @@ export function vsock(value: string): VsockOption {
   if (cid < CID_MIN || cid > CID_MAX) throw new BadInput(`give a cid from ${CID_MIN} to ${CID_MAX}`);
   return { path, cid };
 }
+
+export interface SerialPortOption {
+  /** By which the guest finds it. */
+  readonly name: string;
+  readonly kind: "socket" | "file";
+  readonly path: string;
+}
+
+/** `name=NAME,socket=PATH` or `name=NAME,file=PATH`. */
+export function serialPort(value: string): SerialPortOption {
+  const [, name, kind, path] = /^name=([\w.-]{1,64}),(socket|file)=(.+)$/s.exec(value) ?? [];
+  if (name === undefined || path === undefined) {
+    throw new BadInput(
+      "give name=NAME,socket=PATH or name=NAME,file=PATH, such as name=org.example.0,socket=/tmp/port",
+    );
+  }
+  return { name, kind: kind as "socket" | "file", path };
+}

@@ -29,6 +29,8 @@ const DEFAULTS: RunOptions = {
   publish: [],
   share: [],
   vsock: undefined,
+  serialPort: [],
+  balloon: false,
   noReboot: false,
   timeout: undefined,
   stats: false,

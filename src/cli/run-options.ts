@@ -5,7 +5,7 @@ import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { Publication } from "../network/user-network.ts";
-import { type Share, share, vsock } from "./device-values.ts";
+import { type SerialPortOption, type Share, serialPort, share, vsock } from "./device-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -73,6 +73,12 @@ export const RUN_OPTIONS = {
     vsock,
     "connect the guest's vsock to Unix sockets: its port N on the host is PATH_N; CONNECT N at PATH reaches it",
   ),
+  serialPort: list<SerialPortOption>(
+    "--serial-port <name=NAME,socket=PATH>",
+    serialPort,
+    "a virtio serial port: /dev/virtio-ports/NAME in the guest, a Unix socket here; or file=PATH, for output alone",
+  ),
+  balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),

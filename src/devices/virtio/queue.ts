@@ -19,7 +19,7 @@ const RING_EVENT_BYTES = 2;
 
 /** Descriptors of a chain. A chain may be as long as the queue (2.7.5.3.1), so this is also the most that a queue has: more is a loop. */
 export const QUEUE_SIZE_MAX = 1024;
-/** Bytes of a chain, so that one notification is a bounded amount of work. Four times what Linux makes with 254 segments of 64 KiB. */
+/** Bytes of a chain, unless its device says otherwise, so that one notification is a bounded amount of work. Four times what Linux makes with 254 segments of 64 KiB. */
 const CHAIN_BYTES_MAX = 64 * 0x100000;
 
 /** The memory of a queue while it is being served. */
@@ -50,6 +50,8 @@ export class Queue {
   indirect = false;
   eventIndex = false;
 
+  /** Bytes of a chain at most; more is a loop. */
+  chainBytesMax = CHAIN_BYTES_MAX;
   /** How far the device has come with the chain that is next, in its own units: 0 for each chain anew. */
   progress = 0;
 
@@ -240,7 +242,7 @@ export class Queue {
   }
 
   #addBuffer(chain: Chain, address: number, length: number, write: boolean): boolean {
-    if (chain.readableBytes + chain.writableBytes + length > CHAIN_BYTES_MAX) return false;
+    if (chain.readableBytes + chain.writableBytes + length > this.chainBytesMax) return false;
     // 2.7.4.2: all that is writable follows all that is readable.
     if (!write && chain.writable.length > 0) return false;
     if (length === 0) return true;
