@@ -1,10 +1,22 @@
 // What running code sees of the context that it runs in: of the translation regime, and of pointer authentication.
 
 import { translationChanged } from "../vmsa/context.as";
+import { forgetContexts, saveContext } from "../vmsa/saved-contexts.as";
 import { authenticationChanged } from "./pauth.as";
+
+function derive(cpu: usize): void {
+  authenticationChanged(cpu);
+  translationChanged(cpu);
+}
 
 /** See vmsa/native.ts. */
 export function contextChanged(cpu: usize): void {
-  authenticationChanged(cpu);
-  translationChanged(cpu);
+  forgetContexts(cpu);
+  derive(cpu);
+}
+
+/** See cpu/pe-options.ts. */
+export function keepContext(cpu: usize): void {
+  derive(cpu);
+  saveContext(cpu);
 }

@@ -34,6 +34,17 @@ export interface NativeAuthentication {
   authenticateReturn?(cpu: number, slot: number, key: number): number;
 }
 
+/** The part of native.wasm that takes frequent exceptions by itself (exceptions.as.ts). */
+export interface NativeExceptions {
+  /**
+   * Native.contextChanged after a change of EL, PSTATE.PAN and PSTATE.UAO alone, by what keepContext kept, with SYSREG_GUARD. 0: nothing was
+   * kept since a system register changed.
+   */
+  restoreContext?(cpu: number): number;
+  /** Native.contextChanged after such a change, which keeps the result, and SYSREG_GUARD as it is. */
+  keepContext?(cpu: number): void;
+}
+
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */
 export interface PerformanceMonitors {
   readonly active: boolean;
