@@ -1,7 +1,8 @@
 // What running code sees of the context that it runs in: of the translation regime, and of pointer authentication.
 
 import { translationChanged } from "../vmsa/context.as";
-import { forgetContexts, saveContext } from "../vmsa/saved-contexts.as";
+import { renewContexts } from "../vmsa/contexts.as";
+import { forgetContexts, forgetNumbers, saveContext } from "../vmsa/saved-contexts.as";
 import { authenticationChanged } from "./pauth.as";
 
 function derive(cpu: usize): void {
@@ -19,4 +20,10 @@ export function contextChanged(cpu: usize): void {
 export function keepContext(cpu: usize): void {
   derive(cpu);
   saveContext(cpu);
+}
+
+/** See cpu/pe-options.ts. */
+export function spaceChanged(cpu: usize): void {
+  forgetNumbers(cpu);
+  renewContexts(cpu);
 }

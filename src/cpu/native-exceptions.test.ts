@@ -214,6 +214,50 @@ test("code runs on behind an exception when its page is known, else the host loo
   assert.equal(pe.get(R.ESR_EL1), BigInt((EC_SVC64 << 26) | (1 << 25) | 7));
 });
 
+test("context numbers that no longer hold are found anew, and the rest stays", () => {
+  const changes: readonly [string, (pe: Pe) => void][] = [
+    ["TLBI by ASID", (pe) => pe.call("tlbInvalidate", 1, 1, 0)],
+    ["TLBI", (pe) => pe.call("tlbInvalidateAll")],
+    [
+      "another ASID",
+      (pe) => {
+        pe.set(R.TTBR0_EL1, pe.get(R.TTBR0_EL1) | (7n << 48n));
+        pe.call("spaceChanged");
+      },
+    ],
+    [
+      "so many ASIDs that the numbers run out",
+      (pe) => {
+        const table = pe.get(R.TTBR0_EL1);
+        for (let asid = 1n; asid < 6000n; asid++) {
+          pe.set(R.TTBR0_EL1, table | ((asid & 0xffn) << 48n));
+          pe.call("tlbInvalidate", 1, 1, 0);
+          pe.call("spaceChanged");
+        }
+      },
+    ],
+  ];
+  for (const [name, change] of changes) {
+    const { pe, s } = machine(1);
+    const numbers = (): bigint[] =>
+      [0, 1].map((el) => {
+        s.setWord(L.EL, el);
+        assert.equal(pe.call("restoreContext"), 1, name);
+        const restored = stateOf(s);
+        const context = pe.get(L.CTX);
+        updateGuard(s);
+        pe.call("keepContext");
+        assert.deepEqual(stateOf(s), restored, name);
+        return context;
+      });
+    const before = numbers();
+    change(pe);
+    const after = numbers();
+    assert.notDeepEqual(after, before, name);
+    assert.notEqual(after[0], after[1]);
+  }
+});
+
 test("what is not frequent is left to the host", () => {
   const cases: readonly [string, (pe: Pe, s: PeState) => void][] = [
     ["somebody looks on", (_, s) => s.setWord(L.NATIVE_TAKES, 0)],
@@ -237,8 +281,6 @@ test("what is not frequent is left to the host", () => {
     ["a debugger's stop", (_, s) => s.setWord(L.EXC_EC, L.EXC_DEBUGGER)],
     ["FP trap", (_, s) => s.setWord(L.EXC_EC, 7)],
     ["a changed system register", (pe) => pe.changed()],
-    ["TLBI by ASID", (pe) => pe.call("tlbInvalidate", 1, 1, 0)],
-    ["TLBI", (pe) => pe.call("tlbInvalidateAll")],
   ];
   for (const [name, change] of [["", () => undefined] as const, ...cases]) {
     const { pe, s } = machine(1);

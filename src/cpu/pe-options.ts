@@ -24,6 +24,8 @@ export interface SystemRegisters {
 export interface SysregHooks {
   /** A register changed that the view of running code is derived from. */
   contextChanged(): void;
+  /** The same of TTBR0_EL1 and TTBR1_EL1, which have the ASID. */
+  spaceChanged(): void;
   /** MDSCR_EL1, the OS lock, or a breakpoint changed. */
   debugChanged(): void;
 }
@@ -43,6 +45,8 @@ export interface NativeExceptions {
   restoreContext?(cpu: number): number;
   /** Native.contextChanged after such a change, which keeps the result, and SYSREG_GUARD as it is. */
   keepContext?(cpu: number): void;
+  /** Native.contextChanged after a change of TTBR0_EL1 and TTBR1_EL1 alone. */
+  spaceChanged?(cpu: number): void;
 }
 
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */

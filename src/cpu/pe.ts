@@ -157,6 +157,11 @@ export class Pe {
         this.#changed = true;
         this.#contextChanged(this.state.cpu);
       },
+      spaceChanged: () => {
+        this.#changed = true;
+        if (this.#native.spaceChanged) this.#native.spaceChanged(this.state.cpu);
+        else this.#contextChanged(this.state.cpu);
+      },
       debugChanged: () => {
         this.#changed = true;
         // Pages with breakpoints must not be entered by way of the instruction TLB, nor those with watchpoints by the data TLB.

@@ -411,10 +411,10 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   enter.memory("i32.load", 0);
   enter.callIndirect(handlerType);
   enter.get(CPU);
+  enter.call(engine.proceed);
+  enter.get(CPU);
   enter.memory("i32.load", BUDGET);
   enter.set(1);
-  enter.get(CPU);
-  enter.call(engine.proceed);
   enter.brIf(0);
   enter.end();
   runtime.enter.code = enter;

@@ -15,9 +15,11 @@ import {
   UAO,
 } from "../cpu/state-layout";
 import { SYSREG_GUARD } from "../cpu/sysreg-layout";
+import { renewContexts } from "./contexts.as";
 import { SAVED, SAVED_BYTES, SAVED_COUNT } from "./tlb-layout.as";
 
-// In a slot: CTX (0: nothing is kept), CTX_UNPRIV, CTX_CHECKED, ALIGN_CHECK to BRANCH_TBI, FP_TRAP, PAC_FIELDS to PAC_ENABLED, SYSREG_GUARD.
+// In a slot: CTX (0: nothing is kept; STALE: all but the three numbers), CTX_UNPRIV, CTX_CHECKED, ALIGN_CHECK to BRANCH_TBI, FP_TRAP, PAC_FIELDS to PAC_ENABLED, SYSREG_GUARD.
+const STALE: u64 = ~(<u64>0);
 const CHECKS: usize = 24;
 const TRAP: usize = 36;
 const PAC: usize = 40;
@@ -42,12 +44,16 @@ export function isContextSaved(cpu: usize, el: i32, pan: i32, uao: i32): bool {
   return load<u64>(slotOf(cpu, el, pan, uao)) != 0;
 }
 
-/** Keeps what has been derived for the current EL, PAN and UAO. */
-export function saveContext(cpu: usize): void {
-  const slot = currentSlot(cpu);
+function saveNumbers(cpu: usize, slot: usize): void {
   store<u64>(slot, load<u64>(cpu, CTX));
   store<u64>(slot, load<u64>(cpu, CTX_UNPRIV), 8);
   store<u64>(slot, load<u64>(cpu, CTX_CHECKED), 16);
+}
+
+/** Keeps what has been derived for the current EL, PAN and UAO. */
+export function saveContext(cpu: usize): void {
+  const slot = currentSlot(cpu);
+  saveNumbers(cpu, slot);
   memory.copy(slot + CHECKS, cpu + ALIGN_CHECK, 12);
   store<i32>(slot, load<i32>(cpu, FP_TRAP), TRAP);
   memory.copy(slot + PAC, cpu + PAC_FIELDS, PAC_BYTES);
@@ -59,17 +65,30 @@ export function restoreContext(cpu: usize): bool {
   const slot = currentSlot(cpu);
   const context = load<u64>(slot);
   if (context == 0) return false;
-  store<u64>(cpu, context, CTX);
-  store<u64>(cpu, load<u64>(slot, 8), CTX_UNPRIV);
-  store<u64>(cpu, load<u64>(slot, 16), CTX_CHECKED);
   memory.copy(cpu + ALIGN_CHECK, slot + CHECKS, 12);
   store<i32>(cpu, load<i32>(slot, TRAP), FP_TRAP);
   memory.copy(cpu + PAC_FIELDS, slot + PAC, PAC_BYTES);
   store<u32>(cpu, load<u32>(slot, GUARD), SYSREG_GUARD);
+  if (context == STALE) {
+    renewContexts(cpu);
+    saveNumbers(cpu, slot);
+    return true;
+  }
+  store<u64>(cpu, context, CTX);
+  store<u64>(cpu, load<u64>(slot, 8), CTX_UNPRIV);
+  store<u64>(cpu, load<u64>(slot, 16), CTX_CHECKED);
   return true;
 }
 
-/** Something that was derived, or a context number, holds no longer. */
+/** Something that was derived holds no longer. */
 export function forgetContexts(cpu: usize): void {
   for (let i: usize = 0; i < SAVED_COUNT; i++) store<u64>(cpu + SAVED + i * SAVED_BYTES, 0);
+}
+
+/** The context numbers of what was kept hold no longer; the rest does. */
+export function forgetNumbers(cpu: usize): void {
+  for (let i: usize = 0; i < SAVED_COUNT; i++) {
+    const slot = cpu + SAVED + i * SAVED_BYTES;
+    if (load<u64>(slot) != 0) store<u64>(slot, STALE);
+  }
 }
