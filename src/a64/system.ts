@@ -54,7 +54,7 @@ function hasHigherLevels(b: Builder): I32 {
 
 /** HCR_EL2.{VF,VI,VSE} and MDSCR_EL1.{SS,MDE}: with them, or a line that is up, unmasking may mean an exception at once. */
 const { CNTHCTL_EL2, CNTKCTL_EL1, DCZID_EL0, FEATURE_EL2, FEATURE_EL3, GUARD_KEYS, GUARD_ZVA } = slots;
-const { HCR_EL2, MDSCR_EL1, PE_FEATURES, SP_EL0, SYSREG_GUARD } = slots;
+const { GUARD_CLEAN, HCR_EL2, MDSCR_EL1, PE_FEATURES, SP_EL0, SYSREG_GUARD } = slots;
 const HCR_VIRTUAL = 0x1c0;
 const HCR_VSE = 0x100;
 /** The number of ESB among hints that the processing element executes. */
@@ -84,6 +84,23 @@ function keyWrite(name: (typeof KEYS)[number], slot: number): Row {
       b.setSlot(b.const32(slot), b.getX(t));
     },
     text: (f) => insn("msr", name.toLowerCase(), gpr(1, (f as { t: number }).t)),
+  });
+}
+
+/** DC CVAC and its like: hypervisors and DMA clean all of what they hand over, line by line. */
+function cleaning(name: string, crm: number, feat: Feature): Row {
+  const id = encodeSysreg(1, 3, 7, crm, 1);
+  return row({
+    id: `DC_${name}`,
+    asm: `DC ${name}`,
+    bits: `1101010100 0 01 011 0111 ${crm.toString(2)} 001 ttttt`,
+    feat,
+    ops: { t: "xr", r: "u8:t" },
+    execute(b, { t, r }) {
+      b.hostIf(isGuarded(b, GUARD_CLEAN), "systemInstruction", b.const32(id), r);
+      b.call("cleanLine", b.getX(t));
+    },
+    text: (f) => insn("dc", name.toLowerCase(), gpr(1, (f as { t: number }).t)),
   });
 }
 
@@ -134,6 +151,14 @@ const DAIF_ID = sysregId("DAIF");
 const CURRENTEL_ID = sysregId("CURRENTEL");
 const DCZID_ID = sysregId("DCZID_EL0");
 const DC_ZVA_ID = encodeSysreg(1, 3, 7, 4, 1);
+/** The data cache maintenance that programs may be allowed, by VA: [name, CRm, feature]. */
+const CLEANING: readonly (readonly [string, number, Feature])[] = [
+  ["CVAC", 10, "base"],
+  ["CVAU", 11, "base"],
+  ["CVAP", 12, "DPB"],
+  ["CVADP", 13, "DPB2"],
+  ["CIVAC", 14, "base"],
+];
 const CNTVCT_ID = sysregId("CNTVCT_EL0");
 const KEYS = [
   "APIAKEYLO_EL1",
@@ -273,6 +298,7 @@ export const SYSTEM_ROWS: readonly Row[] = [
     },
     text: (f) => insn("dc", "zva", gpr(1, f.t)),
   }),
+  ...CLEANING.map((line) => cleaning(...line)),
   row({
     id: "MRS",
     asm: "MRS",

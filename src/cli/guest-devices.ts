@@ -1,15 +1,62 @@
-// The devices of `atoll run` that reach into this computer: shared folders.
+// The devices of `atoll run` that reach into this computer: shared folders, sockets, serial ports.
 
+import type { SerialChannel } from "../bus/channel.ts";
+import { PORTS_MAX } from "../devices/virtio/console/ports.ts";
+import { FileChannel, SocketChannel } from "../hosts/node/serial-channels.ts";
 import { NodeFolder } from "../hosts/node/shared-folder.ts";
+import { StreamSockets } from "../hosts/node/stream-sockets.ts";
 import { BadInput, type MachineParts } from "../machine/runnable.ts";
 import type { RunOptions } from "./run-options.ts";
 
-/** @throws BadInput when what an option names cannot be used. */
-export function openDevices(options: Pick<RunOptions, "share">): Pick<MachineParts, "shares"> {
-  const tags = options.share.map(({ tag }) => tag);
-  const twice = tags.find((tag, i) => tags.indexOf(tag) !== i);
-  if (twice !== undefined) throw new BadInput(`--share: give each folder a tag of its own; ${twice} is there twice`);
-  return {
-    shares: options.share.map(({ folder, tag, readOnly }) => ({ tag, folder: new NodeFolder(folder, readOnly) })),
+export interface GuestDevices {
+  readonly parts: Pick<MachineParts, "shares" | "vsock" | "serialPorts">;
+  /** Ends what has been opened. */
+  close(): void;
+}
+
+/**
+ * @param wake called when the guest may have something to do.
+ * @throws BadInput when what an option names cannot be used.
+ */
+export async function openDevices(
+  options: Pick<RunOptions, "share" | "vsock" | "serialPort">,
+  wake: () => void,
+): Promise<GuestDevices> {
+  unique(
+    "--share",
+    "folder a tag",
+    options.share.map(({ tag }) => tag),
+  );
+  unique(
+    "--serial-port",
+    "port a name",
+    options.serialPort.map(({ name }) => name),
+  );
+  if (options.serialPort.length > PORTS_MAX) throw new BadInput(`--serial-port: give at most ${PORTS_MAX} ports`);
+  const shares = options.share.map(({ folder, tag, readOnly }) => ({ tag, folder: new NodeFolder(folder, readOnly) }));
+  const opened: { close(): void }[] = [];
+  const close = (): void => {
+    for (const each of opened.splice(0)) each.close();
   };
+  const keep = <T extends { close(): void }>(each: T): T => {
+    opened.push(each);
+    return each;
+  };
+  try {
+    const host = options.vsock && keep(await StreamSockets.listen(options.vsock.path, wake));
+    const serialPorts: { name: string; channel: SerialChannel }[] = [];
+    for (const { name, kind, path } of options.serialPort) {
+      const channel = keep(kind === "file" ? new FileChannel(path) : await SocketChannel.listen(path, wake));
+      serialPorts.push({ name, channel });
+    }
+    return { parts: { shares, serialPorts, vsock: options.vsock && host && { cid: options.vsock.cid, host } }, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+function unique(option: string, what: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new BadInput(`${option}: give each ${what} of its own; ${twice} is there twice`);
 }

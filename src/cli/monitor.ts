@@ -2,7 +2,7 @@
 
 import type { RunnableMachine } from "../machine/runnable.ts";
 
-export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey"> {
+export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey" | "balloon"> {
   /** Counters, for people. */
   statistics(): string;
   /** Resets the machine. */
@@ -14,10 +14,14 @@ export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMa
 interface MonitorCommand {
   readonly help: string;
   /** Text to show, ended by a newline unless empty. */
-  readonly run: (machine: Monitored) => string;
+  readonly run: (machine: Monitored, argument: string) => string;
+  /** What has to follow the name, for people; undefined: nothing may. */
+  readonly argument?: string;
 }
 
-const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
+const NO_BALLOON = "there is no memory balloon; give --balloon\n";
+
+const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCommand>([
   ["info registers", { help: "registers of every processing element", run: (m: Monitored) => lines(m.registers()) }],
   ["info mtree", { help: "the physical memory map", run: (m) => lines(m.memoryMap()) }],
   [
@@ -44,6 +48,14 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
       },
     },
   ],
+  [
+    "info balloon",
+    {
+      help: "the memory balloon, and what the guest last said of its memory",
+      run: (m) => m.balloon?.describe() ?? NO_BALLOON,
+    },
+  ],
+  ["balloon", { argument: "MIB", help: "ask the guest to do with so much RAM", run: (m, text) => setBalloon(m, text) }],
   ["help", { help: "list the commands", run: () => help() }],
   [
     "quit",
@@ -61,12 +73,25 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map([
 export function executeMonitorLine(machine: Monitored, line: string): string {
   const name = line.trim().split(/\s+/).join(" ");
   if (name === "") return "";
-  const command = COMMANDS.get(name);
-  return command?.run(machine) ?? `unknown command: ${name}; help lists the commands\n`;
+  const [, first = "", argument = ""] = /^(\S+)(?: (.*))?$/.exec(name) ?? [];
+  const command = COMMANDS.get(name) ?? COMMANDS.get(first);
+  if (command === undefined || (command.argument === undefined && command !== COMMANDS.get(name))) {
+    return `unknown command: ${name}; help lists the commands\n`;
+  }
+  return command.run(machine, argument);
+}
+
+function setBalloon({ balloon }: Monitored, text: string): string {
+  if (balloon === undefined) return NO_BALLOON;
+  if (!/^\d{1,6}$/.test(text) || Number(text) === 0) return "give the RAM that the guest should use, in MiB\n";
+  balloon.setTarget(Number(text) * 2 ** 20);
+  return "";
 }
 
 function help(): string {
-  return [...COMMANDS].map(([name, command]) => `${name.padEnd(18)}${command.help}\n`).join("");
+  return [...COMMANDS]
+    .map(([name, { argument, help }]) => `${(argument ? `${name} ${argument}` : name).padEnd(18)}${help}\n`)
+    .join("");
 }
 
 function lines(text: string): string {

@@ -4,7 +4,9 @@ import type { DiskSource } from "../hosts/node/disk.ts";
 import { MAX_CPUS } from "../machine/memory-map.ts";
 import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
-import { type Share, share } from "./device-values.ts";
+import type { Publication } from "../network/user-network.ts";
+import { type SerialPortOption, type Share, serialPort, share, vsock } from "./device-values.ts";
+import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
   board,
@@ -50,11 +52,33 @@ export const RUN_OPTIONS = {
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
   ),
+  net: withDefault(
+    "user",
+    "--net <NETWORK>",
+    net,
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets; switch:NAME[,mac=MAC]: with other machines; none",
+  ),
+  publish: list<Publication>(
+    "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
+    publication,
+    "take connections to a port of this computer for one of the guest's; may be repeated",
+  ),
   share: list<Share>(
     "--share <FOLDER:TAG[,readonly]>",
     share,
     "share a folder: in the guest, mount -t 9p -o trans=virtio,version=9p2000.L TAG /mnt; may be repeated",
   ),
+  vsock: value(
+    "--vsock <path=PATH[,cid=N]>",
+    vsock,
+    "connect the guest's vsock to Unix sockets: its port N on the host is PATH_N; CONNECT N at PATH reaches it",
+  ),
+  serialPort: list<SerialPortOption>(
+    "--serial-port <name=NAME,socket=PATH>",
+    serialPort,
+    "a virtio serial port: /dev/virtio-ports/NAME in the guest, a Unix socket here; or file=PATH, for output alone",
+  ),
+  balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),

@@ -18,9 +18,10 @@ import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } fr
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { openDevices } from "./guest-devices.ts";
+import { type GuestDevices, openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
+import { openNetwork } from "./network.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
@@ -48,20 +49,31 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 
 async function run(options: RunOptions): Promise<number> {
   const disks: Image[] = [];
+  let devices: GuestDevices | undefined;
+  let wake = (): void => {};
   const close = (): void => {
     for (const disk of disks.splice(0)) disk.close();
+    devices?.close();
   };
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", close);
   try {
     for (const disk of options.disk) disks.push(await openDisk(disk));
-    return await runWith(options, disks);
+    devices = await openDevices(options, () => wake());
+    return await runWith(options, disks, devices, (loop) => {
+      wake = () => loop.wake();
+    });
   } finally {
     close();
   }
 }
 
-async function runWith(options: RunOptions, disks: readonly Image[]): Promise<number> {
+async function runWith(
+  options: RunOptions,
+  disks: readonly Image[],
+  devices: GuestDevices,
+  starts: (loop: RunLoop) => void,
+): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -76,9 +88,12 @@ async function runWith(options: RunOptions, disks: readonly Image[]): Promise<nu
       hangup: () => loop?.stop("interrupted"),
     },
   );
+  const network = await openNetwork(options, () => loop?.wake());
   const trace = options.trace && new TraceFile(options.traceFile, say);
   const parts: MachineParts = {
     ...partsOf(options, terminal, disks),
+    networks: network.links,
+    ...devices.parts,
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
@@ -87,15 +102,18 @@ async function runWith(options: RunOptions, disks: readonly Image[]): Promise<nu
   const machine = await Machine.create(parts);
   if (options.dumpDtb !== undefined) {
     save(options.dumpDtb, machine.deviceTree());
+    network.close();
     return EXIT_STATUS.ok;
   }
 
   loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
+  starts(loop);
   prompt = monitorPrompt(machine, loop, terminal);
   const gdb = await serveGdb(options, machine, loop);
   const end = await onTerminal(terminal, loop);
   const status = end === "exit" ? loop.exitStatus : STATUS[end];
   await gdb?.close(status);
+  network.close();
   // The shell's prompt belongs on a line of its own.
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
@@ -128,6 +146,7 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
     ...{ memory, cpus, cpu, tier, ...options.machine },
+    balloon: options.balloon,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
@@ -136,7 +155,6 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
     disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
-    ...openDevices(options),
     ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
     artifacts: {
       native: loadPackageFile("build", "native.wasm"),
@@ -186,6 +204,17 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
+    balloon: machine.balloon && {
+      describe: () => {
+        const text = machine.balloon?.describe() ?? "";
+        loop.wake();
+        return text;
+      },
+      setTarget: (bytes) => {
+        machine.balloon?.setTarget(bytes);
+        loop.wake();
+      },
+    },
     pressPowerKey: () => {
       machine.pressPowerKey();
       // The guest may be asleep, waiting for just this.

@@ -112,6 +112,9 @@ const VECTOR_IRQ = 0x80;
 const VECTOR_FIQ = 0x100;
 const VECTOR_SERROR = 0x180;
 
+/** EXC_IPA[63]: the Non-secure IPA space, of a fault of Secure EL1&0. */
+const IPA_HIGH_NS = 1 << 31;
+
 const SCTLR_SPAN = 1 << 23;
 const SCTLR_HIGH_DSSBS = 1 << (44 - 32);
 
@@ -175,10 +178,10 @@ export function takeSynchronous(s: PeState): void {
   if (base === EC_INSTRUCTION_ABORT || base === EC_DATA_ABORT || base === EC_WATCHPOINT || ec === EC_PC_ALIGNMENT) {
     s.copy64(FAR[target] as number, EXC_FAR);
   }
-  // FIPA is IPA[51:12] in bits 43:4.
+  // FIPA is IPA[51:12] in bits 43:4, and NS is where EXC_IPA has it.
   if (target === 2 && s.word(EXC_STAGE2)) {
     const high = s.high(EXC_IPA);
-    s.set64(HPFAR_EL2, ((s.word(EXC_IPA) >>> 8) | (high << 24)) & ~0xf, (high >>> 8) & 0xfff);
+    s.set64(HPFAR_EL2, ((s.word(EXC_IPA) >>> 8) | (high << 24)) & ~0xf, ((high >>> 8) & 0xfff) | (high & IPA_HIGH_NS));
   }
   enterException(s, target, VECTOR_SYNCHRONOUS);
 }

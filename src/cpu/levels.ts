@@ -47,6 +47,7 @@ export const SCR_APK = 1 << 16;
 export const SCR_API = 1 << 17;
 export const SCR_EEL2 = 1 << 18;
 export const SCR_FGTEN = 1 << 27;
+export const SCR_ECVEN = 1 << 28;
 
 export function haveEL(s: PeState, el: number): boolean {
   if (el < 2) return true;

@@ -31,10 +31,11 @@ export {
   probeWrite,
 } from "../vmsa/access.as";
 export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
+export { isSame } from "../memory/compare.as";
 export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { nestedAccess } from "../vmsa/nested.as";
 export { flushFetch } from "../vmsa/contexts.as";
 export { tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb-invalidate.as";
-export { addressTranslate, maintain, outsideAddress } from "../vmsa/translate.as";
+export { addressTranslate, cleanLine, maintain, outsideAddress } from "../vmsa/translate.as";

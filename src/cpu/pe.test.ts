@@ -120,7 +120,7 @@ function machine(code: Record<number, Instruction>, options: Partial<PeOptions> 
       },
       decodedPage: () => 77,
       invalidateCode: () => {},
-      invalidateAllCode: () => {},
+      invalidateAllCode: () => true,
     },
     sysregs: (hooks) => ({
       reset() {

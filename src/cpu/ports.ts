@@ -8,8 +8,8 @@ export interface CodeEngine {
   decodedPage(page: number): number;
   /** IC IVAU: `bytes` from linear address `start` may have changed. */
   invalidateCode(start: number, bytes: number): void;
-  /** IC IALLU: any code may have changed. */
-  invalidateAllCode(): void;
+  /** IC IALLU: any code may have changed. False: none of what is in use has, and what runs may go on. */
+  invalidateAllCode(): boolean;
 }
 
 /** The bus, for accesses that are not to memory. Values in unsigned 32-bit halves. */

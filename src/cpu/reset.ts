@@ -1,4 +1,16 @@
-import { HCR_HIGH_API, HCR_HIGH_APK, HCR_RW, haveEL, SCR_API, SCR_APK, SCR_HCE, SCR_NS, SCR_RW } from "./levels.ts";
+import {
+  HCR_HIGH_API,
+  HCR_HIGH_APK,
+  HCR_RW,
+  haveEL,
+  SCR_API,
+  SCR_APK,
+  SCR_ECVEN,
+  SCR_FGTEN,
+  SCR_HCE,
+  SCR_NS,
+  SCR_RW,
+} from "./levels.ts";
 import type { PeState } from "./pe-state.ts";
 import { DAIF_ALL } from "./pstate.ts";
 import {
@@ -54,7 +66,8 @@ export function resetState(s: PeState, pc: number, level: 1 | 2 | 3 = highestLev
   s.set64(EXCL_ADDR, -1, -1);
   s.setWord(SECURE, el === 3 ? 1 : 0);
   if (haveEL(s, 3) && el < 3) {
-    s.setWord(SCR_EL3, s.word(SCR_EL3) | SCR_NS | SCR_RW | SCR_HCE | SCR_API | SCR_APK);
+    const given = SCR_NS | SCR_RW | SCR_HCE | SCR_API | SCR_APK | SCR_FGTEN | SCR_ECVEN;
+    s.setWord(SCR_EL3, s.word(SCR_EL3) | given);
   }
   if (haveEL(s, 2) && el < 2) {
     s.set64(HCR_EL2, s.word(HCR_EL2) | HCR_RW, s.high(HCR_EL2) | HCR_HIGH_API | HCR_HIGH_APK);

@@ -3,7 +3,7 @@
 // Every offset is in bytes from the address of the PE's block ("cpu" everywhere). 64-bit values are little-endian.
 
 /** Bytes from one PE's block to the next. */
-export const CPU_STRIDE = 0x80000;
+export const CPU_STRIDE = 0x100000;
 
 // General registers: 64-bit slots. Slot 31 always reads as zero (XZR); slot 32 takes writes to XZR; slot 33 is the current SP.
 export const X = 0x000;
@@ -170,8 +170,8 @@ export const SYSREGS_END = 0x3000;
 
 // Data TLB: direct-mapped, DTLB_ENTRIES entries of 32 bytes.
 // An access of n bytes at va hits when the entry's tag equals (page of (va + n - 1)) | CTX, so an access across a page misses.
-export const DTLB = 0x4000;
-export const DTLB_ENTRIES = 4096;
+export const DTLB = 0x80000;
+export const DTLB_ENTRIES = 16384;
 export const DTLB_ENTRY_SHIFT = 5;
 /** i64: tag for reads. 0 never matches: context numbers start at 1. */
 export const DTLB_READ = 0;

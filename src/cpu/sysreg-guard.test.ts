@@ -83,6 +83,39 @@ test("where SYSREG_GUARD has no bit of it, an access is a plain one, whatever is
 /** Registers with RES0 bits, which keep what a direct access writes. */
 const MASKED = new Set(["SPSR_EL1", "SPSR_EL2"]);
 
+test("cleaning of data cache lines is guarded where one of the instructions traps, and nowhere else", () => {
+  const hfgitr = [7, 8, 9, 10].map((bit) => set(r.HFGITR_EL2, 1 << bit));
+  const changes = [
+    ...CHANGES,
+    ...hfgitr,
+    set(r.HFGITR_EL2, 0, 1 << (54 - 32)),
+    set(r.HFGITR_EL2, ~(0xf << 7), ~(1 << (54 - 32))),
+    ...[23, 24].map((bit) => set(r.HCR_EL2, 1 << bit)),
+    set(r.HCR_EL2, TGE | (1 << 23), E2H),
+    set(r.HCR_EL2, 0, 1 << (52 - 32)),
+  ];
+  const seen = new Set<string>();
+  for (const change of changes) {
+    for (const el of [0, 1, 2, 3]) {
+      for (const uci of [0, 1 << 26]) {
+        const pe = new Bench({ model: "max", el2: true, el3: true });
+        pe.state.setWord(r.SCR_EL3, NS_API);
+        pe.state.set64(r.HCR_EL2, 0, APK_API);
+        pe.state.setWord(r.SCTLR_EL1, uci);
+        pe.state.setWord(r.SCTLR_EL2, (1 << 26) ^ uci);
+        change(pe);
+        pe.state.setWord(EL, el);
+        updateGuard(pe.state);
+        const guarded = (pe.state.word(r.SYSREG_GUARD) & r.GUARD_CLEAN) !== 0;
+        const trapped = [10, 11, 12, 13, 14].some((crm) => pe.sys(3, 7, crm, 1) !== "");
+        assert.equal(guarded, trapped, `EL${el}, SCTLR_EL1 ${uci}, ${String(change)}`);
+        seen.add(`${el} ${trapped}`);
+      }
+    }
+  }
+  assert.deepEqual([...seen].sort(), ["0 false", "0 true", "1 false", "1 true", "2 false", "3 false"]);
+});
+
 test("nothing is guarded at the level that may access it, where there are no EL2 and EL3", () => {
   const pe = new Bench({ model: "max" });
   const at = (el: number): number => {
@@ -91,7 +124,7 @@ test("nothing is guarded at the level that may access it, where there are no EL2
     return pe.state.word(r.SYSREG_GUARD);
   };
   assert.equal(at(1), r.GUARD_EL2);
-  assert.equal(at(0), r.GUARD_EL1 | r.GUARD_EL2 | r.GUARD_KEYS | r.GUARD_ZVA);
-  pe.state.setWord(r.SCTLR_EL1, 1 << 14);
+  assert.equal(at(0), r.GUARD_EL1 | r.GUARD_EL2 | r.GUARD_KEYS | r.GUARD_ZVA | r.GUARD_CLEAN);
+  pe.state.setWord(r.SCTLR_EL1, (1 << 14) | (1 << 26));
   assert.equal(at(0), r.GUARD_EL1 | r.GUARD_EL2 | r.GUARD_KEYS);
 });

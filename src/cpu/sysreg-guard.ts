@@ -12,6 +12,7 @@ import {
 import type { PeState } from "./pe-state.ts";
 import { EL } from "./state-layout.ts";
 import {
+  GUARD_CLEAN,
   GUARD_EL0,
   GUARD_EL1,
   GUARD_EL2,
@@ -24,7 +25,15 @@ import {
   SCR_EL3,
   SYSREG_GUARD,
 } from "./sysreg-layout.ts";
-import { FINE_EL0, FINE_EL1, FINE_KEYS, TRAP_DC_ZVA, TRAP_DCZID } from "./sysregs/fine-grained.ts";
+import {
+  FINE_EL0,
+  FINE_EL1,
+  FINE_KEYS,
+  TRAP_CLEAN_HIGH,
+  TRAP_CLEAN_LOW,
+  TRAP_DC_ZVA,
+  TRAP_DCZID,
+} from "./sysregs/fine-grained.ts";
 
 // Running code accesses plain system registers by itself (arch/sysreg-plain.ts), unless SYSREG_GUARD has their bit: then the processing
 // element does it, which knows of all traps.
@@ -33,6 +42,10 @@ import { FINE_EL0, FINE_EL1, FINE_KEYS, TRAP_DC_ZVA, TRAP_DCZID } from "./sysreg
 const HCR_VIRTUAL_MEMORY = (1 << 26) | (1 << 30);
 const HCR_TDZ = 1 << 28;
 const SCTLR_DZE = 1 << 14;
+// HCR_EL2.TPCP, TPU and TOCU.
+const HCR_CLEAN = (1 << 23) | (1 << 24);
+const HCR_HIGH_TOCU = 1 << (52 - 32);
+const SCTLR_UCI = 1 << 26;
 
 /** Whether a bit of HFGRTR_EL2 or HFGWTR_EL2 is set, of a mask in halves. */
 function isTrapped(s: PeState, [low, high]: readonly [number, number]): boolean {
@@ -45,6 +58,13 @@ export function zeroingTraps(s: PeState): boolean {
   if (s.word(EL) === 0 && !(s.word(sctlrOf(s, 0)) & SCTLR_DZE)) return true;
   if (underEL2(s) && s.word(HCR_EL2) & HCR_TDZ) return true;
   return (s.word(HFGITR_EL2) & TRAP_DC_ZVA) !== 0 && fineGrainedTraps(s);
+}
+
+/** One of DC CVAC, CVAU, CVAP, CVADP, CIVAC traps at the current exception level. */
+function cleaningTraps(s: PeState): boolean {
+  if (s.word(EL) === 0 && !(s.word(sctlrOf(s, 0)) & SCTLR_UCI)) return true;
+  if (underEL2(s) && (s.word(HCR_EL2) & HCR_CLEAN) | (s.high(HCR_EL2) & HCR_HIGH_TOCU)) return true;
+  return ((s.word(HFGITR_EL2) & TRAP_CLEAN_LOW) | (s.high(HFGITR_EL2) & TRAP_CLEAN_HIGH)) !== 0 && fineGrainedTraps(s);
 }
 
 /** SYSREG_GUARD from the registers that it depends on. To be called with Native.contextChanged. */
@@ -61,5 +81,6 @@ export function updateGuard(s: PeState): void {
     if (s.word(HFGRTR_EL2) & TRAP_DCZID) guard |= GUARD_ZVA;
   }
   if (zeroingTraps(s)) guard |= GUARD_ZVA;
+  if (cleaningTraps(s)) guard |= GUARD_CLEAN;
   s.setWord(SYSREG_GUARD, guard);
 }

@@ -279,12 +279,13 @@ export const SYSREG_GUARD = 0x1788;
 export const SYSREG_SLOTS_END = 0x1790;
 
 // Bits of SYSREG_GUARD: registers that EL0, EL1 or EL2 is the lowest exception level to access, in the order of the levels; the keys of
-// pointer authentication; DC ZVA and DCZID_EL0.
+// pointer authentication; DC ZVA and DCZID_EL0; the cleaning of data cache lines by VA.
 export const GUARD_EL0 = 1;
 export const GUARD_EL1 = 2;
 export const GUARD_EL2 = 4;
 export const GUARD_KEYS = 8;
 export const GUARD_ZVA = 16;
+export const GUARD_CLEAN = 32;
 
 // Bits of PE_FEATURES.
 export const FEATURE_PAN = 1;

@@ -1,4 +1,4 @@
-import { el2Enabled, haveEL, hostApplications } from "./levels.ts";
+import { el2Enabled, haveEL, hostApplications, SCR_ECVEN } from "./levels.ts";
 import type { PeState } from "./pe-state.ts";
 import type { CounterClock, PpiPort } from "./ports.ts";
 import {
@@ -41,7 +41,6 @@ const EVNTDIR = 1 << 3;
 const EVNTIS = 1 << 17;
 
 const CNTHCTL_ECV = 1 << 12;
-const SCR_ECVEN = 1 << 28;
 
 /** What a counter is behind the physical counter by: nothing, CNTVOFF_EL2, or CNTPOFF_EL2 where FEAT_ECV makes that count. */
 type Offset = "none" | "virtual" | "physical";

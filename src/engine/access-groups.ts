@@ -1,6 +1,6 @@
 import { SLOT_ZR } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
-import type { Block } from "./region.ts";
+import type { Block, RegionInsn } from "./region.ts";
 
 /**
  * Accesses of one block at known distances from each other: the fields of a structure, a stack frame, a pair of registers. One TLB check
@@ -31,14 +31,19 @@ interface Place {
 }
 
 interface Access {
+  readonly insn: RegionInsn;
   readonly inst: Inst;
   readonly offset: number;
   readonly bytes: number;
 }
 
+/** By instruction, as two of the same word have one IR between them; then by access. */
+export type AccessGroups = ReadonlyMap<RegionInsn, ReadonlyMap<Inst, GroupedAccess>>;
+type Groups = Map<RegionInsn, Map<Inst, GroupedAccess>>;
+
 /** The groups of two or more accesses of a block. */
-export function groupAccesses(block: Block): Map<Inst, GroupedAccess> {
-  const out = new Map<Inst, GroupedAccess>();
+export function groupAccesses(block: Block): AccessGroups {
+  const out: Groups = new Map();
   const open = new Map<number, Access[]>();
   for (const { root, ...access } of placedAccesses(block)) {
     const list = open.get(root) ?? [];
@@ -58,12 +63,15 @@ function rangeOf(list: readonly Access[]): { low: number; bytes: number } {
   return { low, bytes: Math.max(...list.map((a) => a.offset + a.bytes)) - low };
 }
 
-function close(list: readonly Access[], out: Map<Inst, GroupedAccess>): void {
+function close(list: readonly Access[], out: Groups): void {
   const [first] = list;
   if (!first || list.length < 2) return;
   const { low, bytes } = rangeOf(list);
   const group = { from: low - first.offset, bytes, writes: list.some((a) => a.inst.op === "store") };
-  for (const a of list) out.set(a.inst, { group, isFirst: a === first, offset: a.offset - low });
+  for (const a of list) {
+    const ofInsn = out.get(a.insn) ?? new Map<Inst, GroupedAccess>();
+    out.set(a.insn, ofInsn.set(a.inst, { group, isFirst: a === first, offset: a.offset - low }));
+  }
 }
 
 /** The plain loads and stores of a block whose addresses are a register's value at some point plus a constant, in order. */
@@ -78,7 +86,8 @@ function* placedAccesses(block: Block): Generator<Access & { root: number }> {
     }
     return place;
   };
-  for (const { ir } of block.insns) {
+  for (const insn of block.insns) {
+    const { ir } = insn;
     const places: (Place | undefined)[] = [];
     let conditional = 0;
     for (const inst of ir) {
@@ -93,7 +102,7 @@ function* placedAccesses(block: Block): Generator<Access & { root: number }> {
         registers.set(slot, place ?? { root: roots++, offset: 0 });
       } else if ((op === "load" || op === "store") && attrs.acc === 0 && conditional === 0) {
         const place = places[args[0]?.id as number];
-        if (place) yield { inst, ...place, bytes: attrs.bytes as number };
+        if (place) yield { insn, inst, ...place, bytes: attrs.bytes as number };
       }
     }
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HANDLER_DECODE, RECORD_BYTES } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
+import { COMPARED_AT_ONCE } from "./limits.ts";
 
 const PAGE = 0x10_0000;
 const OTHER = 0x10_1000;
@@ -20,6 +21,7 @@ function setUp() {
     COUNT,
     (index) => dropped.push(index),
     () => flushes++,
+    (a, b, bytes) => (Buffer.compare(new Uint8Array(buffer, a, bytes), new Uint8Array(buffer, b, bytes)) === 0 ? 1 : 0),
   );
   return {
     ...{ pages, dropped, flushes: () => flushes },
@@ -36,12 +38,31 @@ function setUp() {
   };
 }
 
+test("few pages are compared at once: none is in doubt where all are what they were", () => {
+  const { pages, dropped, flushes, store, decode, record } = setUp();
+  store(PAGE, 3, 0x1234);
+  pages.get(PAGE);
+  pages.get(OTHER);
+  decode(PAGE, 3);
+  assert.equal(pages.doubt(), false);
+  assert.equal(flushes(), 0);
+  assert.notEqual(pages.find(PAGE), -1);
+  store(OTHER, 1023, 1);
+  assert.equal(pages.doubt(), true);
+  assert.equal(flushes(), 1, "nothing points to them any more");
+  assert.equal(pages.find(PAGE), -1);
+  assert.equal(pages.find(OTHER), -1);
+  assert.equal(record(PAGE, 3), DECODED);
+  assert.deepEqual(dropped, []);
+});
+
 test("a page in doubt is what it was when its memory is", () => {
   const { pages, dropped, flushes, store, decode, record } = setUp();
   store(PAGE, 3, 0x1234);
   const address = pages.get(PAGE);
   assert.equal(decode(PAGE, 3), 0x1234);
-  pages.doubt();
+  for (let i = 1; i <= COMPARED_AT_ONCE; i++) pages.get(PAGE + i * 0x1000);
+  assert.equal(pages.doubt(), true);
   assert.equal(flushes(), 1, "nothing points to it any more");
   assert.equal(pages.find(PAGE), -1);
   assert.equal(pages.get(PAGE), address);

@@ -8,19 +8,23 @@ import {
   RECORDS,
   RECORDS_BYTES,
 } from "./decoded-layout.ts";
-import { EVICTED_PART } from "./limits.ts";
+import { COMPARED_AT_ONCE, EVICTED_PART } from "./limits.ts";
 
 const PAGE_SHIFT = 12;
-const WORDS = 2 ** PAGE_SHIFT / 4;
+const PAGE_BYTES = 2 ** PAGE_SHIFT;
+const WORDS = PAGE_BYTES / 4;
 /** For the most that a 32-bit memory can have. */
 const MAP_BYTES = 2 ** (32 - PAGE_SHIFT) * 4;
+
+/** Whether two ranges of linear memory hold the same (memory/compare.as.ts): 0 or 1. */
+type IsSame = (a: number, b: number, bytes: number) => number;
 
 /**
  * The pool of decoded pages. Each belongs to one page of guest memory, known by its address in linear memory ("page"); pages that no
  * longer fit are dropped oldest first.
  *
  * Hypervisors invalidate all code for each page that they give to a guest, and most code is what it was. So `doubt` drops nothing: a decoded
- * page is then compared with its memory when it is next entered.
+ * page is compared with its memory, at once or when it is next entered.
  */
 export class DecodedPages {
   readonly #words: Int32Array;
@@ -30,8 +34,8 @@ export class DecodedPages {
   readonly #map: Int32Array;
   /** For each decoded page: the page it belongs to, or 0. */
   readonly #pageOf: Uint32Array;
-  /** For each decoded page: the words of memory that it was made of. */
-  readonly #copies: Int32Array;
+  /** Where, for each decoded page, the words of memory are that it was made of. */
+  readonly #copies: number;
   /** For each decoded page: 1 where a word was not that of the copy when it was decoded. */
   readonly #mixed: Uint8Array;
   /** Indices of decoded pages by page, of those that are in doubt, which CODE_MAP has not. */
@@ -42,15 +46,16 @@ export class DecodedPages {
   #next = 0;
   readonly #onDrop: (index: number) => void;
   readonly #onFlush: () => void;
+  readonly #isSame: IsSame;
 
-  /** Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, a blank page and CODE_MAP. */
+  /** Bytes of linear memory that `count` decoded pages need, with their copies, the scratch page of single steps, a blank page and CODE_MAP. */
   static bytes(count: number): number {
-    return (count + 2) * DECODED_PAGE_BYTES + MAP_BYTES;
+    return (count + 2) * DECODED_PAGE_BYTES + MAP_BYTES + count * PAGE_BYTES;
   }
 
   /**
    * `base`: where the pool is in linear memory. `onDrop`: the page with that index is going away; `onFlush`: nothing may point to
-   * decoded pages any more.
+   * decoded pages any more. `isSame`: of native.wasm.
    */
   constructor(
     buffer: ArrayBufferLike,
@@ -58,6 +63,7 @@ export class DecodedPages {
     count: number,
     onDrop: (index: number) => void,
     onFlush: () => void,
+    isSame: IsSame,
   ) {
     this.#words = new Int32Array(buffer);
     this.#base = base;
@@ -68,7 +74,8 @@ export class DecodedPages {
     this.#pageOf = new Uint32Array(count);
     this.#onDrop = onDrop;
     this.#onFlush = onFlush;
-    this.#copies = new Int32Array(count * WORDS);
+    this.#isSame = isSame;
+    this.#copies = map + MAP_BYTES;
     this.#mixed = new Uint8Array(count);
     for (let i = 0; i < RECORDS; i++) this.#words[(this.#blank + i * RECORD_BYTES) >> 2] = HANDLER_DECODE;
     this.#words[(this.#blank + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
@@ -115,7 +122,7 @@ export class DecodedPages {
   /** Word `i` of the memory of a decoded page, to be decoded. */
   word(index: number, i: number): number {
     const word = this.#words[((this.#pageOf[index] as number) >>> 2) + i] as number;
-    if (word !== this.#copies[index * WORDS + i]) this.#mixed[index] = 1;
+    if (word !== this.#words[(this.#copyOf(index) >> 2) + i]) this.#mixed[index] = 1;
     return word;
   }
 
@@ -126,8 +133,10 @@ export class DecodedPages {
     for (let i = 0; i < count; i++, at += RECORD_BYTES >> 2) this.#words[at] = HANDLER_DECODE;
   }
 
-  /** Any memory may have changed. */
-  doubt(): void {
+  /** Any memory may have changed. False: none of what is in use has. */
+  doubt(): boolean {
+    if (this.#trusted.length <= COMPARED_AT_ONCE && this.#trusted.every((index) => this.#isUnchanged(index)))
+      return false;
     for (const index of this.#trusted) {
       const page = this.#pageOf[index] as number;
       this.#map[page >>> PAGE_SHIFT] = 0;
@@ -135,12 +144,13 @@ export class DecodedPages {
     }
     this.#trusted = [];
     this.#onFlush();
+    return true;
   }
 
   /** A page in doubt is entered. */
   #check(page: number, index: number): number {
     this.#doubtful.delete(page);
-    if (this.#mixed[index] !== 0 || !this.#isAsCopied(index)) {
+    if (!this.#isUnchanged(index)) {
       this.#onDrop(index);
       this.reset(index, 0, RECORDS);
     }
@@ -148,16 +158,19 @@ export class DecodedPages {
     return index;
   }
 
-  #isAsCopied(index: number): boolean {
-    const memory = (this.#pageOf[index] as number) >>> 2;
-    const copy = index * WORDS;
-    for (let i = 0; i < WORDS; i++) if (this.#words[memory + i] !== this.#copies[copy + i]) return false;
-    return true;
+  #isUnchanged(index: number): boolean {
+    return (
+      this.#mixed[index] === 0 && this.#isSame(this.#pageOf[index] as number, this.#copyOf(index), PAGE_BYTES) !== 0
+    );
+  }
+
+  #copyOf(index: number): number {
+    return this.#copies + index * PAGE_BYTES;
   }
 
   #copy(index: number, first: number, count: number): void {
     const memory = ((this.#pageOf[index] as number) >>> 2) + first;
-    this.#copies.set(this.#words.subarray(memory, memory + count), index * WORDS + first);
+    this.#words.copyWithin((this.#copyOf(index) >> 2) + first, memory, memory + count);
     if (count === WORDS) this.#mixed[index] = 0;
   }
 

@@ -38,6 +38,11 @@ import { defineSettle } from "./pending-flags.ts";
  * pays late: of 256, 2048 and 16384, the first made booting three times slower and the last made short programs slower.
  */
 export const HOT = 4096;
+/**
+ * What an arrival from a region counts: code around hot code becomes hot, and until it is translated, too, each way out of a region that has
+ * become one is interpreted.
+ */
+const FROM_REGION = 2;
 
 const op = (code: Code, name: keyof typeof PURE_OPS): void => code.op(PURE_OPS[name][0]);
 const CPU = 0;
@@ -68,10 +73,12 @@ export interface Runtime {
   readonly handlers: readonly DefinedFunction[];
   /** (cpu, budget): runs from PC until EXIT is set. */
   readonly enter: DefinedFunction;
-  /** The same as the functions of their names, for regions: they settle pending flags first. */
+  /** The same as the functions of their names, for regions: they settle pending flags first, and arrivals count for more. */
   readonly settled: Readonly<Record<(typeof SETTLED)[number], DefinedFunction>>;
+  readonly fromRegion: Readonly<Record<(typeof ARRIVALS)[number], DefinedFunction>>;
 }
 const SETTLED = ["leave", "near", "indirect"] as const;
+const ARRIVALS = ["near", "jump", "indirect"] as const;
 
 export function declareRuntime(module: ModuleWriter): Runtime {
   const functions = Object.fromEntries(
@@ -82,7 +89,10 @@ export function declareRuntime(module: ModuleWriter): Runtime {
   const settled = Object.fromEntries(
     SETTLED.map((name) => [name, module.function(RUNTIME[name])]),
   ) as unknown as Runtime["settled"];
-  return { functions, handlers, enter, settled };
+  const fromRegion = Object.fromEntries(
+    ARRIVALS.map((name) => [name, module.function(RUNTIME[name])]),
+  ) as unknown as Runtime["fromRegion"];
+  return { functions, handlers, enter, settled, fromRegion };
 }
 
 /** Defines what declareRuntime declared. */
@@ -123,7 +133,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(CPU);
     code.call(call("settle"));
     for (let i = 0; i < RUNTIME[name].params.length; i++) code.get(i);
-    code.returnCall(call(name));
+    code.returnCall(name === "leave" ? call(name) : runtime.fromRegion[name].index);
     runtime.settled[name].code = code;
   }
 
@@ -145,6 +155,15 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(CPU);
     code.get(2);
     code.memory("i32.store", BUDGET);
+  });
+
+  // (cpu, class, ISS)
+  define("except", (code) => {
+    setException(
+      code,
+      () => code.get(1),
+      () => code.get(2),
+    );
   });
 
   define("raise", (code) => {
@@ -179,182 +198,194 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.i32(0);
   });
 
-  define("near", (code) => {
-    const [, RECORD, LEFT] = [0, 1, 2];
-    const base = code.local("i32");
-    const offset = code.local("i32");
-    const heat = code.local("i32");
-    code.get(RECORD);
-    code.get(CPU);
-    code.memory("i32.load", FETCH_BASE);
-    code.tee(base);
-    op(code, "i32.sub");
-    code.tee(offset);
-    code.i32(RECORDS_BYTES);
-    op(code, "i32.ge_u");
-    code.if();
-    code.get(CPU);
-    code.get(CPU);
-    code.get(RECORD);
-    code.call(call("pcOf"));
-    code.get(LEFT);
-    code.returnCall(call("jump"));
-    code.end();
-    leaveIfSpent(code, LEFT, () => {
+  /** Where branches arrive; an arrival adds `weight` to the heat of the place. */
+  const defineArrivals = (to: Runtime["fromRegion"], weight: number): void => {
+    const defineOne = (name: (typeof ARRIVALS)[number], body: (code: Code) => void): void => {
+      const code = new Code(RUNTIME[name]);
+      body(code);
+      to[name].code = code;
+    };
+    defineOne("near", (code) => {
+      const [, RECORD, LEFT] = [0, 1, 2];
+      const base = code.local("i32");
+      const offset = code.local("i32");
+      const heat = code.local("i32");
+      code.get(RECORD);
+      code.get(CPU);
+      code.memory("i32.load", FETCH_BASE);
+      code.tee(base);
+      op(code, "i32.sub");
+      code.tee(offset);
+      code.i32(RECORDS_BYTES);
+      op(code, "i32.ge_u");
+      code.if();
+      code.get(CPU);
       code.get(CPU);
       code.get(RECORD);
       code.call(call("pcOf"));
+      code.get(LEFT);
+      code.returnCall(to.jump.index);
+      code.end();
+      leaveIfSpent(code, LEFT, () => {
+        code.get(CPU);
+        code.get(RECORD);
+        code.call(call("pcOf"));
+      });
+      // heat: more, and a call when it gets to the threshold
+      code.get(base);
+      code.get(offset);
+      code.i32(3);
+      op(code, "i32.shr_u");
+      op(code, "i32.add");
+      code.tee(base);
+      code.get(base);
+      code.memory("i32.load16_u", HEAT);
+      code.i32(weight);
+      op(code, "i32.add");
+      code.tee(heat);
+      code.memory("i32.store16", HEAT);
+      code.get(heat);
+      code.i32(HOT);
+      op(code, "i32.sub");
+      code.i32(weight);
+      op(code, "i32.lt_u");
+      code.if();
+      code.get(CPU);
+      code.get(RECORD);
+      code.call(engine.hot);
+      code.end();
+      dispatch(code, RECORD, LEFT);
     });
-    // heat: one more, and a call when it gets to the threshold
-    code.get(base);
-    code.get(offset);
-    code.i32(3);
-    op(code, "i32.shr_u");
-    op(code, "i32.add");
-    code.tee(base);
-    code.get(base);
-    code.memory("i32.load16_u", HEAT);
-    code.i32(1);
-    op(code, "i32.add");
-    code.tee(heat);
-    code.memory("i32.store16", HEAT);
-    code.get(heat);
-    code.i32(HOT);
-    op(code, "i32.eq");
-    code.if();
-    code.get(CPU);
-    code.get(RECORD);
-    code.call(engine.hot);
-    code.end();
-    dispatch(code, RECORD, LEFT);
-  });
 
-  define("jump", (code) => {
-    const [, VA, LEFT] = [0, 1, 2];
-    const entry = code.local("i32");
-    const base = code.local("i32");
-    const target = (): void => code.get(VA);
-    leaveIfSpent(code, LEFT, target);
-    code.get(VA);
-    op(code, "i32.wrap_i64");
-    code.i32(3);
-    op(code, "i32.and");
-    code.if();
-    leaveAt(code, LEFT, target, EXIT_FETCH);
-    code.end();
-    // another page?
-    code.get(VA);
-    code.i64(~0xfff, -1);
-    op(code, "i64.and");
-    code.get(CPU);
-    code.memory("i64.load", FETCH_VA);
-    op(code, "i64.ne");
-    code.if();
-    pushItlbEntry(code, VA);
-    code.set(entry);
-    pushItlbHit(code, entry, VA, false);
-    op(code, "i32.eqz");
-    code.if();
-    code.get(CPU);
-    code.get(VA);
-    code.call(engine.fetchMiss);
-    code.tee(base);
-    op(code, "i32.eqz");
-    code.if();
-    leaveAt(code, LEFT, target, EXIT_FETCH);
-    code.end();
-    code.else();
-    code.get(entry);
-    code.memory("i32.load", ITLB + ITLB_BASE);
-    code.set(base);
-    code.end();
-    code.get(CPU);
-    code.get(VA);
-    code.i64(~0xfff, -1);
-    op(code, "i64.and");
-    code.memory("i64.store", FETCH_VA);
-    setWord(code, FETCH_BASE, () => code.get(base));
-    code.end();
-    code.get(CPU);
-    pushRecord(code, () => {
+    defineOne("jump", (code) => {
+      const [, VA, LEFT] = [0, 1, 2];
+      const entry = code.local("i32");
+      const base = code.local("i32");
+      const target = (): void => code.get(VA);
+      leaveIfSpent(code, LEFT, target);
       code.get(VA);
       op(code, "i32.wrap_i64");
+      code.i32(3);
+      op(code, "i32.and");
+      code.if();
+      leaveAt(code, LEFT, target, EXIT_FETCH);
+      code.end();
+      // another page?
+      code.get(VA);
+      code.i64(~0xfff, -1);
+      op(code, "i64.and");
+      code.get(CPU);
+      code.memory("i64.load", FETCH_VA);
+      op(code, "i64.ne");
+      code.if();
+      pushItlbEntry(code, VA);
+      code.set(entry);
+      pushItlbHit(code, entry, VA, false);
+      op(code, "i32.eqz");
+      code.if();
+      code.get(CPU);
+      code.get(VA);
+      code.call(engine.fetchMiss);
+      code.tee(base);
+      op(code, "i32.eqz");
+      code.if();
+      leaveAt(code, LEFT, target, EXIT_FETCH);
+      code.end();
+      code.else();
+      code.get(entry);
+      code.memory("i32.load", ITLB + ITLB_BASE);
+      code.set(base);
+      code.end();
+      code.get(CPU);
+      code.get(VA);
+      code.i64(~0xfff, -1);
+      op(code, "i64.and");
+      code.memory("i64.store", FETCH_VA);
+      setWord(code, FETCH_BASE, () => code.get(base));
+      code.end();
+      code.get(CPU);
+      pushRecord(code, () => {
+        code.get(VA);
+        op(code, "i32.wrap_i64");
+      });
+      code.get(LEFT);
+      code.returnCall(to.near.index);
     });
-    code.get(LEFT);
-    code.returnCall(call("near"));
-  });
 
-  // Arm ARM, shared/functions/registers/BranchTo and AArch64.BranchAddr; D8.4.4 for PSTATE.BTYPE. A branch with a BTYPE into a guarded
-  // page, or into one that is not in the instruction TLB, goes through the processing element, which checks the landing pad.
-  define("indirect", (code) => {
-    const [, VA, LEFT, TYPE] = [0, 1, 2, 3];
-    const entry = code.local("i32");
-    const from = code.local("i64");
-    code.get(CPU);
-    code.memory("i32.load", BRANCH_TBI);
-    code.if();
-    code.get(CPU);
-    code.memory("i32.load", BRANCH_TBI);
-    code.get(VA);
-    code.i64(55, 0);
-    op(code, "i64.shr_u");
-    op(code, "i32.wrap_i64");
-    code.i32(1);
-    op(code, "i32.and");
-    op(code, "i32.shr_u");
-    code.i32(1);
-    op(code, "i32.and");
-    code.if();
-    code.get(VA);
-    code.i64(8, 0);
-    op(code, "i64.shl");
-    code.i64(8, 0);
-    op(code, "i64.shr_s");
-    code.set(VA);
-    code.end();
-    code.end();
-    code.get(TYPE);
-    code.if();
-    pushItlbEntry(code, VA);
-    code.set(entry);
-    pushItlbHit(code, entry, VA, false);
-    code.if();
-    code.get(entry);
-    code.memory("i32.load", ITLB + ITLB_FLAGS);
-    code.i32(1);
-    op(code, "i32.and");
-    code.if();
-    // A branch through a register other than X16 and X17 from a page that is not guarded may land on any pad of a jump or call.
-    code.get(TYPE);
-    code.i32(3);
-    op(code, "i32.eq");
-    code.if();
-    code.get(CPU);
-    code.memory("i64.load", FETCH_VA);
-    code.set(from);
-    pushItlbEntry(code, from);
-    code.memory("i32.load", ITLB + ITLB_FLAGS);
-    code.i32(1);
-    op(code, "i32.and");
-    op(code, "i32.eqz");
-    code.if();
-    code.i32(1);
-    code.set(TYPE);
-    code.end();
-    code.end();
-    setWord(code, BTYPE, () => code.get(TYPE));
-    leaveAt(code, LEFT, () => code.get(VA), EXIT_RESUME);
-    code.end();
-    code.else();
-    setWord(code, BTYPE, () => code.get(TYPE));
-    leaveAt(code, LEFT, () => code.get(VA), EXIT_FETCH);
-    code.end();
-    code.end();
-    code.get(CPU);
-    code.get(VA);
-    code.get(LEFT);
-    code.returnCall(call("jump"));
-  });
+    // Arm ARM, shared/functions/registers/BranchTo and AArch64.BranchAddr; D8.4.4 for PSTATE.BTYPE. A branch with a BTYPE into a guarded
+    // page, or into one that is not in the instruction TLB, goes through the processing element, which checks the landing pad.
+    defineOne("indirect", (code) => {
+      const [, VA, LEFT, TYPE] = [0, 1, 2, 3];
+      const entry = code.local("i32");
+      const from = code.local("i64");
+      code.get(CPU);
+      code.memory("i32.load", BRANCH_TBI);
+      code.if();
+      code.get(CPU);
+      code.memory("i32.load", BRANCH_TBI);
+      code.get(VA);
+      code.i64(55, 0);
+      op(code, "i64.shr_u");
+      op(code, "i32.wrap_i64");
+      code.i32(1);
+      op(code, "i32.and");
+      op(code, "i32.shr_u");
+      code.i32(1);
+      op(code, "i32.and");
+      code.if();
+      code.get(VA);
+      code.i64(8, 0);
+      op(code, "i64.shl");
+      code.i64(8, 0);
+      op(code, "i64.shr_s");
+      code.set(VA);
+      code.end();
+      code.end();
+      code.get(TYPE);
+      code.if();
+      pushItlbEntry(code, VA);
+      code.set(entry);
+      pushItlbHit(code, entry, VA, false);
+      code.if();
+      code.get(entry);
+      code.memory("i32.load", ITLB + ITLB_FLAGS);
+      code.i32(1);
+      op(code, "i32.and");
+      code.if();
+      // A branch through a register other than X16 and X17 from a page that is not guarded may land on any pad of a jump or call.
+      code.get(TYPE);
+      code.i32(3);
+      op(code, "i32.eq");
+      code.if();
+      code.get(CPU);
+      code.memory("i64.load", FETCH_VA);
+      code.set(from);
+      pushItlbEntry(code, from);
+      code.memory("i32.load", ITLB + ITLB_FLAGS);
+      code.i32(1);
+      op(code, "i32.and");
+      op(code, "i32.eqz");
+      code.if();
+      code.i32(1);
+      code.set(TYPE);
+      code.end();
+      code.end();
+      setWord(code, BTYPE, () => code.get(TYPE));
+      leaveAt(code, LEFT, () => code.get(VA), EXIT_RESUME);
+      code.end();
+      code.else();
+      setWord(code, BTYPE, () => code.get(TYPE));
+      leaveAt(code, LEFT, () => code.get(VA), EXIT_FETCH);
+      code.end();
+      code.end();
+      code.get(CPU);
+      code.get(VA);
+      code.get(LEFT);
+      code.returnCall(to.jump.index);
+    });
+  };
+  defineArrivals(functions, 1);
+  defineArrivals(runtime.fromRegion, FROM_REGION);
 
   const [decode, unallocated, pageEnd, stop] = runtime.handlers as [
     DefinedFunction,

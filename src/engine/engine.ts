@@ -114,6 +114,7 @@ export class Engine implements CodeEngine {
         this.#translator?.dropPage(index);
       },
       () => options.flushFetch(),
+      native.isSame as WasmFunction,
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
     const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
@@ -196,8 +197,8 @@ export class Engine implements CodeEngine {
     }
   }
 
-  invalidateAllCode(): void {
-    this.#pages.doubt();
+  invalidateAllCode(): boolean {
+    return this.#pages.doubt();
   }
 
   /** How a region for what the PE executes is to be made. */

@@ -14,4 +14,14 @@ export interface Functions {
   runtime(name: RuntimeName): number;
 }
 
-export type RuntimeName = "leave" | "near" | "jump" | "raise" | "attend" | "indirect" | "pcOf" | "settle" | "unfit";
+export type RuntimeName =
+  | "leave"
+  | "near"
+  | "jump"
+  | "raise"
+  | "except"
+  | "attend"
+  | "indirect"
+  | "pcOf"
+  | "settle"
+  | "unfit";

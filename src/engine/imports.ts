@@ -31,6 +31,7 @@ export const RUNTIME: Readonly<Record<RuntimeName, FunctionType>> = {
   jump: { params: ["i32", "i64", "i32"], results: [] },
   indirect: { params: ["i32", "i64", "i32", "i32"], results: [] },
   raise: { params: ["i32", "i32", "i32", "i32", "i32"], results: [] },
+  except: HANDLER_TYPE,
   attend: { params: ["i32", "i32"], results: ["i32"] },
   pcOf: { params: ["i32", "i32"], results: ["i64"] },
   unfit: HANDLER_TYPE,

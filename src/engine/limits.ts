@@ -1,10 +1,16 @@
 // Every limit of the engine, with its reason.
 
 /**
- * Decoded pages that are kept. A Linux desktop's working set of code is 2000 to 3000 pages; each takes 18 KiB, so this is 37 MB at most,
- * touched only as far as it is used.
+ * Decoded pages that are kept. A Linux desktop's working set of code is 2000 to 3000 pages, and two guests of a hypervisor have as much; each
+ * takes 22 KiB with the copy of its memory, so this is 90 MB at most, touched only as far as it is used.
  */
-export const MAX_DECODED_PAGES = 2048;
+export const MAX_DECODED_PAGES = 4096;
+
+/**
+ * Where all code is invalidated while not more decoded pages than this are in use, they are compared at once: a hypervisor does so in a loop,
+ * and the same few pages are in use each time.
+ */
+export const COMPARED_AT_ONCE = 8;
 
 /** When decoded pages run out, this part of them is dropped, the oldest first: fewer, and the drops (which flush every ITLB) are too many. */
 export const EVICTED_PART = 8;
@@ -25,6 +31,8 @@ export const MAX_REGION_BLOCKS = 64;
  */
 export const MAX_CALLED_INSTRUCTIONS = 64;
 export const MAX_CALL_DEPTH = 4;
+/** Instruction words whose IR is kept: about 2 KB each. */
+export const MAX_WORDS_READ = 1 << 12;
 /** Pages that a region has code of. */
 export const MAX_REGION_PAGES = 6;
 

@@ -11,9 +11,8 @@ import {
 } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
-import { type AccessGroup, type GroupedAccess, groupAccesses } from "./access-groups.ts";
+import { type AccessGroup, type AccessGroups, type GroupedAccess, groupAccesses } from "./access-groups.ts";
 import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
-import { setException } from "./dispatch.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
@@ -21,6 +20,7 @@ import { Lowering, type Way } from "./lowering.ts";
 import { type Block, type Ending, pageNumber, type Region, type RegionInsn } from "./region.ts";
 import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
+import { checkedAfter, checkedBefore, withoutCheck } from "./sp-alignment.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
 
 const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
@@ -53,16 +53,20 @@ export class RegionLowering extends RegionState {
   readonly #context: RegionContext;
   /** Block numbers at whose start the flags matter. */
   readonly #flagsLive: readonly FlagLiveness[];
+  /** By block: SP is known to be aligned, or not to be checked, at its start. */
+  readonly #spChecked: readonly boolean[];
   /** i64: CTX, which nothing in a region changes. */
   readonly #ctx: number;
   /** i64: CTX_CHECKED, when accesses are checked for alignment. */
   readonly #ctxChecked: number | undefined;
   /** i64: the virtual address of the region's page. FETCH_VA and FETCH_BASE stay that page's while the region runs. */
   readonly #va: number;
+  /** i32 each: the record and the page (pageNumber) of an instruction that faulted. */
   readonly #faultRecord: number;
+  readonly #faultPage: number;
   /** Of the block being lowered: its number; its accesses that share a check; and where each group is in linear memory, 0 if unknown. */
   #number = 0;
-  #groups = new Map<Inst, GroupedAccess>();
+  #groups: AccessGroups = new Map();
   #bases = new Map<AccessGroup, number>();
   readonly #freeBases: number[] = [];
   /** The open blocks that stand for something, and how deep each is. */
@@ -81,10 +85,12 @@ export class RegionLowering extends RegionState {
     this.#usage = usage;
     this.#context = context;
     this.#flagsLive = flagLiveness(region, structure);
+    this.#spChecked = checkedBefore(region.blocks, structure);
     this.#ctx = code.local("i64");
     this.#ctxChecked = context.aligned ? code.local("i64") : undefined;
     this.#va = code.local("i64");
     this.#faultRecord = code.local("i32");
+    this.#faultPage = code.local("i32");
   }
 
   /** Emits the whole function. */
@@ -115,6 +121,15 @@ export class RegionLowering extends RegionState {
     }
     this.#close();
     this.storeState(this.#usage.written, false);
+    for (const page of this.#context.pages.keys()) {
+      if (page === 0) continue;
+      code.get(this.#faultPage);
+      code.i32(page);
+      code.op(I32.eq);
+      code.if();
+      this.#settlePage(page);
+      code.end();
+    }
     code.get(Lowering.CPU);
     code.get(this.#faultRecord);
     code.get(Lowering.BUDGET);
@@ -192,14 +207,17 @@ export class RegionLowering extends RegionState {
     code.set(Lowering.BUDGET);
     this.#uncharged = block.insns.length;
     this.#count(block.insns.length);
+    let isChecked = this.#spChecked[n] as boolean;
     for (const insn of block.insns) {
       this.#insn = insn;
+      const ir = isChecked ? withoutCheck(insn.ir) : insn.ir;
+      isChecked = checkedAfter(insn.ir, isChecked);
       if (insn.fp) this.#checkFP();
       if (insn.ending?.kind === "branchIf") {
         this.#conditional(n, block, insn);
         return;
       }
-      this.lower(insn.ir);
+      this.lower(ir);
       this.#uncharged--;
     }
     const { ending } = block;
@@ -314,9 +332,8 @@ export class RegionLowering extends RegionState {
     this.code.op(I64_ADD);
   }
 
-  /** Before a way out, from the block being lowered: its page is the one that is executed. */
-  #settlePage(): void {
-    const page = this.#page;
+  /** Before a way out: the page, that of the block being lowered, is the one that is executed. */
+  #settlePage(page = this.#page): void {
     if (page === 0) return;
     const { code } = this;
     code.get(Lowering.CPU);
@@ -448,12 +465,19 @@ export class RegionLowering extends RegionState {
     const { producer } = this;
     this.deferFlags();
     this.producer = producer;
-    this.#settlePage();
+    if (this.#page !== 0) {
+      code.i32(this.#page);
+      code.set(this.#faultPage);
+    }
     this.#br(this.flagsAreOwn ? "fault with flags" : "fault");
   }
 
   raise(ec: number, iss: () => void): void {
-    setException(this.code, () => this.code.i32(ec), iss);
+    const { code } = this;
+    code.get(Lowering.CPU);
+    code.i32(ec);
+    iss();
+    code.call(this.functions.runtime("except"));
     this.leave();
   }
 
@@ -538,7 +562,7 @@ export class RegionLowering extends RegionState {
     return this.#context.aligned;
   }
   override groupOf(inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
-    const grouped = this.#groups.get(inst);
+    const grouped = this.#groups.get(this.#insn as RegionInsn)?.get(inst);
     if (!grouped) return undefined;
     let base = this.#bases.get(grouped.group);
     if (base === undefined) {

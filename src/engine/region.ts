@@ -1,9 +1,8 @@
-import type { DecodedInsn, Decoder } from "../a64/decoder.ts";
-import type { Imm64 } from "../a64/row.ts";
-import { Builder, type I32, type I64, type Inst, type Reg } from "../ir/builder.ts";
+import type { Inst } from "../ir/builder.ts";
 import { GUEST_OPS } from "../ir/guest-ops.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import { RECORDS } from "./decoded-layout.ts";
+import type { InsnReader } from "./insn-reader.ts";
 import { MAX_CALL_DEPTH, MAX_CALLED_INSTRUCTIONS, MAX_REGION_BLOCKS, MAX_REGION_INSTRUCTIONS } from "./limits.ts";
 
 /** Where control goes after a block: instruction numbers in the page, which may be outside of it. */
@@ -53,7 +52,7 @@ export function pageNumber(index: number): number {
 
 /** What findRegion looks at. */
 export interface CodeView {
-  readonly decoder: Decoder;
+  readonly reader: InsnReader;
   /** The instruction words; undefined for an instruction that is not to be had. */
   wordAt(index: number): number | undefined;
   /** Branches have come to an instruction often enough that it is worth being in the region. */
@@ -61,20 +60,27 @@ export interface CodeView {
 }
 
 /** One run of a function in a region: that of the entry, or one that is called. */
-interface Frame {
+class Frame {
   readonly number: number;
   readonly depth: number;
   /** The function, by its first instruction. */
   readonly entry: number;
   /** Where it returns to; undefined: out of the region. */
   readonly caller: { readonly frame: Frame; readonly returnsTo: number } | undefined;
-}
+  /** Its instructions that are in the region. */
+  readonly insns = new Map<number, RegionInsn>();
+  /** Where those that end a block go. */
+  readonly targets = new Map<number, readonly Target[]>();
+  /** First instructions of blocks. */
+  readonly leaders = new Set<number>();
 
-/** An instruction of one run of a function, as a number. */
-type Key = number;
-/** More than direct branches reach, which is 2^25 instructions to either side, one call deep after another. */
-const FRAME_SPAN = 2 ** 32;
-const keyOf = (frame: Frame, index: number): Key => frame.number * FRAME_SPAN + index + FRAME_SPAN / 2;
+  constructor(number: number, entry: number, caller?: Frame["caller"]) {
+    this.number = number;
+    this.entry = entry;
+    this.caller = caller;
+    this.depth = caller ? caller.frame.depth + 1 : 0;
+  }
+}
 
 interface Target {
   readonly frame: Frame;
@@ -88,28 +94,31 @@ export function findRegion(entry: number, view: CodeView): Region | undefined {
 
 class RegionFinder {
   readonly #view: CodeView;
-  readonly #insns = new Map<Key, RegionInsn>();
-  /** Where each run's instructions go. */
-  readonly #targets = new Map<Key, readonly Target[]>();
-  /** First instructions of blocks, in the order in which they were found. */
-  readonly #leaders = new Map<Key, Target>();
+  readonly #frames: Frame[] = [];
   /** What is still to be looked at: the entry's own code before that of calls. */
   readonly #work: Target[] = [];
   readonly #calls: Target[] = [];
   readonly #sizes = new Map<number, number>();
   readonly #read = new Map<number, RegionInsn | undefined>();
-  #frames = 1;
+  #insns = 0;
+  #leaders = 0;
 
   constructor(view: CodeView) {
     this.#view = view;
   }
 
   find(entry: number): Region | undefined {
-    const root: Frame = { number: 0, depth: 0, entry, caller: undefined };
+    const root = this.#enter(entry);
     this.#lead({ frame: root, index: entry });
     for (let at = this.#next(); at; at = this.#next()) this.#follow(at);
-    if (!this.#insns.has(keyOf(root, entry))) return undefined;
+    if (!root.insns.has(entry)) return undefined;
     return { entry, blocks: this.#formBlocks() };
+  }
+
+  #enter(entry: number, caller?: Frame["caller"]): Frame {
+    const frame = new Frame(this.#frames.length, entry, caller);
+    this.#frames.push(frame);
+    return frame;
   }
 
   #next(): Target | undefined {
@@ -117,25 +126,27 @@ class RegionFinder {
   }
 
   #lead(target: Target): void {
-    const key = keyOf(target.frame, target.index);
-    if (this.#leaders.has(key)) return;
-    this.#leaders.set(key, target);
-    (target.frame.depth === 0 ? this.#work : this.#calls).push(target);
+    const { frame, index } = target;
+    if (frame.leaders.has(index)) return;
+    frame.leaders.add(index);
+    this.#leaders++;
+    (frame.depth === 0 ? this.#work : this.#calls).push(target);
   }
 
   /** The instruction, read once. */
   #insnAt(index: number): RegionInsn | undefined {
-    if (!this.#read.has(index)) {
+    let insn = this.#read.get(index);
+    if (insn === undefined && !this.#read.has(index)) {
       const word = this.#view.wordAt(index);
-      const decoded = word === undefined ? undefined : this.#view.decoder.decode(word);
-      this.#read.set(index, decoded && readInsn(index, decoded));
+      insn = word === undefined ? undefined : this.#view.reader.read(index, word);
+      this.#read.set(index, insn);
     }
-    return this.#read.get(index);
+    return insn;
   }
 
   /** Takes in the instructions from a leader to the end of its block. */
   #follow({ frame, index: start }: Target): void {
-    for (let i = start; !this.#insns.has(keyOf(frame, i)) && this.#insns.size < MAX_REGION_INSTRUCTIONS; i++) {
+    for (let i = start; !frame.insns.has(i) && this.#insns < MAX_REGION_INSTRUCTIONS; i++) {
       // A block is in one page.
       if (i !== start && pageNumber(i) !== pageNumber(start)) {
         this.#lead({ frame, index: i });
@@ -143,17 +154,17 @@ class RegionFinder {
       }
       const insn = this.#insnAt(i);
       if (!insn) {
-        this.#leaders.set(keyOf(frame, i), { frame, index: i });
+        frame.leaders.add(i);
         return;
       }
-      const key = keyOf(frame, i);
-      this.#insns.set(key, insn);
+      frame.insns.set(i, insn);
+      this.#insns++;
       if (!insn.ending) continue;
       const targets = this.#targetsOf(frame, insn.ending, i);
-      this.#targets.set(key, targets);
+      frame.targets.set(i, targets);
       for (const target of targets) {
         if (target.index !== i + 1 && insn.ending.kind !== "return" && !this.#view.isWarm(target.index)) continue;
-        if (this.#view.wordAt(target.index) === undefined || this.#leaders.size >= MAX_REGION_BLOCKS) continue;
+        if (this.#view.wordAt(target.index) === undefined || this.#leaders >= MAX_REGION_BLOCKS) continue;
         this.#lead(target);
       }
       return;
@@ -172,9 +183,7 @@ class RegionFinder {
       case "call": {
         const caller = { frame, returnsTo: index + 1 };
         if (!this.#takesIn(frame, ending.to)) return [];
-        return [
-          { frame: { number: this.#frames++, depth: frame.depth + 1, entry: ending.to, caller }, index: ending.to },
-        ];
+        return [{ frame: this.#enter(ending.to, caller), index: ending.to }];
       }
       case "return":
         return frame.caller ? [{ frame: frame.caller.frame, index: frame.caller.returnsTo }] : [];
@@ -188,7 +197,7 @@ class RegionFinder {
     if (frame.depth >= MAX_CALL_DEPTH || !this.#view.isWarm(entry)) return false;
     for (let f: Frame | undefined = frame; f; f = f.caller?.frame) if (f.entry === entry) return false;
     const size = this.#sizeOf(entry);
-    return size <= MAX_CALLED_INSTRUCTIONS && this.#insns.size + size < MAX_REGION_INSTRUCTIONS;
+    return size <= MAX_CALLED_INSTRUCTIONS && this.#insns + size < MAX_REGION_INSTRUCTIONS;
   }
 
   /** Instructions of a function, without those that it calls; Infinity when it is too large, or is seen not to return. */
@@ -219,78 +228,47 @@ class RegionFinder {
   }
 
   #formBlocks(): Block[] {
-    const [first, ...others] = [...this.#leaders.values()];
-    const there = others.filter(({ frame, index }) => this.#insns.has(keyOf(frame, index)));
-    const order = (a: Target, b: Target): number => a.frame.number - b.frame.number || a.index - b.index;
-    const starts = [first as Target, ...there.sort(order)];
-    const numberOf = new Map(starts.map(({ frame, index }, n) => [keyOf(frame, index), n]));
-    const blockAt = ({ frame, index }: Target): number => numberOf.get(keyOf(frame, index)) ?? -1;
+    const starts: Target[] = [];
+    const numbers = this.#frames.map((frame) => {
+      // The entry is block 0.
+      const order = [...frame.leaders].sort((a, b) => (a === frame.entry ? -1 : b === frame.entry ? 1 : a - b));
+      const numberOf = new Map<number, number>();
+      for (const index of order) {
+        if (!frame.insns.has(index)) continue;
+        numberOf.set(index, starts.length);
+        starts.push({ frame, index });
+      }
+      return numberOf;
+    });
+    const blockAt = ({ frame, index }: Target): number => numbers[frame.number]?.get(index) ?? -1;
     return starts.map(({ frame, index: start }) => {
       const list: RegionInsn[] = [];
       for (let i = start; ; i++) {
-        const key = keyOf(frame, i);
-        const insn = this.#insns.get(key);
-        if (!insn || (i !== start && this.#leaders.has(key))) {
+        const insn = frame.insns.get(i);
+        if (!insn || (i !== start && frame.leaders.has(i))) {
           return { start, insns: list, ending: { kind: "branch", to: i }, successors: [blockAt({ frame, index: i })] };
         }
         list.push(insn);
-        if (insn.ending) return { start, insns: list, ...this.#endOf(key, insn.ending, blockAt) };
+        if (insn.ending) return { start, insns: list, ...endOf(insn.ending, frame.targets.get(i) ?? [], blockAt) };
       }
     });
   }
-
-  /** How a block ends in the region, and the blocks that follow it. */
-  #endOf(key: Key, ending: Ending, blockAt: (target: Target) => number): Pick<Block, "ending" | "successors"> {
-    const targets = this.#targets.get(key) ?? [];
-    const successors = targets.map(blockAt);
-    if (ending.kind === "branchIf") return { ending, successors: [successors[1] ?? -1, successors[0] ?? -1] };
-    if (ending.kind === "call" || ending.kind === "return") {
-      const [target] = targets;
-      if (target === undefined || successors[0] === -1) return { ending: { kind: "leaves" }, successors: [] };
-      return { ending: { kind: ending.kind, to: target.index }, successors };
-    }
-    return { ending, successors };
-  }
 }
 
-const BUILDER = new Builder();
-
-/** Builds the IR of an instruction with its operands known. */
-function readInsn(index: number, decoded: DecodedInsn): RegionInsn {
-  const ir = BUILDER;
-  const operands: Record<string, unknown> = {};
-  decoded.layout.forEach(({ name, kind }, i) => {
-    const v = decoded.operands[i] as number | Imm64;
-    if (kind === "v") operands[name] = { file: "v", slot: v as number, name };
-    else if (kind === "xr" || kind === "xw" || kind === "sp") operands[name] = { file: "x", slot: v as number, name };
-    else if (kind === "i64") operands[name] = ir.const64((v as Imm64).lo, (v as Imm64).hi);
-    else operands[name] = ir.const32(v as number);
-  });
-  decoded.row.execute(ir, operands as Record<string, Reg & I32 & I64>, decoded.shape);
-  const insts = ir.take();
-  return { index, ir: insts, fp: decoded.row.fp, ending: endingOf(index, insts) };
-}
-
-function endingOf(index: number, insts: readonly Inst[]): Ending | undefined {
-  const last = insts.at(-1);
-  if (!last || !isEnd(last)) return undefined;
-  const target = (offset: Inst | undefined): number | undefined =>
-    offset?.op === "const" ? index + (offset.attrs.lo as number) / 4 : undefined;
-  if (last.op === "branch") {
-    const to = target(last.args[0]?.inst);
-    const isCall = insts.some((i) => i.op === "setX");
-    if (to !== undefined) return { kind: isCall ? "call" : "branch", to };
+/** How a block ends in the region, and the blocks that follow it. */
+function endOf(
+  ending: Ending,
+  targets: readonly Target[],
+  blockAt: (target: Target) => number,
+): Pick<Block, "ending" | "successors"> {
+  const successors = targets.map(blockAt);
+  if (ending.kind === "branchIf") return { ending, successors: [successors[1] ?? -1, successors[0] ?? -1] };
+  if (ending.kind === "call" || ending.kind === "return") {
+    const [target] = targets;
+    if (target === undefined || successors[0] === -1) return { ending: { kind: "leaves" }, successors: [] };
+    return { ending: { kind: ending.kind, to: target.index }, successors };
   }
-  if (last.op === "branchIf") {
-    const to = target(last.args[1]?.inst);
-    if (to !== undefined) return { kind: "branchIf", to, otherwise: index + 1 };
-  }
-  if (last.op === "branchTo" && last.attrs.kind === "return") return { kind: "return", to: -1 };
-  return { kind: "leaves" };
-}
-
-function isEnd(inst: Inst): boolean {
-  return inst.op in GUEST_OPS && "ends" in GUEST_OPS[inst.op as keyof typeof GUEST_OPS][2];
+  return { ending, successors };
 }
 
 /** Can the instruction leave the code before it is done? */

@@ -6,6 +6,7 @@ import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
+import { InsnReader } from "./insn-reader.ts";
 import { DROPPED_PART, MAX_BATCH, MAX_REGION_PAGES, MAX_TRANSLATED_BYTES, MAX_WAIT, WARM } from "./limits.ts";
 import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
@@ -63,6 +64,7 @@ export class Translator {
   /** The dispatch runtime as regions see it. */
   readonly #runtime: Readonly<Record<string, unknown>>;
   readonly #words: Int32Array;
+  readonly #reader: InsnReader;
   /** Regions that are wanted, by their records. */
   readonly #queue = new Map<number, Found>();
   readonly #free: number[] = [];
@@ -75,6 +77,7 @@ export class Translator {
   constructor(options: TranslatorOptions) {
     this.#options = options;
     this.#words = new Int32Array(options.memory.buffer);
+    this.#reader = new InsnReader(options.decoder);
     const settled = Object.entries(options.runtime).filter(([name]) => name.startsWith(SETTLED));
     this.#runtime = {
       ...options.runtime,
@@ -178,7 +181,7 @@ export class Translator {
   }
 
   #find(record: number, { aligned, pageAt }: Request): Found | undefined {
-    const { pages, decoder, firstRegion, eager } = this.#options;
+    const { pages, firstRegion, eager } = this.#options;
     const index = pages.indexOfRecord(record);
     if (pages.pageOf(index) === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
     const page = pages.address(index);
@@ -193,7 +196,7 @@ export class Translator {
       return address;
     };
     const region = findRegion(entry, {
-      decoder,
+      reader: this.#reader,
       wordAt: (i) => {
         const at = decodedAt(i);
         if (at === 0) return undefined;

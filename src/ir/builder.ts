@@ -1,3 +1,4 @@
+import { fold } from "./fold.ts";
 import { ACC_ALIGNED, ACC_RMW, GUEST_OPS } from "./guest-ops.ts";
 import { HELPERS } from "./helpers.ts";
 import { checkType, namespaceOf } from "./pure-namespaces.ts";
@@ -160,6 +161,11 @@ export class Builder {
 
   /** Appends an instruction. Throws TypeError if an argument's type is not what the opcode's row says. */
   emit<T extends Type>(op: OpName, type: T | "", args: readonly Value[], attrs: Attrs = {}): Value<T> {
+    const folded = type === "i32" || type === "i64" ? fold(op, args) : undefined;
+    if (folded) {
+      if ("inst" in folded) return folded as Value<T>;
+      return this.emit("const", type, [], folded);
+    }
     const inst: { -readonly [K in keyof Inst]: Inst[K] } = { op, args, attrs, value: undefined };
     if (type !== "") inst.value = { id: this.#next++, type, inst };
     this.#insts.push(inst);

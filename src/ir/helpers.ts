@@ -160,6 +160,8 @@ const MEMORY: Record<string, Helper> = {
   clearExclusive: { from: "native", result: "", args: [] },
   // DC ZVA of the 64-byte block that holds va.
   zeroBlock: { from: "native", result: "", args: ["i64"], mayFault: true },
+  // Cleaning of the data cache line that holds va: checks the address.
+  cleanLine: { from: "native", result: "", args: ["i64"], mayFault: true },
   // Time: the counters as the generic timer's registers show them.
   counter: { from: "native", result: "i64", args: ["i32"] },
 };

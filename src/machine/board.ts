@@ -11,11 +11,15 @@ import { Pl011 } from "../devices/pl011/pl011.ts";
 import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
 import { Virtio9p } from "../devices/virtio/9p/9p.ts";
+import { VirtioBalloon } from "../devices/virtio/balloon/balloon.ts";
 import { VirtioBlock } from "../devices/virtio/block/block.ts";
 import { VirtioConsole } from "../devices/virtio/console/console.ts";
+import { VirtioSerialPorts } from "../devices/virtio/console/ports.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
+import { VirtioNet } from "../devices/virtio/net/net.ts";
+import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
@@ -62,6 +66,7 @@ export class Board {
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
+  readonly balloon: VirtioBalloon | undefined;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -87,7 +92,8 @@ export class Board {
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
     this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
     if (parts.secure) this.#addSecureDevices(options, consoles);
-    this.#addVirtio(virtioDevices(parts, this.memory, clock, consoles));
+    this.balloon = parts.balloon ? new VirtioBalloon(this.memory, clock) : undefined;
+    this.#addVirtio(virtioDevices(parts, this.memory, clock, consoles, this.balloon));
   }
 
   /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
@@ -164,23 +170,36 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
 const BLOCK_QUEUES = 8;
 
 /** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
-function virtioDevices(parts: MachineParts, dma: Dma, clock: Clock, consoles: ConsoleSwitch): VirtioDevice[] {
+function virtioDevices(
+  parts: MachineParts,
+  dma: Dma,
+  clock: Clock,
+  consoles: ConsoleSwitch,
+  balloon: VirtioBalloon | undefined,
+): VirtioDevice[] {
   // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
   const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
+  const ports = (parts.serialPorts ?? []).map(({ name, channel }) => ({ name: utf8(name), channel }));
   return [
     ...parts.disks.map((disk, i) => {
       const serial = disk.serial ?? `atoll-${i}`;
       return new VirtioBlock(dma, disk.store, { serial, clock, queues: Math.min(parts.cpus, BLOCK_QUEUES) });
     }),
+    ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
     new VirtioEntropy(dma, parts.entropy),
     ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
     ...(parts.shares ?? []).map(({ tag, folder }) => new Virtio9p(dma, clock, folder, utf8(tag))),
+    ...(parts.vsock ? [new VirtioVsock(dma, clock, parts.vsock.host, parts.vsock.cid)] : []),
+    ...(balloon ? [balloon] : []),
+    ...(ports.length > 0 ? [new VirtioSerialPorts(dma, clock, ports)] : []),
   ];
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ shares }: MachineParts): number {
-  return VIRTIO_SLOTS - 2 - (shares?.length ?? 0);
+export function mostDisks({ networks, shares, vsock, balloon, serialPorts }: MachineParts): number {
+  const several = (networks?.length ?? 0) + (shares?.length ?? 0);
+  const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
+  return VIRTIO_SLOTS - 2 - several - single;
 }
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {

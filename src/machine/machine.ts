@@ -25,8 +25,9 @@ import { stackRecorder } from "./profiling/recorder.ts";
 import { Recording } from "./profiling/recording.ts";
 import { Sampler } from "./profiling/sampler.ts";
 import type { GuestSymbol } from "./profiling/symbols.ts";
+import { RamBalloon } from "./ram-balloon.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
-import type { MachineParts, RunnableMachine, RunState, Statistic } from "./runnable.ts";
+import type { MachineParts, MemoryBalloon, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
@@ -64,6 +65,7 @@ export class Machine implements RunnableMachine {
   readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
+  readonly balloon: MemoryBalloon | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
@@ -122,6 +124,7 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
       native: native.exports,

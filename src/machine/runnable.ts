@@ -1,8 +1,11 @@
 // What hosts need of a machine: parts to make it of, and a handful of verbs. A host builds MachineParts, a board makes a
 // RunnableMachine of them, and the host's run loop drives it.
 
+import type { SerialChannel } from "../bus/channel.ts";
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
 import type { SharedFolder } from "../bus/folder.ts";
+import type { StreamHost } from "../bus/streams.ts";
+import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
 
@@ -55,8 +58,16 @@ export interface MachineParts {
 
   /** `serial`: of the disk, as the guest sees it, at most 20 ASCII characters. */
   readonly disks: readonly { readonly store: BlockStore; readonly serial?: string | undefined }[];
+  /** What each network interface is plugged into. */
+  readonly networks?: readonly NetworkLink[];
   /** Folders, and the tags by which a guest mounts them with 9p. */
   readonly shares?: readonly { readonly tag: string; readonly folder: SharedFolder }[] | undefined;
+  /** What the guest's vsock sockets are connected to, and its CID: CID_MIN to CID_MAX. */
+  readonly vsock?: { readonly host: StreamHost; readonly cid: number } | undefined;
+  /** Serial ports that are no consoles, and the names by which the guest finds them; PORTS_MAX at most. */
+  readonly serialPorts?: readonly { readonly name: string; readonly channel: SerialChannel }[] | undefined;
+  /** Whether there is a memory balloon. */
+  readonly balloon?: boolean | undefined;
   readonly serial: SerialPort;
   readonly terminalSize: TerminalSize;
   readonly entropy: EntropySource;
@@ -106,8 +117,17 @@ export interface RunnableMachine {
   registers(): string;
   /** The physical memory map, for people. */
   memoryMap(): string;
+  /** The memory balloon, where parts.balloon asks for it. */
+  readonly balloon?: MemoryBalloon | undefined;
   /** Counters since power-on. */
   statistics(): readonly Statistic[];
+}
+
+export interface MemoryBalloon {
+  /** Asks the guest to do with that many bytes of RAM, at most all. */
+  setTarget(bytes: number): void;
+  /** For people. */
+  describe(): string;
 }
 
 /** A counter. Its section and name are for people. */

@@ -81,21 +81,23 @@ function locatePart(
     host = 0;
     return true;
   }
-  const readable = isReadable();
-  const writable = isWritable();
-  if (!isWatching(cpu) || !isPageWatched(cpu, va)) {
-    const isOn = isTranslating(cpu, regime);
-    const needsAlignment = (sctlr(cpu, regime) & SCTLR_A) != 0 || !isOn;
-    if (needsAlignment ? context == load<u64>(cpu, CTX) : (attributes & DEVICE) == 0) {
-      const canRead = readable && isAllowed(attributes, isPrivileged, pan, READ);
-      const canWrite = canRead && writable && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
-      const page = host - (<usize>va & (PAGE_BYTES - 1));
-      const number = needsAlignment ? load<u64>(cpu, CTX_CHECKED) : context;
-      fillData(cpu, va, number, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
-    }
-  }
-  if (!(isStore ? writable : readable)) host = 0;
+  rememberPage(cpu, va, host, regime, isPrivileged, pan, context, attributes);
+  if (!(isStore ? isWritable() : isReadable())) host = 0;
   return true;
+}
+
+/** Gives the data TLB what translate() and linearOf() have just found of the page at `va`: `at` is the address of its byte. */
+export function rememberPage(
+  cpu: usize, va: u64, at: usize, regime: i32, isPrivileged: bool, pan: bool, context: u64, attributes: u32,
+): void {
+  if (isWatching(cpu) && isPageWatched(cpu, va)) return;
+  const needsAlignment = (sctlr(cpu, regime) & SCTLR_A) != 0 || !isTranslating(cpu, regime);
+  if (needsAlignment ? context != load<u64>(cpu, CTX) : (attributes & DEVICE) != 0) return;
+  const canRead = isReadable() && isAllowed(attributes, isPrivileged, pan, READ);
+  const canWrite = canRead && isWritable() && (attributes & CLEAN) == 0 && isAllowed(attributes, isPrivileged, pan, WRITE);
+  const page = at - (<usize>va & (PAGE_BYTES - 1));
+  const number = needsAlignment ? load<u64>(cpu, CTX_CHECKED) : context;
+  fillData(cpu, va, number, page, canRead, canWrite, (attributes >> SPAN_SHIFT) & SHIFT_MASK);
 }
 
 /** AArch64.UnalignedAccessFaults(), device memory aside. */

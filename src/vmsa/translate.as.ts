@@ -1,8 +1,8 @@
 // Address translation (AT) and cache maintenance (DC, IC) instructions.
 
-import { ARG0, DTLB_READ, PAN, RESULT } from "../cpu/state-layout";
+import { ARG0, CTX, DTLB_READ, PAN, RESULT } from "../cpu/state-layout";
 import { PAR_EL1 } from "../cpu/sysreg-layout";
-import { inDTLB } from "./access.as";
+import { inDTLB, rememberPage } from "./access.as";
 import {
   FAULT_EXTERNAL_ON_WALK,
   FAULT_S1PTW,
@@ -86,18 +86,31 @@ export function outsideAddress(cpu: usize, access: i32): i32 {
  * what may lose data, which has to be able to write (AArch64.S1CheckPermissions()).
  */
 export function maintain(cpu: usize, access: i32): i32 {
-  const va = load<u64>(cpu, ARG0);
+  return maintainAt(cpu, load<u64>(cpu, ARG0), access);
+}
+
+function maintainAt(cpu: usize, va: u64, access: i32): i32 {
   // Who may read with PAN may read without.
   if (!access) {
     const known = inDTLB(cpu, va, 1, 0, DTLB_READ);
     if (known) return <i32>known;
   }
   const el = currentEL(cpu);
-  const fault = translate(cpu, va, regimeOf(cpu, el), el != 0, false, access ? WRITE : el == 0 ? READ : 0);
+  const regime = regimeOf(cpu, el);
+  const fault = translate(cpu, va, regime, el != 0, false, access ? WRITE : el == 0 ? READ : 0);
   if (fault != NO_FAULT) {
     dataAbort(cpu, va, fault, ISS_CM | ISS_WNR);
     return -1;
   }
+  const attributes = translatedAttributes();
   const at = linearOf(translatedPA());
-  return at && isReadableBy((translatedAttributes() & NON_SECURE) != 0) ? <i32>at : 0;
+  if (!at || !isReadableBy((attributes & NON_SECURE) != 0)) return 0;
+  // The next line is likely to be in the same page.
+  rememberPage(cpu, va, at, regime, el != 0, load<u32>(cpu, PAN) != 0, load<u64>(cpu, CTX), attributes);
+  return <i32>at;
+}
+
+/** DC CVAC and its like, where nothing traps them: memory is never behind the data cache, so that the address is all there is to check. */
+export function cleanLine(cpu: usize, va: u64): void {
+  maintainAt(cpu, va, 0);
 }

@@ -85,6 +85,32 @@ test("cache maintenance by VA: memory, devices, faults", () => {
   assert.deepEqual(pe.fault(), { ec: 0x24, iss: 7 | (1 << 8) | (1 << 6), far: VA + 0x3000n });
 });
 
+test("cleaning of a line: the data TLB knows the page after it, as it does after a load; who may not access it faults, with ISS.CM", () => {
+  const pe = paged();
+  pe.map(VA, RAM);
+  pe.map(VA + 0x1000n, DEVICE_PA);
+  assert.equal(pe.isFast(VA, false), false);
+  pe.call("cleanLine", VA + 0x77n);
+  assert.equal(pe.fault(), undefined);
+  assert.equal(pe.isFast(VA, false), true);
+  pe.call("cleanLine", VA + 0x1040n);
+  assert.equal(pe.fault(), undefined);
+  pe.call("cleanLine", VA + 0x3000n);
+  assert.deepEqual(pe.fault(), { ec: 0x24, iss: 7 | (1 << 8) | (1 << 6), far: VA + 0x3000n });
+  pe.enter(0);
+  pe.call("cleanLine", VA);
+  assert.deepEqual(pe.fault(), { ec: 0x24, iss: 15 | (1 << 8) | (1 << 6), far: VA });
+});
+
+test("cleaning of a line: PSTATE.PAN does not count, and loads are kept out by it all the same", () => {
+  const pe = paged();
+  pe.map(VA, RAM, AF | USER);
+  pe.setWord(PAN, 1);
+  pe.call("cleanLine", VA);
+  assert.equal(pe.fault(), undefined);
+  assert.equal(pe.isFast(VA, false), false);
+});
+
 test("counters: 62.5 MHz, the virtual one behind by CNTVOFF_EL2", () => {
   const pe = new Pe(FEATURE_EL2);
   pe.nanoseconds = 16_000_015;

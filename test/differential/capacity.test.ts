@@ -21,7 +21,7 @@ for (const tier of ["interpreter", "translator", "auto"] as const) {
       // Not at the start of a page, and not at the same place of each.
       const at = i === 0 ? 0 : 1 + ((i * 7) % 900);
       const next = PAGE_WORDS + 1 + (((i + 1) * 7) % 900) - at;
-      poke(rig, CODE + 4 * (PAGE_WORDS * i + at), [addImm(0, 0, 1 + (i & 0xfff)), andMask(0, 0, 62), b(next - 2)]);
+      poke(rig, CODE + 4 * (PAGE_WORDS * i + at), [addImm(0, 0, 1 + (i & 0x7ff)), andMask(0, 0, 62), b(next - 2)]);
     }
     const last = 1 + ((PAGES * 7) % 900);
     const end = [subImm(26, 26, 1), cbz(26, 2), b(-(PAGE_WORDS * PAGES + last + 2)), WFI, b(-1)];
@@ -31,7 +31,7 @@ for (const tier of ["interpreter", "translator", "auto"] as const) {
     const state = rig.states[0] as (typeof rig.states)[number];
     assert.ok(ended, `it came to its end; PC is 0x${state.number(PC).toString(16)}`);
     let sum = 0;
-    for (let i = 0; i < PAGES; i++) sum += 1 + (i & 0xfff);
+    for (let i = 0; i < PAGES; i++) sum += 1 + (i & 0x7ff);
     assert.equal(state.number(X), sum * TIMES);
     assert.ok(statistic(rig, "evictions of decoded pages") >= TIMES);
     if (tier === "translator") assert.ok(statistic(rig, "regions compiled") > PAGES * 2);

@@ -4,6 +4,7 @@ import type { BlockStore, SerialPort } from "../../src/bus/device.ts";
 import { PeState } from "../../src/cpu/pe-state.ts";
 import { CPU_STRIDE } from "../../src/cpu/state-layout.ts";
 import * as registers from "../../src/devices/gic/sysreg-ids.ts";
+import { HEADER_BYTES, T } from "../../src/devices/virtio/9p/messages.ts";
 import * as M from "../../src/devices/virtio/mmio.ts";
 import { inflate } from "../../src/hosts/node/inflate.ts";
 import { Board } from "../../src/machine/board.ts";
@@ -13,9 +14,12 @@ import { MAP, VIRTIO_STRIDE } from "../../src/machine/memory-map.ts";
 import type { MachineParts } from "../../src/machine/runnable.ts";
 import { CPU_BASE, GIC_STATE_END } from "../../src/memory/linear-layout.ts";
 import type { Random } from "../vectors/inputs.ts";
+import { FuzzChannel, type FuzzedOutside, FuzzStreams, fuzzFolder } from "./board-parts.ts";
 
 const MiB = 0x10_0000;
 const CPUS = 3;
+/** Virtio devices that there are. */
+const DEVICES = 8;
 /** Not whole pages of WebAssembly: what is after it must stay as it is. */
 const RAM_BYTES = 2 * MiB + 0x1000;
 /** Flash is larger than any access needs; this much at its end is compared. */
@@ -35,9 +39,10 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
   const states = Array.from({ length: CPUS }, (_, i) => new PeState(memory.buffer, CPU_BASE + i * CPU_STRIDE));
   let time = 0;
   let current = 0;
+  const outside: FuzzedOutside[] = [];
   const clock = new MachineClock(() => (time += 1000));
   const board = new Board({
-    ...{ memory, plan, clock, parts: partsOf(gicVersion), firmware: new Uint8Array(4096).fill(0x11) },
+    ...{ memory, plan, clock, parts: partsOf(gicVersion, outside), firmware: new Uint8Array(4096).fill(0x11) },
     codeChanged: () => {},
     setLines: (index) => {
       if (states[index] === undefined) throw new RangeError(`lines of PE ${index}`);
@@ -57,7 +62,7 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
   for (const [, start, end] of forbidden) bytes.fill(0xa5, start, end);
   const data = new Uint32Array(4);
   const windows = board.bus.windows();
-  const used = windows.filter(({ name }) => !/virtio-mmio\.([4-9]|\d\d)|flash/.test(name));
+  const used = windows.filter(({ name }) => !/virtio-mmio\.([89]|\d\d)|flash/.test(name));
   const write = (address: number, length: number, value: number): void => {
     data.fill(value);
     board.bus.write(address, length, data);
@@ -68,6 +73,7 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
       current = random.below(CPUS);
       time += random.pick([0, 1e3, 1e6, 1e9]);
       if (random.below(200) === 0) board.bus.reset();
+      if (random.below(4) === 0) random.pick(outside).happen(random.u32());
       if (random.below(4) === 0) drive(random, write, ramWords);
       if (random.below(16) === 0) firmwareDma(random, write, ramWords);
       if (random.below(32) === 0) systemRegisters(random, board);
@@ -119,7 +125,7 @@ function ramAddress(random: Random): number {
 
 /** Sets up the queues of a virtio device as a driver does, with rings of little sense, and notifies. */
 function drive(random: Random, write: (at: number, bytes: number, value: number) => void, ram: Int32Array): void {
-  const base = MAP.virtio.base + random.below(4) * VIRTIO_STRIDE;
+  const base = MAP.virtio.base + random.below(DEVICES) * VIRTIO_STRIDE;
   const set = (register: number, value: number): void => write(base + register, 4, value);
   const size = random.pick([1, 2, 4, 8, 256]);
   for (const status of [0, 1, 3]) set(M.STATUS, status);
@@ -131,7 +137,7 @@ function drive(random: Random, write: (at: number, bytes: number, value: number)
     set(M.DRIVER_FEATURES, features);
   }
   set(M.STATUS, 11);
-  const queues = 1 + random.below(3);
+  const queues = 1 + random.below(6);
   for (let queue = 0; queue < queues; queue++) {
     const rings = [0x1000, 0x3000, 0x4000].map((at) => at + queue * 0x8000);
     set(M.QUEUE_SEL, queue);
@@ -176,10 +182,65 @@ function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly numb
     );
     set(i + 2, ramAddress(random), 1, WRITE, 0);
   }
+  if (random.below(3) === 0) messages(random, ram, set, size);
   ram[(avail as number) >> 2] = random.below(2) | (random.pick([0, 1, size, size, size + 1, 0xffff]) << 16);
   for (let i = 0; i < size; i++) {
     const head = (): number => (random.below(8) === 0 ? random.below(size + 1) : 3 * random.below(Math.ceil(size / 3)));
     ram[((avail as number) >> 2) + 1 + (i >> 1)] = head() | (head() << 16);
+  }
+}
+
+/** What devices other than disks are told: a message to read, and room for an answer. */
+function messages(
+  random: Random,
+  ram: Int32Array,
+  set: (i: number, address: number, length: number, flags: number, next: number) => void,
+  size: number,
+): void {
+  const few = (): number => (random.below(8) === 0 ? random.u32() : random.below(6));
+  for (let i = 0; i + 2 <= size; i += 3) {
+    const at = 0x30_000 + 0x100 * i;
+    const words = ram.subarray(at >> 2, (at >> 2) + 16);
+    for (let n = 0; n < words.length; n++) words[n] = few();
+    const kind = random.below(3);
+    let length = 64;
+    if (kind === 0) {
+      // 9P: size, type and tag, a fid, another, what may be names.
+      const type = random.pick([
+        T.version,
+        T.attach,
+        T.walk,
+        T.walk,
+        T.lopen,
+        T.readdir,
+        T.read,
+        T.write,
+        T.getattr,
+        T.lcreate,
+      ]);
+      const bytes = new Uint8Array(words.buffer, words.byteOffset, 64);
+      if (type === T.version) bytes.set([0, 0x20, 0, 0, 8, 0, ...new TextEncoder().encode("9P2000.L")], HEADER_BYTES);
+      bytes.set([64, 0, 0, 0, type, i, 0]);
+    } else if (kind === 1) {
+      // vsock: CIDs, ports, a length, stream, an operation, credit.
+      words.set([
+        3,
+        0,
+        2,
+        0,
+        random.below(4),
+        random.below(4),
+        random.pick([0, 0, 20, few()]),
+        1 | (random.below(9) << 16),
+      ]);
+      words.set([random.below(4), random.pick([0, 0x1_0000, -1]), few()], 8);
+    } else {
+      // Control messages of serial ports.
+      words.set([random.below(4), random.below(8) | (random.below(3) << 16)]);
+      length = 8;
+    }
+    set(i, MAP.ram.base + at, length, NEXT, i + 1);
+    set(i + 1, MAP.ram.base + 0x80_000 + 0x2000 * (i & 31), random.pick([0, 44, 0x1000, 0x2000]), WRITE, 0);
   }
 }
 
@@ -210,7 +271,7 @@ function systemRegisters(random: Random, board: Board): void {
   }
 }
 
-function partsOf(gicVersion: 2 | 3): MachineParts {
+function partsOf(gicVersion: 2 | 3, outside: FuzzedOutside[]): MachineParts {
   let input = 0;
   const serial: SerialPort = {
     write: () => {},
@@ -239,7 +300,11 @@ function partsOf(gicVersion: 2 | 3): MachineParts {
       flush: () => {},
     };
   };
+  const host = new FuzzStreams();
+  const serialPorts = ["a", "b"].map((name) => ({ name, channel: new FuzzChannel() }));
+  outside.push(host, ...serialPorts.map(({ channel }) => channel));
   return {
+    ...{ vsock: { host, cid: 3 }, balloon: true, serialPorts, shares: [{ tag: "shared", folder: fuzzFolder() }] },
     ...{ memory: RAM_BYTES, cpus: CPUS, cpu: "max", gicVersion, tier: "interpreter", append: "console=hvc0" },
     ...{ loads: [], disks: [{ store: disk(false) }, { store: disk(true) }], serial, inflate },
     kernel: { name: "kernel", bytes: new Uint8Array(100) },

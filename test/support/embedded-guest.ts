@@ -22,12 +22,12 @@ export class EmbeddedGuest {
   /** Does a command of the shell's, and gives what it printed. */
   async run(command: string, seconds = 60): Promise<string> {
     const number = this.#count++;
-    const from = this.process.stdout.length;
-    // The echo of what is typed does not hold the number.
-    this.process.type(`${command}; echo "<$((${number}+1000))>"\n`);
+    // The echo of what is typed does not hold what these print.
+    this.process.type(`echo "{$((${number}+1000))}"; ${command}; echo "<$((${number}+1000))>"\n`);
     await this.process.waitFor(`<${number + 1000}>`, seconds);
-    const shown = this.process.stdout.slice(from).replaceAll("\r", "");
-    return shown.slice(shown.indexOf('))>"\n') + 5, shown.indexOf(`<${number + 1000}>`));
+    const shown = this.process.stdout.replaceAll("\r", "");
+    const begin = `{${number + 1000}}\n`;
+    return shown.slice(shown.indexOf(begin) + begin.length, shown.indexOf(`<${number + 1000}>`));
   }
 
   async powerOff(): Promise<void> {

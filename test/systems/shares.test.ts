@@ -20,6 +20,7 @@ const MOUNT = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000";
 
 test("a guest works in a shared folder, reads another, and leaves neither", { timeout: 300_000 }, async () => {
   const base = mkdtempSync(join(tmpdir(), "atoll-"));
+  let guest: EmbeddedGuest | undefined;
   try {
     const [work, fixed] = [join(base, "work"), join(base, "fixed")];
     for (const folder of [work, fixed]) mkdirSync(folder);
@@ -27,7 +28,7 @@ test("a guest works in a shared folder, reads another, and leaves neither", { ti
     const data = Buffer.alloc(3 << 20, "0123456789abcde\n");
     writeFileSync(join(work, "data"), data);
     writeFileSync(join(fixed, "kept"), "kept");
-    const guest = await EmbeddedGuest.boot("--share", `${work}:work`, "--share", `${fixed}:fixed,readonly`);
+    guest = await EmbeddedGuest.boot("--share", `${work}:work`, "--share", `${fixed}:fixed,readonly`);
     await guest.run(`mkdir -p /w /r; ${MOUNT} work /w && ${MOUNT} fixed /r && cd /w`);
     const sum = await guest.run("sha256sum data", 120);
     const { createHash } = await import("node:crypto");
@@ -56,6 +57,7 @@ test("a guest works in a shared folder, reads another, and leaves neither", { ti
     assert.deepEqual([existsSync(join(work, "a")), existsSync(join(work, "data"))], [false, true]);
     await guest.powerOff();
   } finally {
+    guest?.process.kill();
     rmSync(base, { recursive: true });
   }
 });

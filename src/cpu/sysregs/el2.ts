@@ -1,5 +1,5 @@
 import type { Halves } from "../../arch/cpu-models.ts";
-import { SCR_EEL2 } from "../levels.ts";
+import { SCR_EEL2, SCR_FGTEN } from "../levels.ts";
 import { PMU_COUNTERS } from "../pmu.ts";
 import { SECURE } from "../state-layout.ts";
 import * as slots from "../sysreg-layout.ts";
@@ -35,6 +35,11 @@ const initially = (bits: Bits) => (): Halves => mask(bits);
 /** Registers of Secure EL2: in Secure state, and at EL3 while SCR_EL3.EEL2 has it. */
 const secureOnly = trap("SCR_EL3.EEL2", (a) =>
   (a.el < 3 ? a.state.word(SECURE) : a.state.word(slots.SCR_EL3) & SCR_EEL2) ? 0 : UNDEFINED,
+);
+
+/** The registers of FEAT_FGT are EL3's until it gives them away. */
+const fineGrainedControl = trap("SCR_EL3.FGTEn", (a) =>
+  a.el === 2 && a.host.options.el3 && !(a.state.word(slots.SCR_EL3) & SCR_FGTEN) ? 3 : 0,
 );
 
 export const EL2_ROWS: readonly SysregRow[] = [
@@ -114,7 +119,9 @@ export const EL2_ROWS: readonly SysregRow[] = [
   // What it traps is of AArch32.
   rw("HSTR_EL2", 2, EL2),
   rw("HACR_EL2", 2, EL2),
-  ...TRAP_REGISTERS.map(({ name, slot, bits }) => rw(name, 2, { feature: "FGT", slot, bits, changed: contextChanged })),
+  ...TRAP_REGISTERS.map(({ name, slot, bits }) =>
+    rw(name, 2, { feature: "FGT", slot, bits, traps: [fineGrainedControl], changed: contextChanged }),
+  ),
   rw("TTBR0_EL2", 2, {
     ...EL2,
     slot: slots.TTBR0_EL2,

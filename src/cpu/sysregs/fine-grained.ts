@@ -163,6 +163,9 @@ export const TRAP_SVC_EL1 = 1 << (53 - 32);
 /** HFGITR_EL2.DCZVA and HFGRTR_EL2.DCZID_EL0, in their low halves. */
 export const TRAP_DC_ZVA = 1 << 11;
 export const TRAP_DCZID = 1 << 15;
+/** HFGITR_EL2.{DCCVAU,DCCVAP,DCCVADP,DCCIVAC}, low half; DCCVAC, high half. */
+export const TRAP_CLEAN_LOW = 0xf << 7;
+export const TRAP_CLEAN_HIGH = 1 << (54 - 32);
 
 /** The word, in bytes from the PE's block, and the bit of it, that traps something. */
 export interface FineTrap {

@@ -50,8 +50,7 @@ function instructionByVA(a: Access): boolean {
 }
 
 function allInstructions(a: Access): boolean {
-  a.host.engine.invalidateAllCode();
-  return false;
+  return !a.host.engine.invalidateAllCode();
 }
 
 const nothing: Execute = () => true;

@@ -367,6 +367,17 @@ describe("fine-grained traps (FEAT_FGT)", () => {
     assert.equal(pe.mrs("SCTLR_EL1"), trapOf("MRS SCTLR_EL1", 2));
     assert.equal(new Bench({ el2: true }).at(2).mrs("HFGRTR_EL2"), "UNDEFINED");
   });
+  it("have registers that are EL3's while SCR_EL3.FGTEn is clear", () => {
+    for (const name of ["HFGRTR_EL2", "HFGWTR_EL2", "HFGITR_EL2", "HDFGRTR_EL2", "HDFGWTR_EL2"]) {
+      for (const operation of both(name)) {
+        const pe = open().at(2);
+        assert.doesNotMatch(run(pe, operation), /^(EC|UNDEFINED)/, operation);
+        toggle(pe, slots.SCR_EL3, FGTEN);
+        assert.equal(run(pe, operation), trapOf(operation, 3));
+        assert.doesNotMatch(run(pe.at(3), operation), /^(EC|UNDEFINED)/, operation);
+      }
+    }
+  });
   it("keep only the bits that mean something", () => {
     const pe = open().at(2);
     pe.msr("HFGRTR_EL2", -1, -1);

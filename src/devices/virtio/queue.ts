@@ -19,7 +19,7 @@ const RING_EVENT_BYTES = 2;
 
 /** Descriptors of a chain. A chain may be as long as the queue (2.7.5.3.1), so this is also the most that a queue has: more is a loop. */
 export const QUEUE_SIZE_MAX = 1024;
-/** Bytes of a chain, so that one notification is a bounded amount of work. Four times what Linux makes with 254 segments of 64 KiB. */
+/** Bytes of a chain, unless its device says otherwise, so that one notification is a bounded amount of work. Four times what Linux makes with 254 segments of 64 KiB. */
 const CHAIN_BYTES_MAX = 64 * 0x100000;
 
 /** The memory of a queue while it is being served. */
@@ -50,6 +50,8 @@ export class Queue {
   indirect = false;
   eventIndex = false;
 
+  /** Bytes of a chain at most; more is a loop. */
+  chainBytesMax = CHAIN_BYTES_MAX;
   /** How far the device has come with the chain that is next, in its own units: 0 for each chain anew. */
   progress = 0;
 
@@ -95,6 +97,67 @@ export class Queue {
     } finally {
       this.#serving = false;
     }
+  }
+
+  /**
+   * Gives as many chains as have room for `wanted()` bytes together to `fill`, again and again, until that is 0 or more than what is
+   * available has. It returns how many bytes it has written into them, one after the other. Chains that are all a queue can hold are given
+   * even where their room is too small.
+   * @returns whether the driver wants to be told of the chains that were used.
+   */
+  serveTogether(wanted: () => number, fill: (chains: readonly Chain[]) => number): boolean {
+    if (!this.ready || this.#broken || this.#serving) return false;
+    this.#serving = true;
+    try {
+      return this.#serveTogether(wanted, fill);
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  #serveTogether(wanted: () => number, fill: (chains: readonly Chain[]) => number): boolean {
+    let bytes = wanted();
+    if (bytes === 0) return false;
+    const rings = this.#rings();
+    if (rings === undefined) return this.#break();
+    const { available, used } = rings;
+    const before = this.#nextUsed;
+    let starved = false;
+    // As many as were available at the start, lest a device whose writes make more of them available went on forever.
+    let left = (available.getUint16(RING_INDEX, true) - this.#nextAvailable) & 0xffff;
+    if (left > this.size) return this.#break();
+    for (; bytes > 0; bytes = wanted()) {
+      const heads: number[] = [];
+      const chains: Chain[] = [];
+      let room = 0;
+      while (room < bytes && chains.length < left) {
+        const slot = (this.#nextAvailable + chains.length) & (this.size - 1);
+        const head = available.getUint16(RING_ELEMENTS + slot * AVAIL_ELEMENT, true);
+        const chain = this.#chain(rings.descriptors, head);
+        if (chain === undefined) return this.#break();
+        heads.push(head);
+        chains.push(chain);
+        room += chain.writableBytes;
+      }
+      if (room < bytes && chains.length < this.size) {
+        starved = true;
+        break;
+      }
+      let written = fill(chains);
+      left -= chains.length;
+      this.#nextAvailable = (this.#nextAvailable + chains.length) & 0xffff;
+      for (const [i, chain] of chains.entries()) {
+        const part = Math.min(written, chain.writableBytes);
+        this.#use(used, heads[i] as number, part);
+        written -= part;
+      }
+    }
+    // More buffers are news only to who waits for them.
+    if (this.eventIndex && starved) {
+      const has = available.getUint16(RING_INDEX, true);
+      used.setUint16(RING_ELEMENTS + this.size * USED_ELEMENT, has, true);
+    }
+    return this.#wantsNotification(available, before);
   }
 
   #serve(handle: (chain: Chain) => number | undefined): boolean {
@@ -179,7 +242,7 @@ export class Queue {
   }
 
   #addBuffer(chain: Chain, address: number, length: number, write: boolean): boolean {
-    if (chain.readableBytes + chain.writableBytes + length > CHAIN_BYTES_MAX) return false;
+    if (chain.readableBytes + chain.writableBytes + length > this.chainBytesMax) return false;
     // 2.7.4.2: all that is writable follows all that is readable.
     if (!write && chain.writable.length > 0) return false;
     if (length === 0) return true;

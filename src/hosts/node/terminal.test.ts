@@ -67,12 +67,27 @@ test("a guest that does not read stops the host from sending, and gets everythin
   assert.equal(all, sent);
 });
 
-test("output is written as it was at the call", async () => {
+test("output is written as it was at the call, together, when the event loop has its turn", async () => {
   const { output, terminal } = make(false);
   const bytes = new Uint8Array(Buffer.from("boot"));
   terminal.write(bytes);
-  bytes.fill(0);
-  assert.equal(output.read().toString(), "boot");
+  bytes.fill(0x21);
+  terminal.write(bytes);
+  assert.equal(output.read(), null);
+  await settle();
+  assert.equal(output.read().toString(), "boot!!!!");
+});
+
+test("output keeps its order, whatever its size, and nothing is kept back when the terminal is given back", () => {
+  const { output, terminal } = make(false);
+  const pieces: string[] = [];
+  output.on("data", (bytes: Buffer) => pieces.push(bytes.toString()));
+  const sent = ["a".repeat(4000), "b".repeat(4000), "c".repeat(10_000), "dd", "ff"] as const;
+  for (const text of sent.slice(0, 4)) terminal.write(Buffer.from(text));
+  terminal.print("e");
+  terminal.write(Buffer.from(sent[4]));
+  terminal.close();
+  assert.deepEqual(pieces, [sent[0], sent[1], sent[2], "dd", "e", "ff"]);
 });
 
 test("no terminal, no size", () => {

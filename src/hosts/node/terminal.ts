@@ -7,6 +7,8 @@ import { InputQueue } from "./input-queue.ts";
 
 /** No more input is read when so many bytes wait for the guest. */
 const HIGH_WATER = 0x10000;
+/** Bytes of output that are gathered: a serial port gives them one at a time, and each write to the host costs as much as some thousand instructions. */
+const GATHERED = 0x1000;
 
 export interface TerminalEvents {
   /** Input for the guest has arrived. */
@@ -34,6 +36,8 @@ export class Terminal implements SerialPort, TerminalSize {
   readonly #escapes: EscapeKeys | undefined;
   readonly #queue = new InputQueue();
   readonly #onData = (bytes: Buffer): void => this.#receive(bytes);
+  readonly #gathered = new Uint8Array(GATHERED);
+  #gatheredBytes = 0;
   #monitor = false;
   #readable = (): void => {};
 
@@ -55,18 +59,34 @@ export class Terminal implements SerialPort, TerminalSize {
 
   /** Gives the terminal back as it was. */
   close(): void {
+    this.#flush();
     this.#input.off("data", this.#onData);
     this.#input.pause();
     if (this.#input.isTTY) this.#input.setRawMode?.(false);
   }
 
+  /** Output is written when the code that runs returns to the event loop, which the machine does every few milliseconds. */
   write(bytes: Uint8Array): void {
-    // A copy: the stream may keep it, and guest memory is shared and changes.
-    this.#output.write(Buffer.from(bytes));
+    if (this.#gatheredBytes + bytes.length > GATHERED) this.#flush();
+    // Copies: the stream may keep what it gets, and guest memory is shared and changes.
+    if (bytes.length > GATHERED) {
+      this.#output.write(Buffer.from(bytes));
+      return;
+    }
+    if (this.#gatheredBytes === 0) queueMicrotask(() => this.#flush());
+    this.#gathered.set(bytes, this.#gatheredBytes);
+    this.#gatheredBytes += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes === 0) return;
+    this.#output.write(Buffer.from(this.#gathered.subarray(0, this.#gatheredBytes)));
+    this.#gatheredBytes = 0;
   }
 
   /** Shows text of our own. Its lines end in \n: Node's raw mode is for input, output is still processed (ONLCR). */
   print(text: string): void {
+    this.#flush();
     this.#output.write(text);
   }
 

@@ -1,0 +1,72 @@
+// How the values of --net and --publish are read. Each function throws BadInput that says what a good value is.
+
+import type { SocketAddress } from "../hosts/node/name-server.ts";
+import { BadInput } from "../machine/runnable.ts";
+import { parseAddress } from "../network/address.ts";
+import type { Publication } from "../network/user-network.ts";
+
+export type NetOption =
+  | { readonly kind: "none" }
+  | { readonly kind: "user"; readonly mac: Uint8Array | undefined; readonly dns: SocketAddress | undefined }
+  | { readonly kind: "switch"; readonly name: string; readonly mac: Uint8Array | undefined };
+
+/** `user[,dns=ADDRESS[:PORT]][,mac=MAC]`, `switch:NAME[,mac=MAC]` or `none`. */
+export function net(value: string): NetOption {
+  const [kind = "", ...properties] = value.split(",");
+  const name = /^switch:(.*)$/s.exec(kind)?.[1];
+  const known = kind === "user" ? ["dns", "mac"] : name !== undefined ? ["mac"] : [];
+  const given = new Map<string, string>();
+  for (const property of properties) {
+    const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
+    if (!known.includes(key) || given.has(key)) throw new BadInput(`after ${kind}, ${advice(known)}`);
+    given.set(key, text);
+  }
+  const mac = given.has("mac") ? macAddress(given.get("mac") as string) : undefined;
+  if (kind === "none") return { kind };
+  if (kind === "user") return { kind, mac, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
+  if (name !== undefined) {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(name))
+      throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
+    return { kind: "switch", name, mac };
+  }
+  if (/^tap\b/.test(kind))
+    throw new BadInput("tap needs an ioctl, which Node.js does not have; give user, switch:NAME or none");
+  throw new BadInput("give user, switch:NAME or none");
+}
+
+function advice(known: readonly string[]): string {
+  return known.length === 0 ? "there are no properties" : `give ${known.map((key) => `${key}=...`).join(" or ")}, once`;
+}
+
+function macAddress(text: string): Uint8Array {
+  const bytes = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)
+    ? text.split(":").map((byte) => Number.parseInt(byte, 16))
+    : [];
+  if (bytes.length !== 6) throw new BadInput("give mac=52:54:00:12:34:56 or alike");
+  if ((bytes[0] as number) & 1) throw new BadInput("this mac is a group's: give one whose first byte is even");
+  return Uint8Array.from(bytes);
+}
+
+function dnsAddress(text: string): SocketAddress {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? text;
+  const port = Number(digits ?? 53);
+  if (parseAddress(address) === undefined || !isPort(port)) throw new BadInput("give dns=ADDRESS or dns=ADDRESS:PORT");
+  return { address, port };
+}
+
+/** `[ADDRESS:]HOST-PORT:GUEST-PORT[/tcp|/udp]`; without an address: the loopback interface. */
+export function publication(value: string): Publication {
+  const pattern = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/;
+  const [, bracketed, plain, host, guest, protocol] = pattern.exec(value) ?? [];
+  const address = bracketed ?? plain ?? "127.0.0.1";
+  const [port, guestPort] = [Number(host), Number(guest)];
+  if (host === undefined || parseAddress(address) === undefined || !isPort(port) || !isPort(guestPort)) {
+    throw new BadInput("give [ADDRESS:]PORT:GUEST-PORT[/udp], such as 8080:80 or 0.0.0.0:5353:53/udp");
+  }
+  return { protocol: protocol === "udp" ? "udp" : "tcp", address, port, guestPort };
+}
+
+function isPort(port: number): boolean {
+  return port > 0 && port < 65536;
+}

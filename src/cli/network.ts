@@ -1,0 +1,51 @@
+// What --net and --publish make.
+
+import { entropy } from "../hosts/node/clocks.ts";
+import { reasonOf } from "../hosts/node/files.ts";
+import { NodeNetwork } from "../hosts/node/network-host.ts";
+import { SwitchLink } from "../hosts/node/switch-link.ts";
+import { BadInput } from "../machine/runnable.ts";
+import type { NetworkLink } from "../network/link.ts";
+import { DEFAULT_MAC } from "../network/plan.ts";
+import { UserNetwork } from "../network/user-network.ts";
+import type { RunOptions } from "./run-options.ts";
+
+export interface Network {
+  readonly links: readonly NetworkLink[];
+  close(): void;
+}
+
+const NONE: Network = { links: [], close: () => {} };
+
+/** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
+export async function openNetwork(options: RunOptions, wake: () => void): Promise<Network> {
+  const { net } = options;
+  if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
+  if (net.kind === "none") return NONE;
+  if (net.kind === "switch") {
+    try {
+      const link = await SwitchLink.open(net.name, net.mac ?? randomMac(), wake);
+      return { links: [link], close: () => link.close() };
+    } catch (error) {
+      throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
+    }
+  }
+  const network = new UserNetwork(new NodeNetwork(wake, net.dns), net.mac);
+  for (const publication of options.publish) {
+    try {
+      await network.publish(publication);
+    } catch (error) {
+      network.close();
+      const { address, port, protocol } = publication;
+      throw new BadInput(`--publish: cannot listen at port ${port} of ${address} (${protocol}): ${reasonOf(error)}`);
+    }
+  }
+  return { links: [network], close: () => network.close() };
+}
+
+/** On a switch each machine has its own: three bytes of QEMU's range, and three by chance. */
+function randomMac(): Uint8Array {
+  const mac = DEFAULT_MAC.slice();
+  entropy.fill(mac.subarray(3));
+  return mac;
+}

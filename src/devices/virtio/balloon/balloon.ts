@@ -1,0 +1,177 @@
+import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
+import type { Chain } from "../chain.ts";
+import { pieces } from "../chain.ts";
+import { VirtioDevice } from "../device.ts";
+import type { Queue } from "../queue.ts";
+import { STATISTICS, type StatisticName } from "./statistics.ts";
+
+const DEVICE_ID_BALLOON = 5;
+const QUEUE_SIZE = 128;
+const F_STATS_VQ = 1 << 1;
+const F_DEFLATE_ON_OOM = 1 << 2;
+const F_PAGE_POISON = 1 << 4;
+const F_PAGE_REPORTING = 1 << 5;
+
+// Configuration (virtio 1.2, 5.5.4).
+const NUM_PAGES = 0;
+const ACTUAL = 4;
+const POISON_VAL = 12;
+const CONFIG_BYTES = 16;
+
+/** Of a page of the balloon's, whatever the guest's pages are. */
+const PAGE = 4096;
+const PFN_BYTES = 4;
+/** Of a statistic: its tag and its value. */
+const STATISTIC_BYTES = 10;
+/** Bytes that are cleared, or page numbers that are read, between two looks at the clock. */
+const CLEAR_PIECE = 0x10_0000;
+const PFNS_AT_ONCE = 256;
+
+export interface BalloonMemory {
+  /** Bytes that the guest has put into the balloon, as it says. */
+  readonly held: number;
+  /** Bytes that it should put there. */
+  readonly wanted: number;
+  /** Bytes of pages that the guest has reported as free since the device was reset; pages may be reported again. */
+  readonly reported: number;
+  /** What the guest last said of its memory. */
+  readonly statistics: ReadonlyMap<StatisticName, number>;
+}
+
+/**
+ * Traditional memory balloon (virtio 1.2, 5.5) with statistics and free page reporting. The guest's RAM is one WebAssembly memory, of
+ * which no host takes back a part: pages that the guest gives away are cleared, so that a snapshot need not hold them.
+ */
+export class VirtioBalloon extends VirtioDevice {
+  readonly id = DEVICE_ID_BALLOON;
+  readonly #dma: Dma;
+  #reported = 0;
+  readonly #statistics = new Map<StatisticName, number>();
+
+  constructor(dma: Dma, clock: Clock) {
+    const features = F_STATS_VQ | F_DEFLATE_ON_OOM | F_PAGE_POISON | F_PAGE_REPORTING;
+    super(dma, features, Array<number>(5).fill(QUEUE_SIZE), CONFIG_BYTES, clock);
+    this.#dma = dma;
+    // A report is as long as the guest's largest blocks of free pages are.
+    for (const queue of this.queues) queue.chainBytesMax = Number.POSITIVE_INFINITY;
+  }
+
+  override reset(): void {
+    super.reset();
+    this.#reported = 0;
+    this.#statistics.clear();
+    // The driver has all pages back; what is wanted stays.
+    this.config.setUint32(ACTUAL, 0, true);
+    this.config.setUint32(POISON_VAL, 0, true);
+  }
+
+  /** Asks the guest to give that many bytes, in whole pages. */
+  want(bytes: number): void {
+    this.changeConfig((config) => config.setUint32(NUM_PAGES, Math.floor(bytes / PAGE), true));
+  }
+
+  /** What is known; asks the guest for newer statistics. */
+  memory(): BalloonMemory {
+    const status = {
+      held: this.config.getUint32(ACTUAL, true) * PAGE,
+      wanted: this.config.getUint32(NUM_PAGES, true) * PAGE,
+      reported: this.#reported,
+      statistics: new Map(this.#statistics),
+    };
+    // 5.5.6.3: the buffer that is used is filled anew.
+    const index = this.queues.findIndex((_, i) => this.#role(i) === "statistics");
+    if (index >= 0) this.serve(this.queues[index] as Queue, () => 0);
+    return status;
+  }
+
+  /** 5.5.4.1: the driver writes what it holds, and what it fills free pages with. */
+  override writeConfig(offset: number, bytes: AccessSize, value: number): void {
+    if (bytes === 4 && (offset === ACTUAL || offset === POISON_VAL)) this.config.setUint32(offset, value, true);
+  }
+
+  /** Drivers number the queues that they have negotiated, as QEMU's device does; the specification has reports at 4 always. */
+  #role(index: number): "inflate" | "deflate" | "statistics" | "reports" | undefined {
+    if (index === 0) return "inflate";
+    if (index === 1) return "deflate";
+    const statistics = this.accepted(F_STATS_VQ);
+    if (index === 2 && statistics) return "statistics";
+    return this.accepted(F_PAGE_REPORTING) && (index === 4 || index === (statistics ? 3 : 2)) ? "reports" : undefined;
+  }
+
+  protected override started(): void {
+    // Drivers offer the first statistics before they say that they are ready.
+    for (const index of this.queues.keys()) this.notify(index);
+  }
+
+  protected override notified(queue: Queue, index: number): void {
+    switch (this.#role(index)) {
+      case "inflate":
+        this.serve(queue, (chain) => this.#inflate(chain, queue));
+        break;
+      case "deflate":
+        // The pages are the guest's as they are.
+        this.serve(queue, () => 0);
+        break;
+      case "statistics":
+        this.serve(queue, (chain) => this.#learn(chain));
+        break;
+      case "reports":
+        this.serve(queue, (chain) => this.#clearReported(chain, queue));
+        break;
+    }
+  }
+
+  #inflate(chain: Chain, queue: Queue): number | undefined {
+    const numbers = new Uint8Array(PFNS_AT_ONCE * PFN_BYTES);
+    const view = new DataView(numbers.buffer);
+    for (;;) {
+      const bytes = chain.read(queue.progress, numbers);
+      for (let at = 0; at + PFN_BYTES <= bytes; at += PFN_BYTES) {
+        const page = this.#dma.view(view.getUint32(at, true) * PAGE, PAGE, true);
+        if (page !== undefined) clear(page, 0);
+      }
+      queue.progress += bytes;
+      if (bytes < numbers.length) return 0;
+      if (this.turnOver) return undefined;
+    }
+  }
+
+  /** 5.5.6.7: what is free may hold zeroes, or what the driver says that its free pages hold. */
+  #clearReported(chain: Chain, queue: Queue): number | undefined {
+    const value = this.accepted(F_PAGE_POISON) ? this.config.getUint32(POISON_VAL, true) : 0;
+    while (queue.progress < chain.writableBytes) {
+      const length = Math.min(CLEAR_PIECE, chain.writableBytes - queue.progress);
+      for (const piece of pieces(chain.writable, queue.progress, length)) clear(piece, value);
+      queue.progress += length;
+      this.#reported += length;
+      if (queue.progress < chain.writableBytes && this.turnOver) return undefined;
+    }
+    return 0;
+  }
+
+  /** The buffer stays with the device until it wants newer statistics. */
+  #learn(chain: Chain): undefined {
+    const bytes = new Uint8Array(Math.min(chain.readableBytes, STATISTICS.length * STATISTIC_BYTES));
+    const view = new DataView(bytes.buffer);
+    const length = chain.read(0, bytes);
+    for (let at = 0; at + STATISTIC_BYTES <= length; at += STATISTIC_BYTES) {
+      const name = STATISTICS[view.getUint16(at, true)];
+      const value = view.getUint32(at + 2, true) + view.getUint32(at + 6, true) * 2 ** 32;
+      if (name !== undefined) this.#statistics.set(name, value);
+    }
+    return undefined;
+  }
+}
+
+/**
+ * Sets the whole pages of `bytes` to a value, word by word. Those that have it already are only read: writing one that the guest has never
+ * touched would make the host find memory for it.
+ */
+function clear(bytes: Uint8Array, value: number): void {
+  const first = bytes.byteOffset + ((PAGE - (bytes.byteOffset % PAGE)) % PAGE);
+  const end = bytes.byteOffset + bytes.length;
+  for (let at = first; at + PAGE <= end; at += PAGE) {
+    const words = new Int32Array(bytes.buffer, at, PAGE / 4);
+    if (!words.every((word) => word === (value | 0))) words.fill(value);
+  }
+}

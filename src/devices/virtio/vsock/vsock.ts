@@ -1,0 +1,171 @@
+import type { Clock, Dma } from "../../../bus/device.ts";
+import type { StreamHost } from "../../../bus/streams.ts";
+import { type Chain, pieces } from "../chain.ts";
+import { VirtioDevice } from "../device.ts";
+import type { Queue } from "../queue.ts";
+import { Connection } from "./connection.ts";
+import { CID_HOST, HEADER_BYTES, OP, PacketHeader, TYPE_STREAM } from "./packet.ts";
+
+const DEVICE_ID_SOCKET = 19;
+const F_STREAM = 1 << 0;
+const RECEIVEQ = 0;
+const TRANSMITQ = 1;
+const QUEUE_SIZE = 256;
+const CONFIG_BYTES = 8;
+
+/** Connections at a time: what a guest makes the host keep is bounded. */
+export const CONNECTIONS_MAX = 1024;
+/** Refusals that wait for the guest's buffers; beyond them its packets wait. */
+const REFUSALS_MAX = 128;
+/** Where ports begin that the host's own connections come from. */
+const FIRST_HOST_PORT = 2 ** 30;
+
+/** CIDs that a guest may have: others are reserved. */
+export const CID_MIN = 3;
+export const CID_MAX = 0xffff_fffe;
+
+/** Socket device (virtio 1.2, 5.10) with stream sockets, between the guest and what the host connects them to. */
+export class VirtioVsock extends VirtioDevice {
+  readonly id = DEVICE_ID_SOCKET;
+  readonly #cid: number;
+  readonly #host: StreamHost;
+  /** By the host's port, then by the guest's. */
+  readonly #connections = new Map<number, Map<number, Connection>>();
+  #count = 0;
+  /** Those that may have a packet for the guest, the longest waiting first. */
+  readonly #ready = new Set<Connection>();
+  /** Connections that there are not: the guest is told so. */
+  #refusals: { readonly hostPort: number; readonly guestPort: number }[] = [];
+  #lastHostPort = FIRST_HOST_PORT;
+  readonly #in = new PacketHeader();
+  readonly #out = new PacketHeader();
+
+  /** @param cid of the guest, CID_MIN to CID_MAX. */
+  constructor(dma: Dma, clock: Clock, host: StreamHost, cid: number) {
+    super(dma, F_STREAM, [QUEUE_SIZE, QUEUE_SIZE, QUEUE_SIZE], CONFIG_BYTES, clock);
+    this.#cid = cid;
+    this.#host = host;
+    this.config.setUint32(0, cid, true);
+    host.onConnection((port, stream) => {
+      if (!this.running || this.#count >= CONNECTIONS_MAX) return undefined;
+      const connection = this.#add(port, this.#freeHostPort(port), true);
+      connection.attach(stream);
+      this.#wake(connection);
+      return connection;
+    });
+  }
+
+  override reset(): void {
+    super.reset();
+    for (const ports of this.#connections.values()) for (const connection of ports.values()) connection.drop();
+    this.#connections.clear();
+    this.#ready.clear();
+    this.#refusals = [];
+    this.#count = 0;
+  }
+
+  protected override notified(_queue: Queue, index: number): void {
+    if (index === RECEIVEQ) this.#send();
+    if (index === TRANSMITQ) this.#receive();
+  }
+
+  /** What the guest has sent. */
+  #receive(): void {
+    this.serve(this.queues[TRANSMITQ] as Queue, (chain) => {
+      if (this.#refusals.length >= REFUSALS_MAX) return undefined;
+      if (chain.read(0, this.#in.bytes) < HEADER_BYTES) {
+        this.fail();
+        return undefined;
+      }
+      this.#packet(this.#in, chain);
+      return 0;
+    });
+    this.#send();
+  }
+
+  #packet(header: PacketHeader, chain: Chain): void {
+    const { op, length, sourcePort: guestPort, destinationPort: hostPort } = header;
+    const whole = chain.readableBytes - HEADER_BYTES >= length;
+    const ours = header.sourceCid === this.#cid && header.destinationCid === CID_HOST && header.type === TYPE_STREAM;
+    const connection = this.#connections.get(hostPort)?.get(guestPort);
+    if (ours && connection !== undefined) {
+      if (op === OP.rst) this.#remove(connection);
+      else if (!whole || !connection.receive(header, pieces(chain.readable, HEADER_BYTES, length))) connection.reset();
+      return;
+    }
+    if (op === OP.rst) return;
+    if (!ours || op !== OP.request || this.#count >= CONNECTIONS_MAX) {
+      this.#refusals.push({ hostPort, guestPort });
+      return;
+    }
+    const fresh = this.#add(guestPort, hostPort, false);
+    fresh.attach(this.#host.connect(hostPort, fresh));
+    fresh.learn(header);
+  }
+
+  /** Fills the buffers that wait. */
+  #send(): void {
+    const receive = this.queues[RECEIVEQ] as Queue;
+    const crowded = this.#refusals.length >= REFUSALS_MAX;
+    if (this.#refusals.length > 0 || this.#ready.size > 0) {
+      this.serve(receive, (chain) => {
+        if (chain.writableBytes < HEADER_BYTES) {
+          this.fail();
+          return undefined;
+        }
+        return this.#refuse(chain) ?? this.#next(chain);
+      });
+    }
+    if (crowded && this.#refusals.length < REFUSALS_MAX) this.notify(TRANSMITQ);
+  }
+
+  #refuse(chain: Chain): number | undefined {
+    const refusal = this.#refusals.shift();
+    if (refusal === undefined) return undefined;
+    this.#out.set(this.#cid, refusal.hostPort, refusal.guestPort, OP.rst);
+    return chain.write(0, this.#out.bytes);
+  }
+
+  #next(chain: Chain): number | undefined {
+    for (const connection of this.#ready) {
+      const packet = connection.packet(this.#out, this.#cid, chain.writableBytes - HEADER_BYTES);
+      // Those that come after have their turn first.
+      this.#ready.delete(connection);
+      if (packet === undefined) continue;
+      this.#ready.add(connection);
+      if (packet.op === OP.rst) this.#remove(connection);
+      return chain.write(0, this.#out.bytes) + chain.write(HEADER_BYTES, packet.data);
+    }
+    return undefined;
+  }
+
+  #wake(connection: Connection): void {
+    // It may have been ended by what woke it.
+    if (this.#connections.get(connection.hostPort)?.get(connection.guestPort) !== connection) return;
+    this.#ready.add(connection);
+    this.#send();
+  }
+
+  #add(guestPort: number, hostPort: number, byHost: boolean): Connection {
+    const connection = new Connection(guestPort, hostPort, byHost, (c) => this.#wake(c));
+    const ports = this.#connections.get(hostPort) ?? new Map<number, Connection>();
+    this.#connections.set(hostPort, ports.set(guestPort, connection));
+    this.#count++;
+    return connection;
+  }
+
+  #remove(connection: Connection): void {
+    connection.drop();
+    this.#ready.delete(connection);
+    const ports = this.#connections.get(connection.hostPort);
+    if (ports?.delete(connection.guestPort)) this.#count--;
+    if (ports?.size === 0) this.#connections.delete(connection.hostPort);
+  }
+
+  #freeHostPort(guestPort: number): number {
+    do {
+      this.#lastHostPort = this.#lastHostPort === 2 ** 31 - 1 ? FIRST_HOST_PORT : this.#lastHostPort + 1;
+    } while (this.#connections.get(this.#lastHostPort)?.has(guestPort));
+    return this.#lastHostPort;
+  }
+}
