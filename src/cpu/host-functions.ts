@@ -17,10 +17,18 @@ type HostFunction =
   | "debugState"
   | "isb";
 
-/** The host functions that generated code imports, for all PEs of a machine: `pes` by index. The list may still grow. */
-export function hostFunctions(pes: readonly Pe[]): Record<HostFunction, (cpu: number, a: number, b: number) => number> {
+/** What native.wasm has of them itself: what it does not do, it leaves to the PE (EXIT_HOST). */
+const NATIVE_FUNCTIONS = ["svc", "exceptionReturn", "pstateWrite"] as const;
+
+type Functions = Record<HostFunction, (cpu: number, a: number, b: number) => number>;
+
+/**
+ * The host functions that generated code imports, for all PEs of a machine: `pes` by index. The list may still grow. `native`: the exports of
+ * native.wasm, for those that running code can call there.
+ */
+export function hostFunctions(pes: readonly Pe[], native?: Readonly<Record<string, unknown>>): Functions {
   const pe = (cpu: number): Pe => pes[((cpu - CPU_BASE) / CPU_STRIDE) | 0] as Pe;
-  return {
+  const functions: Functions = {
     sysregRead: (cpu, id, rt) => pe(cpu).sysregRead(id, rt),
     sysregWrite: (cpu, id, rt) => pe(cpu).sysregWrite(id, rt),
     systemInstruction: (cpu, id, rt) => pe(cpu).systemInstruction(id, rt),
@@ -34,4 +42,6 @@ export function hostFunctions(pes: readonly Pe[]): Record<HostFunction, (cpu: nu
     debugState: (cpu) => pe(cpu).debugState(),
     isb: (cpu) => pe(cpu).isb(),
   };
+  for (const name of NATIVE_FUNCTIONS) if (native?.[name]) functions[name] = native[name] as Functions[HostFunction];
+  return functions;
 }

@@ -14,7 +14,9 @@ export * from "./crypto/polynomial.as";
 export * from "./crypto/crc32.as";
 export * from "./crypto/qarma.as";
 export { addPAC, authPAC, authenticateReturn, pacGeneric, stripPAC } from "./pauth.as";
-export { contextChanged } from "./context.as";
+export { contextChanged, keepContext, spaceChanged } from "./context.as";
+export { exceptionReturn, proceed, pstateWrite, svc } from "./exceptions.as";
+export { restoreContext } from "../vmsa/saved-contexts.as";
 export {
   load8,
   load16,

@@ -24,6 +24,8 @@ export interface SystemRegisters {
 export interface SysregHooks {
   /** A register changed that the view of running code is derived from. */
   contextChanged(): void;
+  /** The same of TTBR0_EL1 and TTBR1_EL1, which have the ASID. */
+  spaceChanged(): void;
   /** MDSCR_EL1, the OS lock, or a breakpoint changed. */
   debugChanged(): void;
 }
@@ -32,6 +34,19 @@ export interface SysregHooks {
 export interface NativeAuthentication {
   /** PC from the ELR_ELx in the slot at `slot`, by SP and instruction key A (0) or B (1). 0: an exception is pending instead. */
   authenticateReturn?(cpu: number, slot: number, key: number): number;
+}
+
+/** The part of native.wasm that takes frequent exceptions by itself (exceptions.as.ts). */
+export interface NativeExceptions {
+  /**
+   * Native.contextChanged after a change of EL, PSTATE.PAN and PSTATE.UAO alone, by what keepContext kept, with SYSREG_GUARD. 0: nothing was
+   * kept since a system register changed.
+   */
+  restoreContext?(cpu: number): number;
+  /** Native.contextChanged after such a change, which keeps the result, and SYSREG_GUARD as it is. */
+  keepContext?(cpu: number): void;
+  /** Native.contextChanged after a change of TTBR0_EL1 and TTBR1_EL1 alone. */
+  spaceChanged?(cpu: number): void;
 }
 
 /** The performance monitors (pmu.ts): to be brought up to date before the exception level changes. */

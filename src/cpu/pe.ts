@@ -9,6 +9,7 @@ import { instructionTrap, isNested, sctlrOf } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
+  NativeExceptions,
   PeObserver,
   PeOptions,
   PerformanceMonitors,
@@ -20,6 +21,9 @@ import type { Firmware, OutsideBreakpoints, SemihostingPort } from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
 import { clearState, resetState } from "./reset.ts";
 import {
+  ARG0,
+  ARG1,
+  ARG2,
   ATTENTION,
   BTYPE,
   BUDGET,
@@ -32,16 +36,21 @@ import {
   EXIT,
   EXIT_EXCEPTION,
   EXIT_FETCH,
+  EXIT_HOST,
   EXIT_RESUME,
   EXIT_WAIT,
   FETCH_BASE,
   FETCH_VA,
   HALTED,
+  HOST_PSTATE,
+  HOST_RETURN,
+  HOST_SVC,
   INSTRUCTIONS,
   ITLB,
   ITLB_ENTRIES,
   ITLB_ENTRY_SHIFT,
   ITLB_FLAGS,
+  NATIVE_TAKES,
   PC,
   POWER,
   PSTATE_IL,
@@ -97,7 +106,7 @@ const SCTLR_HIGH_BT = 1 << (36 - 32);
 export class Pe {
   readonly state: PeState;
   readonly index: number;
-  readonly #native: Native & NativeAuthentication;
+  readonly #native: Native & NativeAuthentication & NativeExceptions;
   readonly #engine: SteppingEngine;
   readonly #sysregs: SystemRegisters;
   readonly #everyone: readonly PeState[];
@@ -106,6 +115,8 @@ export class Pe {
   readonly #observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
+  /** After a change of EL, PSTATE.PAN and PSTATE.UAO alone. */
+  readonly #levelChanged: (cpu: number) => void;
   readonly #semihosting: SemihostingPort | undefined;
   /** A debugger's, where it has any. To be set while the PE does not run, after DEBUGGER_BREAKS, and followed by flushFetch. */
   breakpoints: OutsideBreakpoints | undefined;
@@ -135,10 +146,21 @@ export class Pe {
       updateGuard(this.state);
       this.#native.contextChanged(cpu);
     };
+    this.#levelChanged = (cpu) => {
+      if (this.#native.restoreContext?.(cpu)) return;
+      updateGuard(this.state);
+      if (this.#native.keepContext) this.#native.keepContext(cpu);
+      else this.#native.contextChanged(cpu);
+    };
     this.#sysregs = options.sysregs({
       contextChanged: () => {
         this.#changed = true;
         this.#contextChanged(this.state.cpu);
+      },
+      spaceChanged: () => {
+        this.#changed = true;
+        if (this.#native.spaceChanged) this.#native.spaceChanged(this.state.cpu);
+        else this.#contextChanged(this.state.cpu);
       },
       debugChanged: () => {
         this.#changed = true;
@@ -245,7 +267,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#contextChanged(s.cpu);
+    this.#levelChanged(s.cpu);
     this.#observer?.taken(from, line);
     return true;
   }
@@ -256,7 +278,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
-    this.#contextChanged(s.cpu);
+    this.#levelChanged(s.cpu);
     this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
@@ -347,8 +369,10 @@ export class Pe {
     const budget = counting ? Math.max(1, Math.min(this.#left, pmu.instructionsToOverflow())) : this.#left;
     this.#withheld = this.#left - budget;
     const observer = this.#observer;
+    this.state.setWord(NATIVE_TAKES, counting || observer || !this.#native.restoreContext ? 0 : 1);
     if (observer) observer.together = true;
     this.#engine.run(this.state.cpu, budget);
+    if (this.state.word(EXIT) === EXIT_HOST) this.#leftToHost();
     if (observer) observer.together = false;
     this.#account();
     if (counting) pmu.sync();
@@ -379,7 +403,9 @@ export class Pe {
       observer.putOff = false;
     }
     this.#single = true;
+    s.setWord(NATIVE_TAKES, 0);
     this.#engine.step(s.cpu);
+    if (s.word(EXIT) === EXIT_HOST) this.#leftToHost();
     this.#single = false;
     if (observer) observer.alone = false;
     this.#left--;
@@ -413,6 +439,22 @@ export class Pe {
     if (this.#pmu?.active) this.#pmu.sync();
   }
 
+  /** Does the instruction at PC that native code has left to the host. */
+  #leftToHost(): void {
+    const s = this.state;
+    const first = s.word(ARG1);
+    switch (s.word(ARG0)) {
+      case HOST_RETURN:
+        this.exceptionReturn(first);
+        break;
+      case HOST_PSTATE:
+        if (this.pstateWrite(first, s.word(ARG2)) === 0) resumeAfter(s);
+        break;
+      case HOST_SVC:
+        this.svc(first);
+    }
+  }
+
   // Host functions (ir/helpers.ts, HOST): 0 = done, on to the next instruction; 1 = leave, EXIT and PC are set.
 
   sysregRead(id: number, rt: number): 0 | 1 {
@@ -423,7 +465,9 @@ export class Pe {
   sysregWrite(id: number, rt: number): 0 | 1 {
     if (this.#pmu?.active) this.#account();
     const attention = this.#before();
-    return this.#after(this.#sysregs.write(id, rt), attention);
+    const goOn = this.#after(this.#sysregs.write(id, rt), attention);
+    if (this.#pmu?.active) this.state.setWord(NATIVE_TAKES, 0);
+    return goOn;
   }
   systemInstruction(id: number, rt: number): 0 | 1 {
     const attention = this.#before();
@@ -444,7 +488,7 @@ export class Pe {
   }
 
   pstateWrite(field: number, value: number): 0 | 1 {
-    return msrImmediate(this.state, field, value, this.#contextChanged);
+    return msrImmediate(this.state, field, value, this.#levelChanged);
   }
 
   /** `kind`: 0 ERET, 1 ERETAA, 2 ERETAB. */
@@ -460,7 +504,7 @@ export class Pe {
     else if (!this.#native.authenticateReturn(s.cpu, elrSlot(el), kind - 1)) return 1;
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
-    exceptionReturn(s, this.#contextChanged);
+    exceptionReturn(s, this.#levelChanged);
     this.#observer?.returned(el);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);

@@ -34,6 +34,8 @@ export const PAC_FIELDS = 0x450;
 export const PAC_SELECT = 0x470;
 /** i32: bit 0 IA, 1 IB, 2 DA, 3 DB: the key is enabled, and its use does not trap. */
 export const PAC_ENABLED = 0x478;
+/** i32: 1 while native code may take exceptions and return from them: nobody looks on, and no event counter counts. */
+export const NATIVE_TAKES = 0x47c;
 
 // The rest of PSTATE, one 32-bit word a field. DAIF keeps D,A,I,F in bits 9:6, where MRS DAIF has them.
 export const EL = 0x130;
@@ -206,3 +208,11 @@ export const EXIT_RESUME = 4;
 export const EXIT_STEP = 5;
 /** The page at PC must be fetched and decoded by the host. */
 export const EXIT_FETCH = 6;
+/**
+ * Native code leaves the instruction at PC to the host: ARG0 (i32) is one of HOST_*, ARG1 and ARG2 (i32) are what the host function is
+ * called with.
+ */
+export const EXIT_HOST = 7;
+export const HOST_RETURN = 0;
+export const HOST_PSTATE = 1;
+export const HOST_SVC = 2;

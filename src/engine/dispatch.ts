@@ -59,7 +59,10 @@ export interface EngineImports {
   readonly unfit: number;
   /** native.wasm's fetchMiss (cpu, va): the decoded page, or 0. */
   readonly fetchMiss: number;
+  /** native.wasm's proceed (cpu): 1 when code runs on from PC, an exception or return behind it. */
+  readonly proceed: number;
 }
+export const PROCEED_TYPE: FunctionType = { params: ["i32"], results: ["i32"] };
 export const FETCH_MISS_TYPE: FunctionType = { params: ["i32", "i64"], results: ["i32"] };
 export const ENGINE_IMPORT_TYPE: FunctionType = { params: ["i32", "i32"], results: [] };
 
@@ -425,6 +428,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   });
 
   const enter = new Code({ params: ["i32", "i32"], results: [] });
+  enter.loop();
   setWord(enter, EXIT, () => enter.i32(0));
   const record = enter.local("i32");
   enter.get(CPU);
@@ -437,6 +441,13 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   enter.get(record);
   enter.memory("i32.load", 0);
   enter.callIndirect(handlerType);
+  enter.get(CPU);
+  enter.call(engine.proceed);
+  enter.get(CPU);
+  enter.memory("i32.load", BUDGET);
+  enter.set(1);
+  enter.brIf(0);
+  enter.end();
   runtime.enter.code = enter;
 }
 

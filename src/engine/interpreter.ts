@@ -7,7 +7,7 @@ import { HELPERS } from "../ir/helpers.ts";
 import { Code } from "../wasm/code.ts";
 import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
 import { HANDLER_DECODE, HANDLERS_FIRST } from "./decoded-layout.ts";
-import { declareRuntime, defineRuntime, ENGINE_IMPORT_TYPE, FETCH_MISS_TYPE } from "./dispatch.ts";
+import { declareRuntime, defineRuntime, ENGINE_IMPORT_TYPE, FETCH_MISS_TYPE, PROCEED_TYPE } from "./dispatch.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HandlerLowering } from "./handler-lowering.ts";
 import { declareImports, HANDLER_TYPE } from "./imports.ts";
@@ -56,9 +56,10 @@ export function generateInterpreter(rows: readonly Row[], decoder: Decoder): Int
   const hot = module.importFunction("engine", "hot", ENGINE_IMPORT_TYPE);
   const unfit = module.importFunction("engine", "unfit", ENGINE_IMPORT_TYPE);
   const fetchMiss = module.importFunction("native", "fetchMiss", FETCH_MISS_TYPE);
+  const proceed = module.importFunction("native", "proceed", PROCEED_TYPE);
   const runtime = declareRuntime(module);
   functions.current = (name) => runtime.functions[name].index;
-  defineRuntime(module, runtime, { decode, hot, unfit, fetchMiss });
+  defineRuntime(module, runtime, { decode, hot, unfit, fetchMiss, proceed });
 
   const keys: number[] = [];
   const handlers: DefinedFunction[] = [];

@@ -231,7 +231,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     memory,
     interpreter: { module: new WebAssembly.Module(interpreter), keys: JSON.parse(handlers) as number[] },
     native: native.exports,
-    host: hostFunctions(pes),
+    host: hostFunctions(pes, native.exports),
     features: modelFeatures(CPU_MODELS[parts.cpu], model),
     area: plan.area,
     tier: parts.tier,

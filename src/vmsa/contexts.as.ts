@@ -36,6 +36,7 @@ import {
   tcr,
   vmidOf,
 } from "./regime.as";
+import { forgetNumbers } from "./saved-contexts.as";
 import { ASID_MATTERS, CONTEXTS, CONTEXT_MAX, CONTEXT_WORDS, LAST_CONTEXT, PAGE_MASK } from "./tlb-layout.as";
 
 /**
@@ -105,6 +106,7 @@ function contextNumber(cpu: usize, word: u64): u64 {
   if (known >> 12 == word && (known & PAGE_MASK) != 0) return known & PAGE_MASK;
   let number = load<i32>(cpu, LAST_CONTEXT) + 1;
   if (number > CONTEXT_MAX) {
+    forgetNumbers(cpu);
     memory.fill(cpu + CONTEXTS, 0, CONTEXT_WORDS * 8);
     memory.fill(cpu + DTLB, 0, DTLB_ENTRIES << DTLB_ENTRY_SHIFT);
     flushFetch(cpu);
@@ -153,6 +155,7 @@ export function renewContexts(cpu: usize): void {
 
 /** Makes everything in the data and instruction TLBs unreachable. */
 export function retireContexts(cpu: usize): void {
+  forgetNumbers(cpu);
   memory.fill(cpu + CONTEXTS, 0, CONTEXT_WORDS * 8);
   renewContexts(cpu);
 }

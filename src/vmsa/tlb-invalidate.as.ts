@@ -19,6 +19,7 @@ import { FEATURE_EL2, FEATURE_EL3, TRANSLATION_EPOCH } from "../cpu/sysreg-layou
 import { GLOBAL, SHIFT_MASK, SPAN_SHIFT } from "./attributes.as";
 import { WORD_ASID, WORD_REGIME, WORD_SECURE, WORD_VMID, renewContexts, retireContexts } from "./contexts.as";
 import { EL10, EL20, asidMask, has, hasTwoRanges, isHost, isHostUser, isSecureBelowEL3, vmidOf } from "./regime.as";
+import { forgetNumbers } from "./saved-contexts.as";
 import {
   ASID_MATTERS,
   BLOCKS,
@@ -167,6 +168,7 @@ function dropASID(cpu: usize, asid: u32): void {
       if (isOwned(entry)) store<u64>(entry, 0, ENTRY_TAG);
     }
   }
+  forgetNumbers(cpu);
   renewContexts(cpu);
 }
 

@@ -44,7 +44,11 @@ export const WATCHED: usize = LAST_CONTEXT + 8;
 export const ASID_MATTERS: usize = WATCHED + 16;
 /** u32: the owner (see emptyMark()) that a TLBI has left without entries, as long as none is made. */
 export const EMPTY: usize = ASID_MATTERS + 4;
-const STATE_END: usize = EMPTY + 4;
+/** What contextChanged() has derived for an exception level, PSTATE.PAN and PSTATE.UAO (saved-contexts.as.ts). */
+export const SAVED: usize = EMPTY + 4;
+export const SAVED_BYTES: usize = 88;
+export const SAVED_COUNT: usize = 16;
+const STATE_END: usize = SAVED + SAVED_COUNT * SAVED_BYTES;
 
 export const CONTEXT_MAX: i32 = 4095;
 

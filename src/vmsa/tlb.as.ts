@@ -45,6 +45,7 @@ import {
   sctlr,
   vmidOf,
 } from "./regime.as";
+import { forgetNumbers } from "./saved-contexts.as";
 import {
   ASID_MATTERS,
   BLOCKS,
@@ -194,6 +195,7 @@ function outlivesItsASID(cpu: usize, context: u64): bool {
   if (el == 0 || load<u32>(cpu, PAN) == 0 || context != load<u64>(cpu, CTX)) return false;
   if (!hasTwoRanges(regime) || !isTranslating(cpu, regime)) return false;
   store<i32>(cpu, 1, ASID_MATTERS);
+  forgetNumbers(cpu);
   renewContexts(cpu);
   return true;
 }

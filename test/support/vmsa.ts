@@ -126,6 +126,11 @@ export class Pe {
     this.changed();
   }
 
+  /** The memory that the PE's block is in. */
+  get buffer(): ArrayBufferLike {
+    return this.#native.view.buffer;
+  }
+
   get(offset: number): bigint {
     return this.#native.view.getBigUint64(this.cpu + offset, true);
   }

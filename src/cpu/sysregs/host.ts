@@ -35,6 +35,8 @@ export interface SysregHost {
    * leaves running code after the instruction. That an interrupt has become deliverable the PE finds by itself after every write.
    */
   contextChanged(): void;
+  /** The same of TTBR0_EL1 or TTBR1_EL1, which have the ASID. */
+  spaceChanged(): void;
   /** A register of self-hosted debug changed (MDSCR_EL1, OS lock, breakpoints, watchpoints), besides `contextChanged`. */
   debugChanged?(): void;
 }

@@ -345,7 +345,7 @@ describe("translation registers", () => {
     pe.msr("SCTLR_EL1", 1);
     pe.msr("TTBR0_EL1", -1, -1);
     pe.msr("TCR_EL1", 25);
-    assert.deepEqual(pe.log, ["context", "context", "context"]);
+    assert.deepEqual(pe.log, ["context", "space", "context"]);
     assert.equal(pe.mrs("TTBR0_EL1"), "fffffffffffffffe");
   });
 });

@@ -123,6 +123,7 @@ export class Bench {
       entropy: { fill: (into) => void into.fill(0xa5) },
       allTlbs: () => [state, other],
       contextChanged: () => void log.push("context"),
+      spaceChanged: () => void log.push("space"),
       debugChanged: () => void log.push("debug"),
     });
     this.sysregs.reset();

@@ -17,6 +17,8 @@ export const SCTLR_BITS = {
  */
 export const contextChanged = (a: Access): void => a.host.contextChanged();
 
+const spaceChanged = (a: Access): void => a.host.spaceChanged();
+
 /** TTBRn_ELx: BADDR, CnP. */
 export const TTBR_BITS = { bits: "47:1", bitsWith: { TTCNP: "0" } } as const;
 
@@ -59,14 +61,14 @@ export const TRANSLATION_ROWS: readonly SysregRow[] = [
     ...TTBR_BITS,
     bits: "63:1",
     traps: [virtualMemory],
-    changed: contextChanged,
+    changed: spaceChanged,
   }),
   rw("TTBR1_EL1", 1, {
     slot: slots.TTBR1_EL1,
     ...TTBR_BITS,
     bits: "63:1",
     traps: [virtualMemory],
-    changed: contextChanged,
+    changed: spaceChanged,
   }),
   rw("TCR_EL1", 1, {
     slot: slots.TCR_EL1,
