@@ -1,4 +1,4 @@
-// The devices of `atoll run` that reach into this computer: shared folders, sockets, serial ports.
+// The devices of `atoll run` that reach into this computer: networks, shared folders, sockets, serial ports.
 
 import type { SerialChannel } from "../bus/channel.ts";
 import { PORTS_MAX } from "../devices/virtio/console/ports.ts";
@@ -6,10 +6,11 @@ import { FileChannel, SocketChannel } from "../hosts/node/serial-channels.ts";
 import { NodeFolder } from "../hosts/node/shared-folder.ts";
 import { StreamSockets } from "../hosts/node/stream-sockets.ts";
 import { BadInput, type MachineParts } from "../machine/runnable.ts";
+import { openNetwork } from "./network.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export interface GuestDevices {
-  readonly parts: Pick<MachineParts, "shares" | "vsock" | "serialPorts">;
+  readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
   /** Ends what has been opened. */
   close(): void;
 }
@@ -19,7 +20,7 @@ export interface GuestDevices {
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<RunOptions, "share" | "vsock" | "serialPort">,
+  options: Pick<RunOptions, "net" | "publish" | "share" | "vsock" | "serialPort">,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(
@@ -44,12 +45,16 @@ export async function openDevices(
   };
   try {
     const host = options.vsock && keep(await StreamSockets.listen(options.vsock.path, wake));
+    const networks = keep(await openNetwork(options, wake)).links;
     const serialPorts: { name: string; channel: SerialChannel }[] = [];
     for (const { name, kind, path } of options.serialPort) {
       const channel = keep(kind === "file" ? new FileChannel(path) : await SocketChannel.listen(path, wake));
       serialPorts.push({ name, channel });
     }
-    return { parts: { shares, serialPorts, vsock: options.vsock && host && { cid: options.vsock.cid, host } }, close };
+    return {
+      parts: { networks, shares, serialPorts, vsock: options.vsock && host && { cid: options.vsock.cid, host } },
+      close,
+    };
   } catch (error) {
     close();
     throw error;

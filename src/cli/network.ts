@@ -18,7 +18,7 @@ export interface Network {
 const NONE: Network = { links: [], close: () => {} };
 
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
-export async function openNetwork(options: RunOptions, wake: () => void): Promise<Network> {
+export async function openNetwork(options: Pick<RunOptions, "net" | "publish">, wake: () => void): Promise<Network> {
   const { net } = options;
   if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
   if (net.kind === "none") return NONE;

@@ -21,7 +21,6 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import { type GuestDevices, openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
-import { openNetwork } from "./network.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { ProfileFile, symbolFiles } from "./profile.ts";
 import { reportError, say } from "./report.ts";
@@ -88,11 +87,9 @@ async function runWith(
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const network = await openNetwork(options, () => loop?.wake());
   const trace = options.trace && new TraceFile(options.traceFile, say);
   const parts: MachineParts = {
     ...partsOf(options, terminal, disks),
-    networks: network.links,
     ...devices.parts,
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
@@ -102,7 +99,6 @@ async function runWith(
   const machine = await Machine.create(parts);
   if (options.dumpDtb !== undefined) {
     save(options.dumpDtb, machine.deviceTree());
-    network.close();
     return EXIT_STATUS.ok;
   }
 
@@ -113,7 +109,6 @@ async function runWith(
   const end = await onTerminal(terminal, loop);
   const status = end === "exit" ? loop.exitStatus : STATUS[end];
   await gdb?.close(status);
-  network.close();
   // The shell's prompt belongs on a line of its own.
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);

@@ -302,6 +302,8 @@ export class Connection implements StreamEvents, Source {
       this.#duplicates = pure ? this.#duplicates + 1 : 0;
       // RFC 5681, 3.2, with all that follows sent again, too.
       if (this.#duplicates === 3) this.#next = this.#unacknowledged;
+      // What probed the closed window was not taken.
+      if (this.#peerWindow === 0 && window > 0) this.#next = this.#unacknowledged;
     } else {
       this.#duplicates = 0;
       const data = Math.min(acknowledged, this.#out.length);

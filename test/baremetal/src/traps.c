@@ -113,6 +113,12 @@ static void one(const struct row *r, int el) {
 
 CODE(hvc5, "hvc #5");
 CODE(smc5, "smc #5");
+CODE(ctr_el0_code, "mrs x5, ctr_el0");
+CODE(pmcr_n, "mrs x0, pmcr_el0");
+CODE(counter3, "mrs x5, pmevcntr3_el0");
+CODE(selected, "mrs x5, pmxevcntr_el0");
+CODE(counter1, "mrs x5, pmevcntr1_el0");
+CODE(sctlr, "msr sctlr_el1, x5");
 CODE(wfe_twice, "wfe\n wfe");
 CODE(xpac, "xpaci x7\n xpacd x7");
 
@@ -140,6 +146,34 @@ static void others(void) {
     check("HCR_EL2.TWE: WFE: ESR", seen.esr, ESR(1, 0x1e00001));
     check("HCR_EL2.TWE: WFE: ELR", seen.elr, (u64)wfe_twice + 4);
   }
+  // MDCR_EL2.HPMN: EL1 has the counters below it. Those above trap with FEAT_FGT, and are UNDEFINED without.
+  open_controls();
+  set(mdcr_el2, 2);
+  run(pmcr_n, EL1);
+  check("MDCR_EL2.HPMN: PMCR_EL0.N at EL1", regs[0] >> 11 & 31, 2);
+  check("MDCR_EL2.HPMN: PMCR_EL0.N at EL2", get(pmcr_el0) >> 11 & 31, 6);
+  run(counter1, EL1);
+  check_call("MDCR_EL2.HPMN: a counter of EL1", 0);
+  for (int i = 0; i < 2; i++) {
+    const u32 *code = (const u32 *)(i ? selected : counter3);
+    if (i) set(pmselr_el0, 3);
+    run(code, EL1);
+    if (fgt) check2("MDCR_EL2.HPMN: a counter of EL2", "ESR", seen.esr, register_esr(*code));
+    else check_call("MDCR_EL2.HPMN: a counter of EL2", 0x104);
+  }
+  // What is UNDEFINED at EL0 is EL1's, whatever EL2 traps.
+  open_controls();
+  set(hcr_el2, HCR_OPEN | bit(26));
+  run(sctlr, EL0);
+  check_call("HCR_EL2.TVM: MSR SCTLR_EL1 at EL0", 0x108);
+  check("HCR_EL2.TVM: MSR SCTLR_EL1 at EL0: ESR_EL1", get(esr_el1), ESR_UNKNOWN);
+  check("HCR_EL2.TVM: MSR SCTLR_EL1 at EL0: ELR_EL1", get(elr_el1), (u64)sctlr);
+  // A trap of EL1 for EL0 comes before EL2's.
+  set(sctlr_el1, 0x30d00800);
+  set(hcr_el2, HCR_OPEN | bit(17));
+  run(ctr_el0_code, EL0);
+  check_call("SCTLR_EL1.UCT and HCR_EL2.TID2: MRS CTR_EL0 at EL0", 0x108);
+  check("SCTLR_EL1.UCT and HCR_EL2.TID2: ESR_EL1", get(esr_el1), register_esr(*(const u32 *)ctr_el0_code));
   // HSTR_EL2 is for AArch32.
   open_controls();
   set(hstr_el2, 0xffff);

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BadInput } from "../machine/runnable.ts";
+import { net, publication } from "./network-values.ts";
+
+const MAC = Uint8Array.of(0x52, 0x54, 0, 0xaa, 0xbb, 0xcc);
+
+test("networks", () => {
+  assert.deepEqual(net("none"), { kind: "none" });
+  assert.deepEqual(net("user"), { kind: "user", mac: undefined, dns: undefined });
+  assert.deepEqual(net("user,dns=192.0.2.1,mac=52:54:00:aa:bb:CC"), {
+    kind: "user",
+    mac: MAC,
+    dns: { address: "192.0.2.1", port: 53 },
+  });
+  assert.deepEqual(net("user,dns=127.0.0.1:5353"), {
+    kind: "user",
+    mac: undefined,
+    dns: { address: "127.0.0.1", port: 5353 },
+  });
+  assert.deepEqual(net("user,dns=[::1]:5353"), { kind: "user", mac: undefined, dns: { address: "::1", port: 5353 } });
+  assert.deepEqual(net("switch:lan-1,mac=52:54:00:aa:bb:cc"), { kind: "switch", name: "lan-1", mac: MAC });
+});
+
+test("publications", () => {
+  const given = { protocol: "tcp", address: "127.0.0.1", port: 8080, guestPort: 80 };
+  assert.deepEqual(publication("8080:80"), given);
+  assert.deepEqual(publication("8080:80/tcp"), given);
+  assert.deepEqual(publication("0.0.0.0:5353:53/udp"), {
+    protocol: "udp",
+    address: "0.0.0.0",
+    port: 5353,
+    guestPort: 53,
+  });
+  assert.deepEqual(publication("[::]:8080:80"), { ...given, address: "::" });
+});
+
+test("what is none", () => {
+  const bad = [
+    "",
+    "users",
+    "user,",
+    "user,x=1",
+    "user,mac=1",
+    "user,mac=53:54:00:12:34:56",
+    "user,dns=host",
+    "user,dns=1.2.3.4:0",
+    "user,mac=52:54:00:12:34:56,mac=52:54:00:12:34:56",
+    "none,mac=52:54:00:12:34:56",
+    "switch",
+    "switch:",
+    "switch:../x",
+    "switch:a/b",
+    `switch:${"a".repeat(33)}`,
+    "tap",
+    "tap:tap0",
+  ];
+  for (const text of bad) assert.throws(() => net(text), BadInput, text);
+  for (const text of ["", "80", "0:80", "80:0", "80:65536", "host:80:80", "1.2.3:80:80", "80:80/sctp", "::1:80:80"]) {
+    assert.throws(() => publication(text), BadInput, text);
+  }
+});
+
+test("tap is refused with the reason", () => {
+  assert.throws(() => net("tap"), /ioctl/);
+});
