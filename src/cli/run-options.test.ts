@@ -88,6 +88,27 @@ const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [
       ],
     },
   ],
+  [
+    "--share a:b:src --share /x:y,readonly",
+    {
+      share: [
+        { folder: "a:b", tag: "src", readOnly: false },
+        { folder: "/x", tag: "y", readOnly: true },
+      ],
+    },
+  ],
+  ["--vsock path=/a,b.sock", { vsock: { path: "/a,b.sock", cid: 3 } }],
+  ["--vsock path=/a,cid=4294967294", { vsock: { path: "/a", cid: 0xffff_fffe } }],
+  [
+    "--serial-port name=org.x.0,socket=/a --serial-port name=b,file=c",
+    {
+      serialPort: [
+        { name: "org.x.0", kind: "socket", path: "/a" },
+        { name: "b", kind: "file", path: "c" },
+      ],
+    },
+  ],
+  ["--balloon", { balloon: true }],
   ["--bios fw.bin", { bios: "fw.bin" }],
   ["--bios fw.bin --kernel k --initrd i --append x", { bios: "fw.bin", kernel: "k", initrd: "i", append: "x" }],
   ["--no-reboot", { noReboot: true }],
@@ -132,6 +153,11 @@ const SECONDS = "give a number of seconds above 0";
 
 const BAD: readonly (readonly [readonly string[], string])[] = [
   [["--kernel", ""], '--kernel "": give the name of a file'],
+  [["--share", "folder"], "--share folder: give FOLDER:TAG, such as ./src:src,readonly"],
+  [["--share", "folder:"], "--share folder:: give FOLDER:TAG, such as ./src:src,readonly"],
+  [["--vsock", "/a"], "--vsock /a: give path=PATH[,cid=N], such as path=/tmp/guest.sock,cid=3"],
+  [["--vsock", "path=/a,cid=2"], "--vsock path=/a,cid=2: give a cid from 3 to 4294967294"],
+  [["--disk", "a,serial="], "--disk a,serial=: give a serial of at most 20 letters, digits and signs"],
   [["--initrd="], '--initrd "": give the name of a file'],
   [["--memory", "lots"], `--memory lots: ${SIZE}`],
   [["--memory", "-1"], `--memory -1: ${SIZE}`],

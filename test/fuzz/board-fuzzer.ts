@@ -20,6 +20,8 @@ const MiB = 0x10_0000;
 const CPUS = 3;
 /** Virtio devices that there are. */
 const DEVICES = 8;
+/** Which of them are told messages, and which of `messages` they are. */
+const TOLD: Readonly<Record<number, number>> = { 4: 0, 5: 1, 7: 2 };
 /** Not whole pages of WebAssembly: what is after it must stay as it is. */
 const RAM_BYTES = 2 * MiB + 0x1000;
 /** Flash is larger than any access needs; this much at its end is compared. */
@@ -125,12 +127,13 @@ function ramAddress(random: Random): number {
 
 /** Sets up the queues of a virtio device as a driver does, with rings of little sense, and notifies. */
 function drive(random: Random, write: (at: number, bytes: number, value: number) => void, ram: Int32Array): void {
-  const base = MAP.virtio.base + random.below(DEVICES) * VIRTIO_STRIDE;
+  const slot = random.below(DEVICES);
+  const base = MAP.virtio.base + slot * VIRTIO_STRIDE;
   const set = (register: number, value: number): void => write(base + register, 4, value);
-  const size = random.pick([1, 2, 4, 8, 256]);
+  const size = random.pick(TOLD[slot] === undefined ? [1, 2, 4, 8, 256] : [2, 8, 64, 64]);
   for (const status of [0, 1, 3]) set(M.STATUS, status);
   for (const [select, features] of [
-    [0, random.pick([0, 0x3000_0000, 0xffff_ffff, random.u32()])],
+    [0, random.pick([0, 0, 0x2, 0x3000_0000, 0xffff_ffff, random.u32()])],
     [1, random.pick([1, 1, 1, 0xffff_ffff])],
   ] as const) {
     set(M.DRIVER_FEATURES_SEL, select);
@@ -147,7 +150,7 @@ function drive(random: Random, write: (at: number, bytes: number, value: number)
       set(M.QUEUE_DESC_LOW + 0x10 * i, address);
       set(M.QUEUE_DESC_HIGH + 0x10 * i, random.below(30) === 0 ? random.u32() : 0);
     });
-    fillRings(random, ram, rings, size);
+    fillRings(random, ram, rings, size, slot);
     set(M.QUEUE_READY, 1);
   }
   set(M.STATUS, 15);
@@ -158,9 +161,15 @@ const NEXT = 1;
 const WRITE = 2;
 const LENGTHS = [0, 1, 15, 16, 511, 512, 1024, 4096, 0x10000, 0x7fffffff, 0xffffffff];
 
-function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly number[], size: number): void {
+function fillRings(
+  random: Random,
+  ram: Int32Array,
+  [desc, avail]: readonly number[],
+  size: number,
+  slot: number,
+): void {
   const set = (i: number, address: number, length: number, flags: number, next: number): void => {
-    const high = random.below(20) === 0 ? random.u32() : 0;
+    const high = random.below(TOLD[slot] === undefined ? 20 : 100) === 0 ? random.u32() : 0;
     ram.set([address, high, length, flags | (next << 16)], ((desc as number) + 16 * i) >> 2);
   };
   // NEXT, WRITE and INDIRECT in any combination.
@@ -170,7 +179,7 @@ function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly numb
   // A request of a block device: its header, data, and a byte for the status.
   for (let i = 0; i + 3 <= size; i += 3) {
     if (random.below(3) === 0) continue;
-    const header = 0x20_000 + 16 * i;
+    const header = 0x38_000 + 16 * i;
     ram.set([random.pick([0, 1, 4, 8, 11, 13]), 0, random.pick([0, 1, 2040, 2048, -1]), 0], header >> 2);
     set(i, MAP.ram.base + header, 16, NEXT, i + 1);
     set(
@@ -182,10 +191,14 @@ function fillRings(random: Random, ram: Int32Array, [desc, avail]: readonly numb
     );
     set(i + 2, ramAddress(random), 1, WRITE, 0);
   }
-  if (random.below(3) === 0) messages(random, ram, set, size);
-  ram[(avail as number) >> 2] = random.below(2) | (random.pick([0, 1, size, size, size + 1, 0xffff]) << 16);
+  const kind = TOLD[slot];
+  if (random.below(8) === 0 || (kind !== undefined && random.below(5) > 0)) messages(random, ram, set, size, kind);
+  ram[(avail as number) >> 2] = random.below(2) | (random.pick([0, 1, size, size, size, size, size + 1, 0xffff]) << 16);
   for (let i = 0; i < size; i++) {
-    const head = (): number => (random.below(8) === 0 ? random.below(size + 1) : 3 * random.below(Math.ceil(size / 3)));
+    const head = (): number =>
+      random.below(TOLD[slot] === undefined ? 8 : 64) === 0
+        ? random.below(size + 1)
+        : 3 * random.below(Math.ceil(size / 3));
     ram[((avail as number) >> 2) + 1 + (i >> 1)] = head() | (head() << 16);
   }
 }
@@ -196,13 +209,14 @@ function messages(
   ram: Int32Array,
   set: (i: number, address: number, length: number, flags: number, next: number) => void,
   size: number,
+  usual: number | undefined,
 ): void {
   const few = (): number => (random.below(8) === 0 ? random.u32() : random.below(6));
   for (let i = 0; i + 2 <= size; i += 3) {
-    const at = 0x30_000 + 0x100 * i;
+    const at = 0x40_000 + 0x100 * i;
     const words = ram.subarray(at >> 2, (at >> 2) + 16);
     for (let n = 0; n < words.length; n++) words[n] = few();
-    const kind = random.below(3);
+    const kind = usual === undefined || random.below(8) === 0 ? random.below(3) : usual;
     let length = 64;
     if (kind === 0) {
       // 9P: size, type and tag, a fid, another, what may be names.
@@ -240,7 +254,13 @@ function messages(
       length = 8;
     }
     set(i, MAP.ram.base + at, length, NEXT, i + 1);
-    set(i + 1, MAP.ram.base + 0x80_000 + 0x2000 * (i & 31), random.pick([0, 44, 0x1000, 0x2000]), WRITE, 0);
+    set(
+      i + 1,
+      MAP.ram.base + 0x80_000 + 0x2000 * (i & 31),
+      random.below(32) === 0 ? 0 : random.pick([44, 0x1000, 0x2000]),
+      WRITE,
+      0,
+    );
   }
 }
 

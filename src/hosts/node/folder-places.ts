@@ -1,8 +1,8 @@
 // Names in a shared folder, made into paths that the host's calls may be given.
 
 import { closeSync, constants, lstatSync, openSync, readlinkSync, realpathSync } from "node:fs";
-import { basename, dirname } from "node:path";
-import { type FolderPath, parentOf } from "../../bus/folder.ts";
+import { dirname } from "node:path";
+import { type FolderPath, isName, parentOf } from "../../bus/folder.ts";
 
 /** What a name of the folder's led to. */
 export interface Place {
@@ -38,7 +38,7 @@ export function finderFor(root: string): Finder {
  * is, the kernel says afterwards: had any part of the path been a symbolic link, it would not be where its name says. So nobody can put
  * a link in place between a look and a use. What is in a pinned directory is /proc/self/fd/N/name.
  */
-function pins(root: string): Finder {
+export function pins(root: string): Finder {
   const whole = (path: FolderPath): string => (path === "" ? root : `${root === "/" ? "" : root}/${path}`);
   const find = (path: FolderPath): Place => {
     const fd = pin(path);
@@ -67,7 +67,7 @@ function pins(root: string): Finder {
 const OF_THE_PROCESS: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** Elsewhere: a look first. Whoever changes the host's folder between the look and the use may lead the use out of it. */
-function checkedPaths(root: string): Finder {
+export function checkedPaths(root: string): Finder {
   const nothing = (): void => {};
   return (path) => {
     // Windows has more characters that separate.
@@ -75,8 +75,9 @@ function checkedPaths(root: string): Finder {
     const whole = path === "" ? root : `${root}/${path}`;
     const bytes = bytesOf(whole);
     if (path !== "") {
+      if (!path.split("/").every(isName)) throw failure("ENOENT");
       const real = realpathSync.native(bytesOf(dirname(whole)), "latin1");
-      if (real !== dirname(whole) || basename(whole) === "") throw failure("ENOENT");
+      if (real !== dirname(whole)) throw failure("ENOENT");
       lstatSync(bytes);
     }
     return { path: bytes, pinned: undefined, release: nothing };
