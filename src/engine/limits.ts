@@ -32,7 +32,7 @@ export const MAX_REGION_BLOCKS = 64;
 export const MAX_CALLED_INSTRUCTIONS = 64;
 export const MAX_CALL_DEPTH = 4;
 /** Instruction words whose IR is kept: about 2 KB each. */
-export const MAX_WORDS_READ = 1 << 12;
+export const MAX_WORDS_READ = 1 << 10;
 /** Pages that a region has code of. */
 export const MAX_REGION_PAGES = 6;
 
