@@ -20,7 +20,7 @@ export interface GuestDevices {
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<RunOptions, "net" | "publish" | "share" | "vsock" | "serialPort">,
+  options: Pick<RunOptions, "bios" | "net" | "publish" | "share" | "vsock" | "serialPort">,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(

@@ -8,6 +8,7 @@ import { BadInput } from "../machine/runnable.ts";
 import type { NetworkLink } from "../network/link.ts";
 import { DEFAULT_MAC } from "../network/plan.ts";
 import { UserNetwork } from "../network/user-network.ts";
+import type { NetOption } from "./network-values.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export interface Network {
@@ -17,9 +18,16 @@ export interface Network {
 
 const NONE: Network = { links: [], close: () => {} };
 
+// Without --net. Firmware that finds a network looks there for something to boot, for minutes, before it comes to its shell.
+const USER: NetOption = { kind: "user", mac: undefined, dns: undefined };
+const NO_NETWORK: NetOption = { kind: "none" };
+
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
-export async function openNetwork(options: Pick<RunOptions, "net" | "publish">, wake: () => void): Promise<Network> {
-  const { net } = options;
+export async function openNetwork(
+  options: Pick<RunOptions, "bios" | "net" | "publish">,
+  wake: () => void,
+): Promise<Network> {
+  const net = options.net ?? (options.bios === undefined ? USER : NO_NETWORK);
   if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
   if (net.kind === "none") return NONE;
   if (net.kind === "switch") {

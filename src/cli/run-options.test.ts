@@ -25,7 +25,7 @@ const DEFAULTS: RunOptions = {
   cpu: "max",
   machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
-  net: { kind: "user", mac: undefined, dns: undefined },
+  net: undefined,
   publish: [],
   share: [],
   vsock: undefined,

@@ -52,11 +52,10 @@ export const RUN_OPTIONS = {
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
   ),
-  net: withDefault(
-    "user",
+  net: value(
     "--net <NETWORK>",
     net,
-    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets; switch:NAME[,mac=MAC]: with other machines; none",
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets (default); switch:NAME[,mac=MAC]: with other machines; none (default with --bios)",
   ),
   publish: list<Publication>(
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
