@@ -133,8 +133,9 @@ test("a published port of a guest that is not up yet answers when it is", { time
     });
     socket.on("error", () => {});
     await guest.waitFor(PROMPT, 100);
-    guest.type("nc -l -p 23 -e echo here-i-am\n");
-    // Nobody listened when the guest came up: that connection was reset, and another is to be made.
+    guest.type("while true; do nc -l -p 23 -e echo here-i-am; done\n");
+    // Nobody listened when the guest came up: that connection was reset, and another is to be made. One listener would not do, as it may be
+    // taken by a connection that has been given up here.
     const again = setInterval(() => {
       connect(port, "127.0.0.1")
         .on("data", (bytes) => {
