@@ -1,6 +1,6 @@
 // What --net and --publish make.
 
-import { entropy } from "../hosts/node/clocks.ts";
+import { entropy } from "../hosts/library/clocks.ts";
 import { reasonOf } from "../hosts/node/files.ts";
 import { NodeNetwork } from "../hosts/node/network-host.ts";
 import { SwitchLink } from "../hosts/node/switch-link.ts";

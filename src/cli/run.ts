@@ -1,20 +1,21 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
+import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
+import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
+import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
-import { load, loadPackageFile, save } from "../hosts/node/files.ts";
+import { load, save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
-import { inflate } from "../hosts/node/inflate.ts";
+import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
-import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
 import type { Image } from "../images/image.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -88,21 +89,21 @@ async function runWith(
     },
   );
   const trace = options.trace && new TraceFile(options.traceFile, say);
-  const parts: MachineParts = {
-    ...partsOf(options, terminal, disks),
+  const wanted: WantedMachine = {
+    ...wantedOf(options, terminal, disks),
     ...devices.parts,
     trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
   };
   const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
-  const machine = await Machine.create(parts);
+  const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
   if (options.dumpDtb !== undefined) {
     save(options.dumpDtb, machine.deviceTree());
     return EXIT_STATUS.ok;
   }
 
-  loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
+  loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
   starts(loop);
   prompt = monitorPrompt(machine, loop, terminal);
   const gdb = await serveGdb(options, machine, loop);
@@ -132,30 +133,27 @@ async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): P
   return socket;
 }
 
-function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): MachineParts {
+function wantedOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): WantedMachine {
   if (options.gdbWait && options.gdb === undefined) {
     throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
   }
-  const { memory, cpus, cpu, tier } = options;
-  const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
+  const { memory, cpus, cpu, tier, append } = options;
+  type File = "kernel" | "initrd" | "dtb" | "bios";
+  const optional = (name: File): { [N in File]?: NamedBytes } =>
     options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
-    ...{ memory, cpus, cpu, tier, ...options.machine },
+    ...{ memory, cpus, cpu, tier, append, ...options.machine },
     balloon: options.balloon,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
-    ...guestOf(options, terminal),
+    ...optional("kernel"),
+    ...optional("initrd"),
     ...optional("dtb"),
     ...optional("bios"),
     loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
     disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
-    ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
-    artifacts: {
-      native: loadPackageFile("build", "native.wasm"),
-      interpreter: loadPackageFile("build", "interpreter.wasm"),
-      handlers: new TextDecoder().decode(loadPackageFile("build", "interpreter.json")),
-    },
+    terminalSize: terminal,
   };
 }
 
@@ -171,27 +169,6 @@ function semihostingOf({ semihosting, kernel, append }: RunOptions): Semihosting
 /** Of the machine, and of the process that runs it. */
 function statisticsOf(machine: RunnableMachine): string {
   return formatStatistics([...machine.statistics(), ...processStatistics()]);
-}
-
-/** The kernel, its RAM disk and its command line: the embedded Linux where the user gives neither kernel nor firmware. */
-function guestOf(options: RunOptions, terminal: Terminal): Pick<MachineParts, "kernel" | "initrd" | "append"> {
-  const append = options.append;
-  const initrd = options.initrd === undefined ? {} : { initrd: load(options.initrd) };
-  if (options.kernel !== undefined) return { kernel: load(options.kernel), ...initrd, append: append ?? "" };
-  if (options.bios !== undefined) return { ...initrd, append: append ?? "" };
-  const embedded = (name: string): NamedBytes => ({ name, bytes: loadPackageFile("guests", "embedded", name) });
-  return {
-    kernel: embedded("Image.gz"),
-    initrd: embedded("initramfs.cpio.gz"),
-    ...initrd,
-    append: append ?? embeddedCommandLine(terminal),
-  };
-}
-
-/** A serial console has no window size: the embedded guest reads it from its command line. */
-function embeddedCommandLine(terminal: Terminal): string {
-  const size = terminal.get();
-  return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
 }
 
 function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
