@@ -1,17 +1,20 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
+import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
+import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
+import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
-import { openParts } from "../hosts/node/machine-parts.ts";
+import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
-import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
+import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -57,26 +60,26 @@ async function run(options: RunOptions): Promise<number> {
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const opened = await openParts(options, terminal, () => loop?.wake());
+  const opened = await openWanted(options, terminal, () => loop?.wake());
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
     const trace = options.trace && new TraceFile(options.traceFile, say);
-    const parts: MachineParts = {
-      ...opened.parts,
+    const wanted: WantedMachine = {
+      ...opened.wanted,
       ...developmentParts(options),
       trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
     const { Machine } = await import("../machine/machine.ts");
-    const machine = await Machine.create(parts);
+    const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
     }
 
-    loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
+    loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
     prompt = monitorPrompt(machine, loop, terminal);
     const gdb = await serveGdb(options, machine, loop);
     const end = await onTerminal(terminal, loop);
@@ -109,7 +112,7 @@ async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): P
 }
 
 /** What looks into the machine while it runs, which is no part of its definition. */
-function developmentParts(options: RunOptions): Pick<MachineParts, "tier" | "measure" | "debug" | "semihosting"> {
+function developmentParts(options: RunOptions): Pick<WantedMachine, "tier" | "measure" | "debug" | "semihosting"> {
   if (options.gdbWait && options.gdb === undefined) {
     throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
   }

@@ -2,6 +2,7 @@
 // and what a request to create a machine says. Values are JSON.
 
 import * as z from "zod";
+import { utf8 } from "../base/text.ts";
 import {
   CID_MAX,
   CID_MIN,
@@ -81,7 +82,7 @@ export const share = z.strictObject({
   tag: z
     .string()
     .regex(/^[^:,/]+$/)
-    .refine((tag) => new TextEncoder().encode(tag).length <= TAG_MAX, `give a tag of at most ${TAG_MAX} bytes`)
+    .refine((tag) => utf8(tag).length <= TAG_MAX, `give a tag of at most ${TAG_MAX} bytes`)
     .describe("By which the guest mounts it"),
   readOnly: z.boolean().default(false),
 });

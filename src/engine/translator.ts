@@ -1,5 +1,6 @@
 import type { Decoder } from "../a64/decoder.ts";
 import { Code } from "../wasm/code.ts";
+import { moduleFor } from "../wasm/memory-import.ts";
 import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
 import { HANDLER_DECODE, HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
@@ -155,7 +156,7 @@ export class Translator {
       string,
       Record<string, unknown>
     >;
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()), imports);
+    const { exports } = new WebAssembly.Instance(moduleFor(memory, module.finish()), imports);
     found.forEach((one, i) => {
       const { record, region } = one;
       const tableIndex = this.#free.pop() as number;

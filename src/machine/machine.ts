@@ -80,7 +80,7 @@ export class Machine implements RunnableMachine {
     checkParts(parts);
     const boot = bootPlanOf(parts);
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
-    const memory = allocate(plan);
+    const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
     const trace =

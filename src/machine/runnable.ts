@@ -33,6 +33,8 @@ export interface MachineParts {
   /** Whether there are EL3 and Secure state, with memory and devices of its own. */
   readonly secure?: boolean | undefined;
   readonly tier: Tier;
+  /** False where the host has no memory that threads share. */
+  readonly sharedMemory?: boolean | undefined;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
   readonly trace?: TraceOptions | undefined;

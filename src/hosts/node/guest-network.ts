@@ -5,7 +5,7 @@ import { BadInput } from "../../machine/runnable.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { DEFAULT_MAC } from "../../network/plan.ts";
 import { UserNetwork } from "../../network/user-network.ts";
-import { entropy } from "./clocks.ts";
+import { entropy } from "../library/clocks.ts";
 import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { SwitchLink } from "./switch-link.ts";
