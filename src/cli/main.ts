@@ -9,6 +9,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import { declareImage } from "./image.ts";
 import { declareInfo } from "./info.ts";
 import { declareIsa } from "./isa.ts";
+import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
 import { declarePause } from "./pause.ts";
 import { reportError } from "./report.ts";
@@ -26,6 +27,7 @@ const LASTING = [
   declarePause,
   declareResume,
   declareConsole,
+  declareLogs,
   declareLs,
   declareInfo,
   declareRm,

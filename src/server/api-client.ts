@@ -32,6 +32,8 @@ export async function callAction<A extends Action>(
     const sent = request(
       {
         socketPath,
+        // One connection for each call: the other end need not wait for it when it ends.
+        agent: false,
         method: action.method.toUpperCase(),
         path: path + query,
         headers: { host: "localhost", accept: STREAM_TYPE, "content-type": "application/json" },
