@@ -1,14 +1,12 @@
 // How the values of --net and --publish are read. Each function throws BadInput that says what a good value is.
 
 import type { SocketAddress } from "../hosts/node/name-server.ts";
+import type { NetworkChoice } from "../hosts/node/networks.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 import type { Publication } from "../network/user-network.ts";
 
-export type NetOption =
-  | { readonly kind: "none" }
-  | { readonly kind: "user"; readonly mac: Uint8Array | undefined; readonly dns: SocketAddress | undefined }
-  | { readonly kind: "switch"; readonly name: string; readonly mac: Uint8Array | undefined };
+export type NetOption = NetworkChoice;
 
 /** `user[,dns=ADDRESS[:PORT]][,mac=MAC]`, `switch:NAME[,mac=MAC]` or `none`. */
 export function net(value: string): NetOption {

@@ -1,22 +1,11 @@
 // What --net and --publish make.
 
-import { entropy } from "../hosts/library/clocks.ts";
-import { reasonOf } from "../hosts/node/files.ts";
-import { NodeNetwork } from "../hosts/node/network-host.ts";
-import { SwitchLink } from "../hosts/node/switch-link.ts";
+import { type Network, openNetwork as openChoice } from "../hosts/node/networks.ts";
 import { BadInput } from "../machine/runnable.ts";
-import type { NetworkLink } from "../network/link.ts";
-import { DEFAULT_MAC } from "../network/plan.ts";
-import { UserNetwork } from "../network/user-network.ts";
 import type { NetOption } from "./network-values.ts";
 import type { RunOptions } from "./run-options.ts";
 
-export interface Network {
-  readonly links: readonly NetworkLink[];
-  close(): void;
-}
-
-const NONE: Network = { links: [], close: () => {} };
+export type { Network };
 
 // Without --net. Firmware that finds a network looks there for something to boot, for minutes, before it comes to its shell.
 const USER: NetOption = { kind: "user", mac: undefined, dns: undefined };
@@ -29,31 +18,10 @@ export async function openNetwork(
 ): Promise<Network> {
   const net = options.net ?? (options.bios === undefined ? USER : NO_NETWORK);
   if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
-  if (net.kind === "none") return NONE;
-  if (net.kind === "switch") {
-    try {
-      const link = await SwitchLink.open(net.name, net.mac ?? randomMac(), wake);
-      return { links: [link], close: () => link.close() };
-    } catch (error) {
-      throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
-    }
+  try {
+    return await openChoice(net, options.publish, wake);
+  } catch (error) {
+    if (!(error instanceof BadInput)) throw error;
+    throw new BadInput(`${net.kind === "switch" ? "--net" : "--publish"}: ${error.message}`);
   }
-  const network = new UserNetwork(new NodeNetwork(wake, net.dns), net.mac);
-  for (const publication of options.publish) {
-    try {
-      await network.publish(publication);
-    } catch (error) {
-      network.close();
-      const { address, port, protocol } = publication;
-      throw new BadInput(`--publish: cannot listen at port ${port} of ${address} (${protocol}): ${reasonOf(error)}`);
-    }
-  }
-  return { links: [network], close: () => network.close() };
-}
-
-/** On a switch each machine has its own: three bytes of QEMU's range, and three by chance. */
-function randomMac(): Uint8Array {
-  const mac = DEFAULT_MAC.slice();
-  entropy.fill(mac.subarray(3));
-  return mac;
 }

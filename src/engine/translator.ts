@@ -1,6 +1,6 @@
 import type { Decoder } from "../a64/decoder.ts";
 import { Code } from "../wasm/code.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
 import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
 import { HANDLER_DECODE, HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";

@@ -3,7 +3,7 @@ import type { PeState } from "../cpu/pe-state.ts";
 import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import type { Native, NativeHost, NativeOutside } from "../vmsa/native.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
 
 export interface NativeModuleOptions {
   /** native.wasm. */

@@ -65,3 +65,11 @@ export function withUnsharedMemory(module: Uint8Array): Uint8Array {
   }
   return bytes;
 }
+
+/** The exports of a new instance. What a WebAssembly function takes and gives is checked by its users, not by types. */
+export function instantiate(
+  module: WebAssembly.Module,
+  imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): WebAssembly.Instance["exports"] {
+  return new WebAssembly.Instance(module, imports as never).exports;
+}
