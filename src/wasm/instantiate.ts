@@ -14,7 +14,7 @@ export function isShared(memory: WebAssembly.Memory): boolean {
 
 /** Compiles a module that imports a memory declared shared for the memory that it will get. */
 export function moduleFor(memory: WebAssembly.Memory, bytes: Uint8Array): WebAssembly.Module {
-  return new WebAssembly.Module(isShared(memory) ? bytes : withUnsharedMemory(bytes));
+  return new WebAssembly.Module((isShared(memory) ? bytes : withUnsharedMemory(bytes)) as Uint8Array<ArrayBuffer>);
 }
 
 /** A copy of a module whose imported memory is not shared. Atomic instructions work on that, too. */
