@@ -274,6 +274,11 @@ export class Machine implements RunnableMachine {
     this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
   }
 
+  /** Stops the guest's time while nothing runs, or lets it go on. */
+  holdClock(held: boolean): void {
+    this.#clock.hold(held);
+  }
+
   deviceTree(): Uint8Array {
     return this.#deviceTree;
   }

@@ -10,7 +10,7 @@ import { Sysregs } from "../cpu/sysregs/index.ts";
 import { Timers } from "../cpu/timers.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
 import { affinityOf, type Board } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
 import type { DebuggedPe } from "./gdb/debugger.ts";
