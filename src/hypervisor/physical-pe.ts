@@ -1,9 +1,9 @@
+import type { Device } from "../bus/device.ts";
+import type { PeState } from "../cpu/pe-state.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
 import { VIEW_NONSECURE } from "../cpu/ports.ts";
-import type { PeState } from "../cpu/pe-state.ts";
 import type { TimerRegisters, Timers } from "../cpu/timers.ts";
 import { TIMERS } from "../cpu/timers.ts";
-import type { Device } from "../bus/device.ts";
 import * as R from "../devices/gic/sysreg-ids.ts";
 import type { Native } from "../vmsa/native.ts";
 import type { Vcpu } from "./vcpu.ts";

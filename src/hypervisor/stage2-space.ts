@@ -205,7 +205,7 @@ export class Stage2Space {
 
   stopLogging(): void {
     this.#dirty = undefined;
-    this.forEachPage((page, at) => {
+    this.forEachPage((_page, at) => {
       const high = this.#words[at + 1] as number;
       if (!(high & LOGGED)) return;
       this.#words[at + 1] = high & ~LOGGED;
@@ -224,7 +224,8 @@ export class Stage2Space {
       this.#words[at] = low | READ | (high & (COPY_ON_WRITE | LOGGED) ? 0 : WRITE);
       this.#words[at + 1] = high;
     } else {
-      this.#words[at] = (low & ~(READ | WRITE)) | (watch.read ? 0 : READ) | (watch.write || watch.read ? 0 : low & WRITE);
+      this.#words[at] =
+        (low & ~(READ | WRITE)) | (watch.read ? 0 : READ) | (watch.write || watch.read ? 0 : low & WRITE);
       this.#words[at + 1] = high | WATCHED | (watch.execute ? EXECUTE_NEVER : 0);
     }
     this.#o.invalidate();
@@ -259,14 +260,23 @@ export class Stage2Space {
     }
   }
 
+  /** No page has a frame any more. */
+  clear(): void {
+    this.#o.invalidate();
+    this.forEachPage((_page, at, frame) => {
+      this.#words[at] = 0;
+      this.#words[at + 1] = 0;
+      this.#release(frame);
+    });
+    this.#mapped = 0;
+  }
+
   /** Gives back everything. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#o.invalidate();
-    this.forEachPage((_page, _at, frame) => this.#release(frame));
+    this.clear();
     for (const frame of this.#tables) this.#o.frames.release(frame, this.#o.owner);
-    this.#mapped = 0;
   }
 
   #protect(page: number): void {
@@ -392,6 +402,6 @@ export class Stage2Space {
     const address = this.#o.memory.physicalOf(frame);
     // The high half first: a walk must not find a valid descriptor with another's address.
     this.#words[at + 1] = Math.floor(address / 2 ** 32) | (high & ~ADDRESS_HIGH);
-    this.#words[at] = (address | 0) | low;
+    this.#words[at] = address | 0 | low;
   }
 }

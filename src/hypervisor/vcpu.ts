@@ -85,6 +85,10 @@ export class Vcpu {
     this.saved = new PeState(buffer, block, VCPU_BYTES);
   }
 
+  get loadedOn(): number {
+    return this.pe?.index ?? -1;
+  }
+
   /** Its registers, wherever they are now. On a PE, PC and PSTATE are in ELR_EL2 and SPSR_EL2 only while the hypervisor has it. */
   get registers(): PeState {
     return this.pe?.state ?? this.saved;

@@ -1,5 +1,5 @@
 import { MDSCR_MDE, MDSCR_SS } from "../cpu/debug.ts";
-import { CNTVOFF_EL2, CNTV_CTL_EL0, MDSCR_EL1, VMPIDR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
+import { CNTV_CTL_EL0, CNTVOFF_EL2, MDSCR_EL1, VMPIDR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import * as R from "../devices/gic/sysreg-ids.ts";
 import { LIST_REGISTERS } from "../devices/gic/virtual-interface.ts";
 import type { MachineMemory } from "./machine-memory.ts";

@@ -148,7 +148,13 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ networks, shares, vsock, balloon, serialPorts }: MachineParts): number {
+export function mostDisks({
+  networks,
+  shares,
+  vsock,
+  balloon,
+  serialPorts,
+}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts">): number {
   const several = (networks?.length ?? 0) + (shares?.length ?? 0);
   const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
   return VIRTIO_SLOTS - 2 - several - single;
