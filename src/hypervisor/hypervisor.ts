@@ -1,6 +1,7 @@
 import { linear, physical } from "../base/addresses.ts";
 import { Bus } from "../bus/bus.ts";
 import type { EntropySource } from "../bus/device.ts";
+import { MAX_CPUS } from "../contract/limits.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
 import {
@@ -18,7 +19,7 @@ import { Engine, type EngineStats } from "../engine/engine.ts";
 import { affinityOf, mostDisks } from "../machine/board.ts";
 import { MachineClock } from "../machine/clock.ts";
 import { allocate, planMemory } from "../machine/linear-plan.ts";
-import { MAP, MAX_CPUS } from "../machine/memory-map.ts";
+import { MAP } from "../machine/memory-map.ts";
 import { NativeModule } from "../machine/native-module.ts";
 import { Processors, peStates } from "../machine/processors.ts";
 import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
@@ -47,6 +48,8 @@ export interface NodeParts {
   /** Nanoseconds of a clock that never goes back. */
   readonly monotonic: () => number;
   readonly artifacts: MachineParts["artifacts"];
+  /** False where the host has no memory that threads share. */
+  readonly sharedMemory?: boolean | undefined;
 }
 
 export type DomainStatus = "defined" | "running" | "paused" | "stopped" | "failed";
@@ -98,7 +101,7 @@ export class Hypervisor {
       throw new BadInput(`give 1 to ${MAX_CPUS[3]} CPUs, not ${parts.cpus}`);
     this.#parts = parts;
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
-    const memory = allocate(plan);
+    const memory = allocate(plan, parts.sharedMemory);
     const { buffer } = memory;
     const clock = new MachineClock(parts.monotonic);
     this.#clock = clock;

@@ -1,3 +1,4 @@
+import { utf8 } from "../base/text.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
@@ -18,7 +19,6 @@ import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
 import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
-import { utf8 } from "./text.ts";
 
 /** The parts that devices are made of. */
 export type DeviceParts = Pick<

@@ -1,4 +1,5 @@
 import { physical } from "../base/addresses.ts";
+import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
@@ -15,7 +16,7 @@ import { Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAP, MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
+import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { GuestView } from "./profiling/guest-view.ts";
@@ -73,7 +74,7 @@ export class Machine implements RunnableMachine {
     checkParts(parts);
     const boot = bootPlanOf(parts);
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
-    const memory = allocate(plan);
+    const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
     const trace =
@@ -265,6 +266,11 @@ export class Machine implements RunnableMachine {
     const { gpio } = this.#board;
     gpio.setInput(POWER_KEY_PIN, true);
     this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
+  }
+
+  /** Stops the guest's time while nothing runs, or lets it go on. */
+  holdClock(held: boolean): void {
+    this.#clock.hold(held);
   }
 
   deviceTree(): Uint8Array {

@@ -11,6 +11,7 @@ import { Timers } from "../cpu/timers.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
 import type { GuestMemory } from "../memory/guest-memory.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
 import { affinityOf } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
 import type { DebuggedPe } from "./gdb/debugger.ts";
@@ -248,7 +249,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
   const { interpreter, handlers } = parts.artifacts;
   return new Engine({
     memory,
-    interpreter: { module: new WebAssembly.Module(interpreter), keys: JSON.parse(handlers) as number[] },
+    interpreter: { module: moduleFor(memory, interpreter), keys: JSON.parse(handlers) as number[] },
     native: native.exports,
     host: hostFunctions(pes, native.exports),
     features: modelFeatures(CPU_MODELS[parts.cpu], model),

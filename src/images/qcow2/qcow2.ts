@@ -6,15 +6,17 @@
 // is lost is what was not flushed, and clusters may leak.
 
 import { isZero, putBe64, roundUp, viewOf } from "../bytes.ts";
-import { corrupt, ImageError, refused, unsupported } from "../error.ts";
+import { corrupt, ImageError, refused } from "../error.ts";
 import type { Extent, Image } from "../image.ts";
 import { type Codecs, readInside, type Storage } from "../storage.ts";
+import { claimMetadata } from "./claims.ts";
 import type { MetadataCluster } from "./cluster-cache.ts";
 import { ClusterCache } from "./cluster-cache.ts";
+import { CompressedClusters } from "./compressed.ts";
 import { type Entry, EntryFormat, entryOffset, SUBCLUSTERS, setCopied } from "./entry.ts";
 import { FIELD, type Header, INCOMPATIBLE, l1EntriesFor } from "./header.ts";
 import { Refcounts } from "./refcounts.ts";
-import { findSnapshot, loadSnapshots, type Snapshot, tableBytes } from "./snapshot-table.ts";
+import { findSnapshot, loadSnapshots, type Snapshot } from "./snapshot-table.ts";
 
 interface Run {
   readonly kind: "data" | "zero" | "hole" | "compressed";
@@ -26,9 +28,6 @@ interface Run {
 
 /** Clusters that one write takes at once, at most. */
 const MAX_CLUSTERS_AT_ONCE = 1024;
-
-/** More than a whole disk of 8 TiB has at the usual cluster size. */
-const MAX_METADATA_CLUSTERS = 2 ** 20;
 
 export interface Qcow2Options {
   /** Opens although the image is marked corrupt or dirty, or its tables overlap: for checking and repairing. */
@@ -53,11 +52,7 @@ export class Qcow2Image implements Image {
   snapshots: Snapshot[];
   /** Clusters whose counts shrink by one once the tables that no longer refer to them are on disk. */
   readonly #frees: number[] = [];
-  readonly #codecs: Codecs;
-  #inflated: { readonly host: number; readonly bytes: Uint8Array } | undefined;
-  /** Where the next compressed data goes, and how much room is left there. */
-  #packAt = 0;
-  #packRoom = 0;
+  readonly #compressed: CompressedClusters;
   #broken: string | undefined;
   #closed = false;
   /** Of the snapshot that is looked at. */
@@ -74,8 +69,8 @@ export class Qcow2Image implements Image {
     this.header = header;
     this.backing = backing;
     this.readOnly = storage.readOnly;
-    this.#codecs = codecs;
     this.clusterBytes = header.clusterBytes;
+    this.#compressed = new CompressedClusters(storage, codecs, header.compression, this.clusterBytes);
     this.entries = new EntryFormat(header.clusterBits, header.version, header.extendedL2);
     this.entriesPerTable = this.clusterBytes / this.entries.bytes;
     this.l2 = new ClusterCache(storage, this.clusterBytes, "L2 table");
@@ -88,7 +83,7 @@ export class Qcow2Image implements Image {
     if (header.incompatible & INCOMPATIBLE.corrupt) {
       throw corrupt(`${storage.name} is marked corrupt: atoll image check --repair may help, or open it read-only`);
     }
-    this.#claimMetadata();
+    claimMetadata(this, this.#l1View);
     // What we do not keep right must not be believed afterwards.
     if (header.anyAutoclear) header.update((view) => putBe64(view, FIELD.autoclear, 0));
   }
@@ -196,13 +191,8 @@ export class Qcow2Image implements Image {
   }
 
   #inflate(entry: Entry): Uint8Array {
-    if (this.#inflated?.host === entry.host) return this.#inflated.bytes;
     if (entry.host >= this.storage.size()) throw this.#corrupt("compressed data is beyond the end of the file");
-    const data = new Uint8Array(entry.compressedBytes);
-    this.storage.read(entry.host, data);
-    const bytes = decompress(this.#codecs, this.header.compression, data, this.clusterBytes, this.storage.name);
-    this.#inflated = { host: entry.host, bytes };
-    return bytes;
+    return this.#compressed.inflate(entry);
   }
 
   // Writing.
@@ -288,41 +278,19 @@ export class Qcow2Image implements Image {
    */
   writeCompressed(offset: number, from: Uint8Array): void {
     this.#writing(offset, Math.min(from.length, this.bytes - offset));
-    const data = compress(this.#codecs, this.header.compression, from, this.storage.name);
+    const data = this.#compressed.deflate(from);
     if (data.length >= this.clusterBytes) {
       this.write(offset, from.subarray(0, Math.min(from.length, this.bytes - offset)));
       return;
     }
     this.#room();
     const table = this.#writableTable(offset);
-    const host = this.#pack(data.length);
+    const host = this.#compressed.pack(data.length, this.refcounts, (count) => this.#allocate(count));
     this.storage.write(host, data);
     const index = Math.floor(offset / this.clusterBytes) % this.entriesPerTable;
     this.#free(this.entries.read(table.view, index));
     this.entries.writeCompressed(table.view, index, host, data.length);
     this.l2.touch(table);
-  }
-
-  /** Room for compressed data, in the cluster of the data before where there is some left. */
-  #pack(length: number): number {
-    const cluster = this.clusterBytes;
-    const shared = this.#packRoom > 0 && this.refcounts.get(Math.floor(this.#packAt / cluster)) < this.refcounts.max;
-    if (shared && this.#packRoom >= length) {
-      this.refcounts.add(Math.floor(this.#packAt / cluster), 1);
-      const at = this.#packAt;
-      this.#packAt += length;
-      this.#packRoom -= length;
-      return at;
-    }
-    const next = this.#allocate(1) * cluster;
-    let at = next;
-    if (shared && next === this.#packAt + this.#packRoom) {
-      this.refcounts.add(Math.floor(this.#packAt / cluster), 1);
-      at = this.#packAt;
-    }
-    this.#packAt = at + length;
-    this.#packRoom = next + cluster - this.#packAt;
-    return at;
   }
 
   writeZeroes(offset: number, length: number, unmap: boolean): void {
@@ -409,7 +377,7 @@ export class Qcow2Image implements Image {
 
   #free(entry: Entry): void {
     if (entry.host === 0) return;
-    if (entry.compressed) this.#inflated = undefined;
+    if (entry.compressed) this.#compressed.forget();
     const end = entry.compressed ? entry.host + entry.compressedBytes : entry.host + 1;
     for (let c = Math.floor(entry.host / this.clusterBytes); c * this.clusterBytes < end; c++) {
       if (this.refcounts.metadata.has(c)) throw this.#corrupt("an L2 entry points to metadata");
@@ -488,7 +456,7 @@ export class Qcow2Image implements Image {
     this.storage.flush();
     this.l1 = bytes.subarray(0, table.length);
     this.#l1View = viewOf(this.l1);
-    this.#inflated = undefined;
+    this.#compressed.forget();
     this.releaseTable(old.offset, old.bytes);
   }
 
@@ -546,32 +514,6 @@ export class Qcow2Image implements Image {
 
   // Checks.
 
-  #claimMetadata(): void {
-    const claim = (offset: number, bytes: number): void => {
-      for (let c = Math.floor(offset / this.clusterBytes); c * this.clusterBytes < offset + bytes; c++) {
-        if (this.refcounts.metadata.has(c)) throw corrupt(`${this.storage.name}: its tables overlap`);
-        if (this.refcounts.metadata.size > MAX_METADATA_CLUSTERS)
-          throw unsupported(`${this.storage.name} has too many tables`);
-        this.refcounts.metadata.add(c);
-      }
-    };
-    const { header } = this;
-    claim(0, this.clusterBytes);
-    claim(header.refcountTableOffset, header.refcountTableClusters * this.clusterBytes);
-    for (const offset of this.refcounts.table) if (offset !== 0) claim(offset, this.clusterBytes);
-    claim(header.l1Offset, this.l1.length);
-    if (this.snapshots.length > 0) {
-      claim(header.snapshotsOffset, tableBytes(this.snapshots));
-      for (const { l1Offset, l1Size } of this.snapshots) if (l1Size > 0) claim(l1Offset, l1Size * 8);
-    }
-    for (let at = 0; at < this.l1.length; at += 8) {
-      const offset = entryOffset(this.#l1View, at);
-      if (offset === 0) continue;
-      if (offset % this.clusterBytes !== 0) throw corrupt(`${this.storage.name}: an L1 entry points between clusters`);
-      claim(offset, this.clusterBytes);
-    }
-  }
-
   #check(offset: number, length: number): void {
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
       throw refused(`${this.storage.name}: beyond the end of the disk`);
@@ -619,25 +561,4 @@ export function readBacking(backing: Image, offset: number, into: Uint8Array): v
   const inside = Math.max(0, Math.min(into.length, backing.bytes - offset));
   if (inside > 0) backing.read(offset, into.subarray(0, inside));
   into.fill(0, inside);
-}
-
-function decompress(codecs: Codecs, kind: "zlib" | "zstd", data: Uint8Array, limit: number, name: string): Uint8Array {
-  let bytes: Uint8Array;
-  if (kind === "zstd" && codecs.zstd === undefined) throw unsupported(`${name}: this host has no zstd`);
-  try {
-    bytes =
-      kind === "zlib"
-        ? codecs.inflateRaw(data, limit)
-        : (codecs.zstd as NonNullable<Codecs["zstd"]>).decompress(data, limit);
-  } catch {
-    throw corrupt(`${name}: compressed data is damaged`);
-  }
-  if (bytes.length !== limit) throw corrupt(`${name}: compressed data is damaged`);
-  return bytes;
-}
-
-function compress(codecs: Codecs, kind: "zlib" | "zstd", data: Uint8Array, name: string): Uint8Array {
-  if (kind === "zlib") return codecs.deflateRaw(data);
-  if (codecs.zstd === undefined) throw unsupported(`${name}: this host has no zstd`);
-  return codecs.zstd.compress(data);
 }
