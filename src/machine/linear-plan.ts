@@ -46,11 +46,11 @@ export function planMemory(memory: number, cpus: number, area: number, secure = 
   return { area: areaAt, flash0, flash1, secureRam, ram, bytes: ram + up(memory) };
 }
 
-/** The machine's memory. @throws LoadError when the host has not that much address space. */
-export function allocate(plan: LinearPlan): WebAssembly.Memory {
+/** The machine's memory. @param shared whether other threads can have it. @throws LoadError when the host has not that much address space. */
+export function allocate(plan: LinearPlan, shared = true): WebAssembly.Memory {
   const pages = plan.bytes / WASM_PAGE;
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch {
     throw new LoadError(`the host cannot give ${sized(plan.bytes)} of memory to the machine; give less with --memory`);
   }

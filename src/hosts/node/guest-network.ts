@@ -1,15 +1,15 @@
 // What --net and --publish make.
 
-import { entropy } from "../hosts/node/clocks.ts";
-import { reasonOf } from "../hosts/node/files.ts";
-import { NodeNetwork } from "../hosts/node/network-host.ts";
-import { SwitchLink } from "../hosts/node/switch-link.ts";
-import { BadInput } from "../machine/runnable.ts";
-import type { NetworkLink } from "../network/link.ts";
-import { DEFAULT_MAC } from "../network/plan.ts";
-import { UserNetwork } from "../network/user-network.ts";
-import type { NetOption } from "./network-values.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { Net } from "../../contract/definition.ts";
+import { BadInput } from "../../machine/runnable.ts";
+import type { NetworkLink } from "../../network/link.ts";
+import { UserNetwork } from "../../network/user-network.ts";
+import type { CheckedConfiguration } from "../library/config.ts";
+import { macOf, randomMac } from "../library/mac.ts";
+import { openRelay } from "../library/relay-link.ts";
+import { reasonOf } from "./files.ts";
+import { NodeNetwork } from "./network-host.ts";
+import { SwitchLink } from "./switch-link.ts";
 
 export interface Network {
   readonly links: readonly NetworkLink[];
@@ -19,26 +19,27 @@ export interface Network {
 const NONE: Network = { links: [], close: () => {} };
 
 // Without --net. Firmware that finds a network looks there for something to boot, for minutes, before it comes to its shell.
-const USER: NetOption = { kind: "user", mac: undefined, dns: undefined };
-const NO_NETWORK: NetOption = { kind: "none" };
+const USER: Net = { kind: "user", mac: undefined, dns: undefined };
+const NO_NETWORK: Net = { kind: "none" };
 
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
 export async function openNetwork(
-  options: Pick<RunOptions, "bios" | "net" | "publish">,
+  options: Pick<CheckedConfiguration, "bios" | "net" | "publish">,
   wake: () => void,
 ): Promise<Network> {
   const net = options.net ?? (options.bios === undefined ? USER : NO_NETWORK);
   if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
   if (net.kind === "none") return NONE;
+  if (net.kind === "relay") return openRelay(net, wake);
   if (net.kind === "switch") {
     try {
-      const link = await SwitchLink.open(net.name, net.mac ?? randomMac(), wake);
+      const link = await SwitchLink.open(net.name, macOf(net) ?? randomMac(), wake);
       return { links: [link], close: () => link.close() };
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }
   }
-  const network = new UserNetwork(new NodeNetwork(wake, net.dns), net.mac);
+  const network = new UserNetwork(new NodeNetwork(wake, net.dns), macOf(net));
   for (const publication of options.publish) {
     try {
       await network.publish(publication);
@@ -49,11 +50,4 @@ export async function openNetwork(
     }
   }
   return { links: [network], close: () => network.close() };
-}
-
-/** On a switch each machine has its own: three bytes of QEMU's range, and three by chance. */
-function randomMac(): Uint8Array {
-  const mac = DEFAULT_MAC.slice();
-  entropy.fill(mac.subarray(3));
-  return mac;
 }

@@ -1,9 +1,8 @@
-import { getRandomValues } from "node:crypto";
 import type { EntropySource, WallClock } from "../../bus/device.ts";
 
 export const wallClock: WallClock = { now: () => Date.now() };
 
-/** Nanoseconds since the process started, never going back. */
+/** Nanoseconds since the process, or the thread, started, never going back. */
 export function monotonic(): number {
   return performance.now() * 1e6;
 }
@@ -17,7 +16,7 @@ export const entropy: EntropySource = {
     for (let at = 0; at < into.length; at += ENTROPY_MAX) {
       const part = into.subarray(at, at + ENTROPY_MAX);
       // Guest memory is shared, which getRandomValues does not take.
-      part.set(getRandomValues(new Uint8Array(part.length)));
+      part.set(crypto.getRandomValues(new Uint8Array(part.length)));
     }
   },
 };
