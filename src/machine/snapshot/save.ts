@@ -1,10 +1,10 @@
+import { utf8 } from "../../base/text.ts";
 import { savePe } from "../../cpu/saved-state.ts";
 import { type Checksum, crc32 } from "../../snapshot/crc32.ts";
 import type { SavedValue } from "../../snapshot/fields.ts";
 import { type Encoding, PAGE, type SnapshotCodec, type SnapshotSink } from "../../snapshot/format.ts";
 import { SnapshotWriter } from "../../snapshot/writer.ts";
 import { BadInput } from "../runnable.ts";
-import { utf8 } from "../text.ts";
 import type { MachineAnatomy } from "./anatomy.ts";
 import { type Run, runsOf } from "./pages.ts";
 import * as N from "./sections.ts";
