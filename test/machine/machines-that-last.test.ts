@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -50,7 +50,7 @@ const refused =
   (error: unknown): boolean =>
     (error as ActionError).code === code;
 
-test("a machine is created, and shown by what it was created with", { timeout: 60_000 }, async () => {
+test("a machine is created, and shown by what it was created with", { timeout: 180_000 }, async () => {
   const created = await atoll(
     ...["create", "shown", "--kernel", echo, "--memory", "64M", "--disk", "new:1G,serial=one"],
     ...["--disk", `${echo},readonly`, "--net", "none"],
@@ -90,7 +90,7 @@ for (const [what, args, status, line] of BAD) {
   test(`${what} is refused in one line`, async () => fails(await atoll(...args), status, line));
 }
 
-test("a machine runs apart from who started it, with people at its console", { timeout: 60_000 }, async () => {
+test("a machine runs apart from who started it, with people at its console", { timeout: 180_000 }, async () => {
   await machines.create({ name: "echo", definition: newMachine.parse({ kernel: echo, memory: 16 * 2 ** 20 }) });
   const starters = await Promise.all([atoll("start", "echo"), atoll("start", "echo")]);
   assert.deepEqual(starters.map(({ status }) => status).sort(), [EXIT_STATUS.ok, EXIT_STATUS.wrongState]);
@@ -124,7 +124,7 @@ test("a machine runs apart from who started it, with people at its console", { t
   await assert.rejects(machines.resume({ name: "echo" }), refused("wrong-state"));
 });
 
-test("kill -9 of a machine's process frees it, and it starts again", { timeout: 60_000 }, async () => {
+test("kill -9 of a machine's process frees it, and it starts again", { timeout: 180_000 }, async () => {
   const definition = newMachine.parse({ kernel: echo, memory: 16 * 2 ** 20, disk: [{ bytes: 2 ** 30 }] });
   await machines.create({ name: "killed", definition });
   for (let round = 0; round < 3; round++) {
@@ -155,11 +155,77 @@ test("what a killed command left of a machine is no machine, and is in nobody's 
   assert.deepEqual(readdirSync(path), ["disk0.qcow2"]);
 });
 
-test("in the foreground the console is stdout, and SIGTERM stops the machine", { timeout: 60_000 }, async () => {
-  await machines.create({ name: "front", definition: newMachine.parse({}) });
+test("a machine goes on where it stopped, in another process", { timeout: 180_000 }, async () => {
+  await machines.create({ name: "lasting", definition: newMachine.parse({ disk: [{ bytes: 2 ** 24 }] }) });
+  await machines.start({ name: "lasting", cold: false });
+  const before = new Atoll(["console", "lasting"]);
+  await before.waitFor("atoll:~# ", 60);
+  before.type(
+    "cd /tmp; echo $((40+2)) > kept; dd if=/dev/urandom of=/dev/vda bs=64k count=8; md5sum /dev/vda > sum; echo $((100+1))\n",
+  );
+  await before.waitFor(/^101/m, 30);
+  assert.match((await atoll("stop", "lasting")).stdout, /^lasting is saved\n$/);
+  assert.match((await before.finished).stderr, /lasting has stopped: saved/);
+  assert.equal(await statusOf("lasting"), "saved");
+  const folder = state.machine("lasting");
+  assert.deepEqual(readdirSync(folder.path).sort(), [
+    ...["console.log", "disk0.qcow2", "process.log", "saved-disks.json", "saved.atoll"],
+  ]);
+
+  await machines.start({ name: "lasting", cold: false });
+  // What is saved is no more: from here on the disk is another.
+  assert.ok(!existsSync(folder.saved));
+  const after = new Atoll(["console", "lasting"]);
+  await after.waitFor(/101\r?\n.*# $/, 30);
+  after.type('cat kept; md5sum -c sum; echo "{$((200+2))}"\n');
+  await after.waitFor("{202}", 30);
+  assert.match(after.stdout, /^42\r?\n\/dev\/vda: OK\r?$/m);
+
+  // Killed from then on, it has lost its memory, and starts from power-on.
+  process.kill((await machines.info({ name: "lasting" })).pid as number, "SIGKILL");
+  await after.finished;
+  assert.equal(await statusOf("lasting"), "failed");
+});
+
+test("memory is not put together with a disk that has changed since", { timeout: 180_000 }, async () => {
+  const image = join(folder, "changed.img");
+  writeFileSync(image, new Uint8Array(4096));
+  const definition = newMachine.parse({ kernel: echo, memory: 2 ** 24, disk: [{ file: image, format: "raw" }] });
+  await machines.create({ name: "changed", definition });
+  await machines.start({ name: "changed", cold: false });
+  assert.deepEqual(await machines.stop({ name: "changed", how: "default", timeout: 1 }), { end: "saved" });
+  writeFileSync(image, new Uint8Array(4096).fill(1));
+  await assert.rejects(
+    machines.start({ name: "changed", cold: false }),
+    /changed.img has changed since changed was saved/,
+  );
+  const { saved } = state.machine("changed");
+  truncateSync(saved, 5000);
+  writeFileSync(state.machine("changed").savedDisks, "[]");
+  await assert.rejects(machines.start({ name: "changed", cold: false }), refused("damaged"));
+  assert.equal(await statusOf("changed"), "saved");
+  await machines.start({ name: "changed", cold: true });
+  assert.ok(!existsSync(saved));
+});
+
+test("what cannot be saved is shut down instead, and says why", { timeout: 180_000 }, async () => {
+  const image = join(folder, "temporary.img");
+  writeFileSync(image, new Uint8Array(4096));
+  const definition = newMachine.parse({ kernel: echo, memory: 2 ** 24, disk: [{ file: image, snapshot: true }] });
+  await machines.create({ name: "temporary", definition });
+  await machines.start({ name: "temporary", cold: false });
+  await assert.rejects(machines.stop({ name: "temporary", how: "save", timeout: 1 }), refused("bad-input"));
+  assert.equal(await statusOf("temporary"), "running");
+  const { end, note } = await machines.stop({ name: "temporary", how: "default", timeout: 0.1 });
+  assert.equal(end, "forced");
+  assert.match(note ?? "", /^it cannot be saved, and was shut down: .*temporary file.*; it did not shut down/);
+});
+
+test("in the foreground the console is stdout, and SIGTERM stops the machine", { timeout: 180_000 }, async () => {
+  await machines.create({ name: "front", definition: newMachine.parse({ kernel: echo, memory: 2 ** 24 }) });
   const front = new Atoll(["start", "front", "--foreground"]);
-  await front.waitFor("atoll:~# ", 40);
+  await front.waitFor("!", 40);
   front.child.kill("SIGTERM");
   assert.equal((await front.finished).status, 0);
-  assert.notEqual(await statusOf("front"), "running");
+  assert.equal(await statusOf("front"), "saved");
 });
