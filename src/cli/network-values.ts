@@ -7,14 +7,20 @@ import type { Publication } from "../network/user-network.ts";
 
 export type NetOption =
   | { readonly kind: "none" }
-  | { readonly kind: "user"; readonly mac: Uint8Array | undefined; readonly dns: SocketAddress | undefined }
-  | { readonly kind: "switch"; readonly name: string; readonly mac: Uint8Array | undefined };
+  | (Plugged & { readonly kind: "user"; readonly dns: SocketAddress | undefined })
+  | (Plugged & { readonly kind: "switch"; readonly name: string });
 
-/** `user[,dns=ADDRESS[:PORT]][,mac=MAC]`, `switch:NAME[,mac=MAC]` or `none`. */
+interface Plugged {
+  readonly mac: Uint8Array | undefined;
+  /** A file for the frames. */
+  readonly capture: string | undefined;
+}
+
+/** `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]` or `none`. */
 export function net(value: string): NetOption {
   const [kind = "", ...properties] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
-  const known = kind === "user" ? ["dns", "mac"] : name !== undefined ? ["mac"] : [];
+  const known = kind === "user" ? ["dns", "mac", "capture"] : name !== undefined ? ["mac", "capture"] : [];
   const given = new Map<string, string>();
   for (const property of properties) {
     const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
@@ -22,12 +28,15 @@ export function net(value: string): NetOption {
     given.set(key, text);
   }
   const mac = given.has("mac") ? macAddress(given.get("mac") as string) : undefined;
+  const capture = given.get("capture");
+  if (capture === "") throw new BadInput("give capture=FILE");
   if (kind === "none") return { kind };
-  if (kind === "user") return { kind, mac, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
+  if (kind === "user")
+    return { kind, mac, capture, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
   if (name !== undefined) {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(name))
       throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
-    return { kind: "switch", name, mac };
+    return { kind: "switch", name, mac, capture };
   }
   if (/^tap\b/.test(kind))
     throw new BadInput("tap needs an ioctl, which Node.js does not have; give user, switch:NAME or none");

@@ -8,11 +8,11 @@ import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { load, save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import { TraceFile } from "../hosts/node/trace-file.ts";
 import type { Image } from "../images/image.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
@@ -88,7 +88,7 @@ async function runWith(
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const trace = options.trace && new TraceFile(options.traceFile, say);
+  const trace = options.trace && new OutputFile(options.traceFile, "trace", say);
   const wanted: WantedMachine = {
     ...wantedOf(options, terminal, disks),
     ...devices.parts,
