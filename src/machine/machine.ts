@@ -1,5 +1,5 @@
-import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
+import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
@@ -7,16 +7,16 @@ import { Engine } from "../engine/engine.ts";
 import { PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { affinityOf, Board, mostDisks } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
-import { type BootPlan, planBoot } from "./boot/plan.ts";
+import { bootPlanOf } from "./boot/of-parts.ts";
+import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
 import { Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAP, MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
+import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { GuestView } from "./profiling/guest-view.ts";
@@ -42,11 +42,6 @@ const KERNEL_BYTES = 64 * 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
-
-/** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
-const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
-/** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
-const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
 /** A board with its processing elements, firmware, and something to boot. */
 export class Machine implements RunnableMachine {
@@ -273,6 +268,11 @@ export class Machine implements RunnableMachine {
     this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
   }
 
+  /** Stops the guest's time while nothing runs, or lets it go on. */
+  holdClock(held: boolean): void {
+    this.#clock.hold(held);
+  }
+
   deviceTree(): Uint8Array {
     return this.#deviceTree;
   }
@@ -339,31 +339,6 @@ function checkParts(parts: MachineParts): void {
   const room = mostDisks(parts);
   if (disks.length > room)
     throw new LoadError(`there is room for ${Math.max(0, room)} disks beside the other devices; give fewer`);
-}
-
-function bootPlanOf(parts: MachineParts): BootPlan {
-  const { memory, cpus, gicVersion } = parts;
-  const seed = (bytes: number): Uint8Array => {
-    const random = new Uint8Array(bytes);
-    parts.entropy.fill(random);
-    return random;
-  };
-  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
-  const tree = boardTree({
-    ...{ memory, cpus, gicVersion },
-    cpuCompatible: CPU_COMPATIBLE[parts.cpu],
-    mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: levelsOf(parts).conduit,
-    virtualization: parts.virtualization === true,
-    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
-    secure: parts.secure === true,
-  });
-  return planBoot({
-    ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
-    granules: GRANULES[parts.cpu],
-    inflate: parts.inflate,
-  });
 }
 
 /** The largest part of RAM that nothing is booted to, in whole pages. */

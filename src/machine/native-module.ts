@@ -3,7 +3,7 @@ import type { PeState } from "../cpu/pe-state.ts";
 import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
 import type { Native, NativeHost, NativeOutside } from "../vmsa/native.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { instantiate, moduleFor } from "../wasm/instantiate.ts";
 
 export interface NativeModuleOptions {
   /** native.wasm. */
@@ -49,9 +49,10 @@ export class NativeModule {
       },
       now,
     };
-    const imports = { env: { memory }, host } as unknown as Record<string, Record<string, unknown>>;
-    const instance = new WebAssembly.Instance(moduleFor(memory, bytes), imports);
-    this.exports = instance.exports as unknown as NativeModule["exports"];
+    this.exports = instantiate(moduleFor(memory, bytes), {
+      env: { memory },
+      host: { ...host },
+    }) as unknown as NativeModule["exports"];
   }
 }
 

@@ -10,7 +10,7 @@ for (const seed of compressedSeeds()) {
     const fuzzer = new CompressedFuzzer();
     try {
       for (let n = 1; n <= 400; n++) await assert.doesNotReject(fuzzer.input(seed, new Random(n)), `seed ${n}`);
-        assert.ok(fuzzer.effects.refused > 100, `${fuzzer.effects.refused} were refused`);
+      assert.ok(fuzzer.effects.refused > 100, `${fuzzer.effects.refused} were refused`);
     } finally {
       fuzzer.close();
     }
