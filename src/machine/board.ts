@@ -1,10 +1,12 @@
 import { linear, physical } from "../base/addresses.ts";
 import { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
+import { Display } from "../bus/display.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
 import { Flash } from "../devices/flash/flash.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
+import { Ramfb } from "../devices/fw-cfg/ramfb.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
 import { GicV3, type GicV3Options } from "../devices/gic/gicv3.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
@@ -17,6 +19,8 @@ import { VirtioConsole } from "../devices/virtio/console/console.ts";
 import { VirtioSerialPorts } from "../devices/virtio/console/ports.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
+import { VirtioGpu } from "../devices/virtio/gpu/gpu.ts";
+import { VirtioInputs } from "../devices/virtio/input/input-port.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
@@ -67,6 +71,8 @@ export class Board {
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
   readonly balloon: VirtioBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly inputs: VirtioInputs | undefined;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -90,10 +96,17 @@ export class Board {
     this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
     this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
-    this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
+    const configuration = firmwareConfiguration(this.memory, parts);
+    this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, configuration);
     if (parts.secure) this.#addSecureDevices(options, consoles);
     this.balloon = parts.balloon ? new VirtioBalloon(this.memory, clock) : undefined;
-    this.#addVirtio(virtioDevices(parts, this.memory, clock, consoles, this.balloon));
+    this.display = parts.display ? new Display() : undefined;
+    // The first of these has the display when both have a picture.
+    const gpu = this.display && new VirtioGpu(this.memory, this.display, clock);
+    if (this.display) new Ramfb(this.memory, configuration, this.display);
+    this.inputs = parts.display ? new VirtioInputs(this.memory, clock) : undefined;
+    const graphics = gpu && this.inputs ? [gpu, this.inputs.keyboard, this.inputs.tablet] : [];
+    this.#addVirtio([...virtioDevices(parts, this.memory, clock, consoles, this.balloon), ...graphics]);
   }
 
   /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
@@ -196,16 +209,16 @@ function virtioDevices(
 }
 
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ networks, shares, vsock, balloon, serialPorts }: MachineParts): number {
+export function mostDisks({ networks, shares, vsock, balloon, serialPorts, display }: MachineParts): number {
   const several = (networks?.length ?? 0) + (shares?.length ?? 0);
   const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
-  return VIRTIO_SLOTS - 2 - several - single;
+  return VIRTIO_SLOTS - 2 - several - single - (display ? 3 : 0);
 }
 
 function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
   const config = new FwCfg(dma);
   config.addNumber(KEY.ramSize, parts.memory, 8);
-  config.addNumber(KEY.noGraphic, 1, 2);
+  config.addNumber(KEY.noGraphic, parts.display ? 0 : 1, 2);
   config.addNumber(KEY.cpus, parts.cpus, 2);
   config.addNumber(KEY.maxCpus, parts.cpus, 2);
   const file = (size: number, data: number, bytes: Uint8Array): void => {

@@ -4,12 +4,20 @@ import * as F from "./keys.ts";
 const SIGNATURE = bytesOf("QEMU");
 /** What the DMA register reads as. */
 const DMA_SIGNATURE = bytesOf("QEMU CFG");
-const NOTHING: Item = { bytes: new Uint8Array(0), written: undefined };
+const NOTHING: Item = { bytes: new Uint8Array(0), writable: undefined };
 
 interface Item {
   readonly bytes: Uint8Array;
-  /** Guests may write it; called after each write. */
-  readonly written: (() => void) | undefined;
+  /** undefined: guests cannot write it. */
+  readonly writable: WritableFile | undefined;
+}
+
+/** What is done with a file that guests may write. */
+export interface WritableFile {
+  /** Called after each write. */
+  written(): void;
+  /** The device is reset. */
+  reset(): void;
 }
 
 /**
@@ -36,7 +44,7 @@ export class FwCfg implements Device {
 
   /** The item `key` becomes those bytes. */
   add(key: number, bytes: Uint8Array): void {
-    this.#items.set(key, { bytes, written: undefined });
+    this.#items.set(key, { bytes, writable: undefined });
   }
 
   /** An item that is one little-endian number, 0 .. 2^53 - 1. */
@@ -48,16 +56,16 @@ export class FwCfg implements Device {
 
   /**
    * @param name such as "etc/system-states", at most 55 characters of ASCII.
-   * @param written makes the file writable, and is called after the guest has written to `bytes`.
+   * @param writable lets guests write to `bytes`.
    * @returns its key.
    * @throws RangeError for a name that is too long, empty or taken.
    */
-  addFile(name: string, bytes: Uint8Array, written?: () => void): number {
+  addFile(name: string, bytes: Uint8Array, writable?: WritableFile): number {
     if (name.length === 0 || name.length > F.FILE_NAME_MAX) throw new RangeError(`${name}: no name for a file`);
     if (this.#files.some((file) => file.name === name)) throw new RangeError(`${name}: exists already`);
     const key = F.KEY.firstFile + this.#files.length;
     this.#files.push({ name, bytes: bytes.length, key });
-    this.#items.set(key, { bytes, written });
+    this.#items.set(key, { bytes, writable });
     this.#writeDirectory();
     return key;
   }
@@ -65,6 +73,7 @@ export class FwCfg implements Device {
   reset(): void {
     this.#select(F.KEY.signature);
     this.#dmaHigh = 0;
+    for (const { writable } of this.#items.values()) writable?.reset();
   }
 
   read(offset: number, bytes: AccessSize): number {
@@ -114,7 +123,7 @@ export class FwCfg implements Device {
 
   /** False where that is an error. The offset moves on in any case, as after a read of that many bytes. */
   #move(control: number, length: number, address: number): boolean {
-    const { bytes, written } = this.#selected;
+    const { bytes, writable } = this.#selected;
     const from = this.#offset;
     if (!(control & (F.DMA_READ | F.DMA_WRITE | F.DMA_SKIP))) return true;
     this.#offset += length;
@@ -129,9 +138,9 @@ export class FwCfg implements Device {
     }
     if (control & F.DMA_WRITE) {
       const source = this.#dma.view(address, length, false);
-      if (source === undefined || written === undefined || from + length > bytes.length) return false;
+      if (source === undefined || writable === undefined || from + length > bytes.length) return false;
       bytes.set(source, from);
-      written();
+      writable.written();
     }
     return true;
   }
