@@ -5,6 +5,8 @@ import type { RunnableMachine } from "../machine/runnable.ts";
 export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey" | "balloon"> {
   /** Counters, for people. */
   statistics(): string;
+  /** Writes what the display shows to a PNG file. Returns text for people, empty when it has been done. */
+  screendump?(file: string): string;
   /** Resets the machine. */
   reset(): void;
   /** Ends the run. */
@@ -56,6 +58,14 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
     },
   ],
   ["balloon", { argument: "MIB", help: "ask the guest to do with so much RAM", run: (m, text) => setBalloon(m, text) }],
+  [
+    "screendump",
+    {
+      argument: "FILE.png",
+      help: "write what the display shows to a file",
+      run: (m, file) => (file === "" ? "give the name of a file\n" : (m.screendump?.(file) ?? "")),
+    },
+  ],
   ["help", { help: "list the commands", run: () => help() }],
   [
     "quit",
@@ -90,7 +100,7 @@ function setBalloon({ balloon }: Monitored, text: string): string {
 
 function help(): string {
   return [...COMMANDS]
-    .map(([name, { argument, help }]) => `${(argument ? `${name} ${argument}` : name).padEnd(18)}${help}\n`)
+    .map(([name, { argument, help }]) => `${(argument ? `${name} ${argument}` : name).padEnd(20)}${help}\n`)
     .join("");
 }
 

@@ -6,6 +6,7 @@ import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import type { Publication } from "../network/user-network.ts";
 import { type SerialPortOption, type Share, serialPort, share, vsock } from "./device-values.ts";
+import { display } from "./display-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -76,6 +77,11 @@ export const RUN_OPTIONS = {
     "--serial-port <name=NAME,socket=PATH>",
     serialPort,
     "a virtio serial port: /dev/virtio-ports/NAME in the guest, a Unix socket here; or file=PATH, for output alone",
+  ),
+  display: value(
+    "--display <none|vnc[=ADDRESS]>",
+    display,
+    "a screen, a keyboard and a tablet, shown to VNC viewers: vnc[=[HOST]:DISPLAY][,password=TEXT|,password-file=FILE]; none: to nobody",
   ),
   balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),

@@ -104,11 +104,19 @@ async function runWith(
 
   loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
   starts(loop);
-  prompt = monitorPrompt(machine, loop, terminal);
-  const gdb = await serveGdb(options, machine, loop);
+  const screen = options.display && (await import("./display.ts"));
+  const monitored = monitoredOf(machine, loop, screen);
+  prompt = new MonitorPrompt(
+    (line) => executeMonitorLine(monitored, line),
+    (text) => terminal.print(text),
+  );
+  const gdb = await serveGdb(options, machine, loop, monitored);
+  const display = await screen?.serveDisplay(options.display, machine, () => loop?.wake());
+  if (display !== undefined) say(display.description);
   const end = await onTerminal(terminal, loop);
   const status = end === "exit" ? loop.exitStatus : STATUS[end];
   await gdb?.close(status);
+  display?.close();
   // The shell's prompt belongs on a line of its own.
   if (end === "quit") terminal.print("\n");
   if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
@@ -119,9 +127,13 @@ async function runWith(
   return status;
 }
 
-async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): Promise<GdbSocket | undefined> {
+async function serveGdb(
+  options: RunOptions,
+  machine: Machine,
+  loop: RunLoop,
+  monitored: Monitored,
+): Promise<GdbSocket | undefined> {
   if (options.gdb === undefined || machine.debugger === undefined) return undefined;
-  const monitored = monitoredOf(machine, loop);
   const socket = await GdbSocket.listen(options.gdb, machine.debugger, {
     resumed: () => loop.wake(),
     monitor: (line) => executeMonitorLine(monitored, line),
@@ -142,6 +154,7 @@ function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[
   return {
     ...{ memory, cpus, cpu, tier, ...options.machine },
     balloon: options.balloon,
+    display: options.display !== undefined,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
@@ -194,7 +207,11 @@ function embeddedCommandLine(terminal: Terminal): string {
   return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
 }
 
-function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
+function monitoredOf(
+  machine: RunnableMachine,
+  loop: RunLoop,
+  screen: Pick<typeof import("./display.ts"), "screendump"> | undefined,
+): Monitored {
   return {
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
@@ -210,6 +227,7 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
         loop.wake();
       },
     },
+    screendump: (file) => screen?.screendump(machine.display, file) ?? "there is no display; give --display\n",
     pressPowerKey: () => {
       machine.pressPowerKey();
       // The guest may be asleep, waiting for just this.
@@ -221,14 +239,6 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
     },
     quit: () => loop.stop("quit"),
   };
-}
-
-function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Terminal): MonitorPrompt {
-  const monitored = monitoredOf(machine, loop);
-  return new MonitorPrompt(
-    (line) => executeMonitorLine(monitored, line),
-    (text) => terminal.print(text),
-  );
 }
 
 /** Runs with the terminal in raw mode, and gives it back however the run ends. */
