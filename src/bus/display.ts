@@ -46,6 +46,8 @@ export interface Cursor {
 export interface DisplaySource {
   /** undefined: it shows nothing. */
   readonly surface: Surface | undefined;
+  /** Nothing has been drawn yet: the surface is all black. */
+  readonly blank: boolean;
   /** undefined: it has none, or hides it. */
   readonly cursor: Cursor | undefined;
   /** It does not say when its picture changes: a viewer has to ask again and again. */
@@ -67,7 +69,10 @@ export interface DisplayViewer {
   cursorChanged(): void;
 }
 
-/** A machine's one display. Where several sources have a picture, the first of them is shown. */
+/**
+ * A machine's one display. Where several sources have a picture, the first of them is shown, but one that is not blank before one that is:
+ * firmware that draws on one of two devices may well clear the other.
+ */
 export class Display {
   readonly #sources: DisplaySource[] = [];
   readonly #viewers = new Set<DisplayViewer>();
@@ -129,7 +134,8 @@ export class Display {
   }
 
   #shown(): DisplaySource | undefined {
-    return this.#sources.find(({ surface }) => surface !== undefined);
+    const found = this.#sources.filter(({ surface }) => surface !== undefined);
+    return found.find(({ blank }) => !blank) ?? found[0];
   }
 }
 

@@ -45,6 +45,8 @@ interface Frame {
 export class Ramfb implements DisplaySource {
   readonly cursor = undefined;
   readonly polled = true;
+  /** Who sets it up is about to draw. */
+  readonly blank = false;
   surface: Surface | undefined;
   readonly #dma: Dma;
   readonly #display: Display;

@@ -227,7 +227,9 @@ export class VirtioGpu extends VirtioDevice {
 
   #flush(resource: Resource, area: Rectangle): void {
     if (!resource.contains(area)) throw new Refused(RESPONSE.errInvalidParameter);
-    if (this.#scanout.resource === resource && this.#scanout.flush(area)) this.#display.stirred(this.#scanout);
+    if (this.#scanout.resource !== resource || !this.#scanout.flush(area)) return;
+    this.#display.changed();
+    this.#display.stirred(this.#scanout);
   }
 
   /** @returns whether it has been done; otherwise it goes on in the next turn, from `queue.progress`, which counts rows. */

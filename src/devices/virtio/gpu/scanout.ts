@@ -3,17 +3,24 @@ import { convertArea, type PixelFormat } from "../../../bus/pixel-format.ts";
 import { FORMATS } from "./formats.ts";
 import { PIXEL_BYTES, type Resource } from "./resource.ts";
 
+/** Pixels: more than a large monitor has. */
+const LOOK_MAX = 2 ** 24;
+
 /** The part of a resource that the monitor shows. What the driver flushes is converted when somebody looks. */
 export class Scanout implements DisplaySource {
   readonly polled = false;
-  surface: Surface | undefined;
   cursor: Cursor | undefined;
   requestSize: (width: number, height: number) => boolean = () => false;
+  #surface: Surface | undefined;
+  blank = true;
   #resource: Resource | undefined;
   #area: Rectangle = { x: 0, y: 0, width: 0, height: 0 };
   /** In the surface: what has been flushed since it was looked at. */
   #dirty: Rectangle | undefined;
 
+  get surface(): Surface | undefined {
+    return this.#surface;
+  }
   get resource(): Resource | undefined {
     return this.#resource;
   }
@@ -27,27 +34,45 @@ export class Scanout implements DisplaySource {
     this.#area = area;
     const { width, height } = area;
     // Guests flip between buffers: that is a change of pixels and nothing else.
-    if (this.surface?.width !== width || this.surface.height !== height) this.surface = new Surface(width, height);
+    if (this.#surface?.width !== width || this.#surface.height !== height) {
+      this.#surface = new Surface(width, height);
+    }
     this.#dirty = { x: 0, y: 0, width, height };
   }
 
   hide(): void {
     this.#resource = undefined;
-    this.surface = undefined;
+    this.#surface = undefined;
+    this.blank = true;
     this.#dirty = undefined;
   }
 
   /** @param area of the resource. @returns whether that changes what is shown. */
   flush(area: Rectangle): boolean {
+    const resource = this.#resource;
     const seen = intersection(area, this.#area);
-    if (seen === undefined) return false;
+    if (resource === undefined || seen === undefined) return false;
+    this.blank &&= this.#isBlack(resource, seen);
     this.#dirty = union(this.#dirty, { ...seen, x: seen.x - this.#area.x, y: seen.y - this.#area.y });
+    return true;
+  }
+
+  /** Pictures that are too large to look at all of them are not. */
+  #isBlack({ bytes, width, format }: Resource, area: Rectangle): boolean {
+    if (area.width * area.height > LOOK_MAX) return false;
+    const words = new Uint32Array(bytes.buffer);
+    const { red, green, blue } = FORMATS.get(format) as PixelFormat;
+    const colours = (0xff << red) | (0xff << green) | (0xff << blue);
+    for (let y = area.y; y < area.y + area.height; y++) {
+      const start = y * width + area.x;
+      for (let i = start; i < start + area.width; i++) if ((words[i] as number) & colours) return false;
+    }
     return true;
   }
 
   refresh(damaged: (area: Rectangle) => void): void {
     const resource = this.#resource;
-    const { surface } = this;
+    const surface = this.#surface;
     const dirty = this.#dirty;
     if (resource === undefined || surface === undefined || dirty === undefined) return;
     this.#dirty = undefined;
