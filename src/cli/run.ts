@@ -197,14 +197,15 @@ function guestOf(options: RunOptions, terminal: Terminal): Pick<MachineParts, "k
     kernel: embedded("Image.gz"),
     initrd: embedded("initramfs.cpio.gz"),
     ...initrd,
-    append: append ?? embeddedCommandLine(terminal),
+    append: append ?? embeddedCommandLine(terminal, options.display !== undefined),
   };
 }
 
 /** A serial console has no window size: the embedded guest reads it from its command line. */
-function embeddedCommandLine(terminal: Terminal): string {
+function embeddedCommandLine(terminal: Terminal, screen: boolean): string {
   const size = terminal.get();
-  return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
+  // The last one is what /dev/console is.
+  return `${screen ? "console=tty0 " : ""}console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
 }
 
 function monitoredOf(
