@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { Engine } from "../src/engine/engine.ts";
-import { entropy, monotonic, wallClock } from "../src/hosts/node/clocks.ts";
+import { entropy, monotonic, wallClock } from "../src/hosts/library/clocks.ts";
 import { inflate } from "../src/hosts/node/inflate.ts";
 import { planMemory } from "../src/machine/linear-plan.ts";
 import { Machine } from "../src/machine/machine.ts";

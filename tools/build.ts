@@ -61,3 +61,7 @@ if (
 if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (p) => p.endsWith(".ts"))) {
   run("typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
 }
+if (!process.argv.includes("--no-dist") && stale(at("dist", "browser", "worker.js"), (p) => p.endsWith(".ts"))) {
+  const { buildLibrary } = await import("./build-web.ts");
+  await buildLibrary();
+}

@@ -1,5 +1,5 @@
+import { wallClock } from "../hosts/library/clocks.ts";
 import { nodeImages, unlockedImages } from "../hosts/node/block-file.ts";
-import { wallClock } from "../hosts/node/clocks.ts";
 import { refused } from "../images/error.ts";
 import { openImage } from "../images/open.ts";
 import { Qcow2Image } from "../images/qcow2/qcow2.ts";

@@ -1,12 +1,12 @@
 // The monitor: what ctrl-a c opens. Commands as data, against the little of a machine that they need.
 
-import type { RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
 
 export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey" | "balloon"> {
   /** Counters, for people. */
   statistics(): string;
-  /** Writes what the display shows to a PNG file. Returns text for people, empty when it has been done. */
-  screendump?(file: string): string;
+  /** Writes what the display shows to a PNG file; undefined: there is no display. @throws BadInput */
+  readonly screendump?: ((file: string) => void) | undefined;
   /** Resets the machine. */
   reset(): void;
   /** Ends the run. */
@@ -63,7 +63,7 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
     {
       argument: "FILE.png",
       help: "write what the display shows to a file",
-      run: (m, file) => (file === "" ? "give the name of a file\n" : (m.screendump?.(file) ?? "")),
+      run: (m, file) => screendump(m, file),
     },
   ],
   ["help", { help: "list the commands", run: () => help() }],
@@ -96,6 +96,18 @@ function setBalloon({ balloon }: Monitored, text: string): string {
   if (!/^\d{1,6}$/.test(text) || Number(text) === 0) return "give the RAM that the guest should use, in MiB\n";
   balloon.setTarget(Number(text) * 2 ** 20);
   return "";
+}
+
+function screendump({ screendump }: Monitored, file: string): string {
+  if (screendump === undefined) return "there is no display; give --display\n";
+  if (file === "") return "give the name of a file\n";
+  try {
+    screendump(file);
+    return "";
+  } catch (error) {
+    if (error instanceof BadInput) return `${error.message}\n`;
+    throw error;
+  }
 }
 
 function help(): string {

@@ -1,24 +1,23 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { entropy, monotonic, wallClock } from "../hosts/node/clocks.ts";
-import { openDisk } from "../hosts/node/disk.ts";
+import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
+import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
+import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
-import { load, loadPackageFile, save } from "../hosts/node/files.ts";
+import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
-import { inflate } from "../hosts/node/inflate.ts";
+import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
-import { type RunEnd, RunLoop } from "../hosts/node/run-loop.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
-import type { Image } from "../images/image.ts";
+import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BadInput, type MachineParts, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { type GuestDevices, openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
@@ -47,32 +46,6 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 };
 
 async function run(options: RunOptions): Promise<number> {
-  const disks: Image[] = [];
-  let devices: GuestDevices | undefined;
-  let wake = (): void => {};
-  const close = (): void => {
-    for (const disk of disks.splice(0)) disk.close();
-    devices?.close();
-  };
-  // However the command ends, what the guest wrote is to be on the host's disk.
-  process.on("exit", close);
-  try {
-    for (const disk of options.disk) disks.push(await openDisk(disk));
-    devices = await openDevices(options, () => wake());
-    return await runWith(options, disks, devices, (loop) => {
-      wake = () => loop.wake();
-    });
-  } finally {
-    close();
-  }
-}
-
-async function runWith(
-  options: RunOptions,
-  disks: readonly Image[],
-  devices: GuestDevices,
-  starts: (loop: RunLoop) => void,
-): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -87,44 +60,50 @@ async function runWith(
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const trace = options.trace && new TraceFile(options.traceFile, say);
-  const parts: MachineParts = {
-    ...partsOf(options, terminal, disks),
-    ...devices.parts,
-    trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
-  };
-  const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
-  // Loaded only now: most of the program is not needed to say that a file is missing.
-  const { Machine } = await import("../machine/machine.ts");
-  const machine = await Machine.create(parts);
-  if (options.dumpDtb !== undefined) {
-    save(options.dumpDtb, machine.deviceTree());
-    return EXIT_STATUS.ok;
-  }
+  const opened = await openWanted(options, terminal, () => loop?.wake());
+  // However the command ends, what the guest wrote is to be on the host's disk.
+  process.on("exit", opened.close);
+  try {
+    const trace = options.trace && new TraceFile(options.traceFile, say);
+    const wanted: WantedMachine = {
+      ...opened.wanted,
+      ...developmentParts(options),
+      trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
+    };
+    const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
+    // Loaded only now: most of the program is not needed to say that a file is missing.
+    const { Machine } = await import("../machine/machine.ts");
+    const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
+    if (options.dumpDtb !== undefined) {
+      save(options.dumpDtb, machine.deviceTree());
+      return EXIT_STATUS.ok;
+    }
 
-  loop = new RunLoop(machine, { reboot: !options.noReboot, timeout: options.timeout });
-  starts(loop);
-  const screen = options.display && (await import("./display.ts"));
-  const monitored = monitoredOf(machine, loop, screen);
-  prompt = new MonitorPrompt(
-    (line) => executeMonitorLine(monitored, line),
-    (text) => terminal.print(text),
-  );
-  const gdb = await serveGdb(options, machine, loop, monitored);
-  const display = await screen?.serveDisplay(options.display, machine, () => loop?.wake());
-  if (display !== undefined) say(display.description);
-  const end = await onTerminal(terminal, loop);
-  const status = end === "exit" ? loop.exitStatus : STATUS[end];
-  await gdb?.close(status);
-  display?.close();
-  // The shell's prompt belongs on a line of its own.
-  if (end === "quit") terminal.print("\n");
-  if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
-  if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
-  profile?.save(machine);
-  trace?.close();
-  if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
-  return status;
+    loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
+    const screen = options.display && (await import("../hosts/node/display-server.ts"));
+    const monitored = monitoredOf(machine, loop, screen?.screendump);
+    prompt = new MonitorPrompt(
+      (line) => executeMonitorLine(monitored, line),
+      (text) => terminal.print(text),
+    );
+    const gdb = await serveGdb(options, machine, loop, monitored);
+    const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
+    if (display !== undefined) say(display.description);
+    const end = await onTerminal(terminal, loop);
+    const status = end === "exit" ? loop.exitStatus : STATUS[end];
+    await gdb?.close(status);
+    display?.close();
+    // The shell's prompt belongs on a line of its own.
+    if (end === "quit") terminal.print("\n");
+    if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
+    if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
+    profile?.save(machine);
+    trace?.close();
+    if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
+    return status;
+  } finally {
+    opened.close();
+  }
 }
 
 async function serveGdb(
@@ -144,31 +123,16 @@ async function serveGdb(
   return socket;
 }
 
-function partsOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): MachineParts {
+/** What looks into the machine while it runs, which is no part of its definition. */
+function developmentParts(options: RunOptions): Pick<WantedMachine, "tier" | "measure" | "debug" | "semihosting"> {
   if (options.gdbWait && options.gdb === undefined) {
     throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
   }
-  const { memory, cpus, cpu, tier } = options;
-  const optional = (name: "dtb" | "bios"): { [N in typeof name]?: NamedBytes } =>
-    options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
-    ...{ memory, cpus, cpu, tier, ...options.machine },
-    balloon: options.balloon,
-    display: options.display !== undefined,
+    tier: options.tier,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
-    ...guestOf(options, terminal),
-    ...optional("dtb"),
-    ...optional("bios"),
-    loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
-    ...{ serial: terminal, terminalSize: terminal, entropy, wallClock, monotonic, inflate },
-    artifacts: {
-      native: loadPackageFile("build", "native.wasm"),
-      interpreter: loadPackageFile("build", "interpreter.wasm"),
-      handlers: new TextDecoder().decode(loadPackageFile("build", "interpreter.json")),
-    },
   };
 }
 
@@ -186,34 +150,14 @@ function statisticsOf(machine: RunnableMachine): string {
   return formatStatistics([...machine.statistics(), ...processStatistics()]);
 }
 
-/** The kernel, its RAM disk and its command line: the embedded Linux where the user gives neither kernel nor firmware. */
-function guestOf(options: RunOptions, terminal: Terminal): Pick<MachineParts, "kernel" | "initrd" | "append"> {
-  const append = options.append;
-  const initrd = options.initrd === undefined ? {} : { initrd: load(options.initrd) };
-  if (options.kernel !== undefined) return { kernel: load(options.kernel), ...initrd, append: append ?? "" };
-  if (options.bios !== undefined) return { ...initrd, append: append ?? "" };
-  const embedded = (name: string): NamedBytes => ({ name, bytes: loadPackageFile("guests", "embedded", name) });
-  return {
-    kernel: embedded("Image.gz"),
-    initrd: embedded("initramfs.cpio.gz"),
-    ...initrd,
-    append: append ?? embeddedCommandLine(terminal, options.display !== undefined),
-  };
-}
-
-/** A serial console has no window size: the embedded guest reads it from its command line. */
-function embeddedCommandLine(terminal: Terminal, screen: boolean): string {
-  const size = terminal.get();
-  // The last one is what /dev/console is.
-  return `${screen ? "console=tty0 " : ""}console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
-}
-
+/** @param screendump undefined: there is no display. */
 function monitoredOf(
   machine: RunnableMachine,
   loop: RunLoop,
-  screen: Pick<typeof import("./display.ts"), "screendump"> | undefined,
+  screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
 ): Monitored {
   return {
+    screendump: screendump && ((file) => screendump(machine, file)),
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
@@ -228,7 +172,6 @@ function monitoredOf(
         loop.wake();
       },
     },
-    screendump: (file) => screen?.screendump(machine.display, file) ?? "there is no display; give --display\n",
     pressPowerKey: () => {
       machine.pressPowerKey();
       // The guest may be asleep, waiting for just this.

@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Dma } from "../../bus/device.ts";
+import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import * as F from "./keys.ts";
 
 const SIGNATURE = bytesOf("QEMU");
@@ -14,7 +15,7 @@ interface Item {
 
 /** What is done with a file that guests may write. */
 export interface WritableFile {
-  /** Called after each write. */
+  /** Called after each write, and when a snapshot has been restored. */
   written(): void;
   /** The device is reset. */
   reset(): void;
@@ -30,6 +31,7 @@ export class FwCfg implements Device {
   readonly #items = new Map<number, Item>();
   readonly #files: { readonly name: string; readonly bytes: number; readonly key: number }[] = [];
   #selected = NOTHING;
+  #key = 0;
   /** Where the item is read next. */
   #offset = 0;
   #dmaHigh = 0;
@@ -76,6 +78,26 @@ export class FwCfg implements Device {
     for (const { writable } of this.#items.values()) writable?.reset();
   }
 
+  /** With the items that guests may write; the others are the board's. */
+  save(): Saved {
+    const written = [...this.#items]
+      .filter(([, item]) => item.writable !== undefined)
+      .map(([key, { bytes }]) => ({ key, bytes: hex(bytes) }));
+    return { key: this.#key, offset: this.#offset, dmaHigh: this.#dmaHigh, written };
+  }
+
+  restore(state: Fields): void {
+    for (const saved of state.list("written", F.FILES_MAX)) {
+      const item = this.#items.get(saved.whole("key", 0xffff));
+      if (item?.writable === undefined) throw saved.wrong("key");
+      item.bytes.set(saved.bytes("bytes", item.bytes.length, item.bytes.length));
+      item.writable.written();
+    }
+    this.#select(state.whole("key", 0xffff));
+    this.#offset = state.whole("offset", Number.MAX_SAFE_INTEGER);
+    this.#dmaHigh = state.whole("dmaHigh");
+  }
+
   read(offset: number, bytes: AccessSize): number {
     if (offset < F.DATA_END) {
       // A string keeps its order: the next byte is at the lowest address.
@@ -101,6 +123,7 @@ export class FwCfg implements Device {
 
   #select(key: number): void {
     this.#selected = this.#items.get(key & ~F.KEY_WRITE_CHANNEL) ?? NOTHING;
+    this.#key = key;
     this.#offset = 0;
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TestMemory } from "../../../test/support/device-doubles.ts";
 import { Display, type Rectangle } from "../../bus/display.ts";
+import { Fields } from "../../snapshot/fields.ts";
 import { FwCfg } from "./fw-cfg.ts";
 import * as F from "./keys.ts";
 import { Ramfb } from "./ramfb.ts";
@@ -13,7 +14,7 @@ function setUp() {
   const memory = new TestMemory(RAM, 0x4000);
   const fwCfg = new FwCfg(memory);
   const display = new Display();
-  const ramfb = new Ramfb(memory, fwCfg, display);
+  new Ramfb(memory, fwCfg, display);
   const damaged: Rectangle[] = [];
   display.addViewer({
     surfaceChanged: () => {},
@@ -27,7 +28,7 @@ function setUp() {
     return [...(display.surface?.pixels ?? [])].map((pixel) => pixel >>> 0);
   };
   return {
-    ...{ memory, fwCfg, display, ramfb, damaged, pixels },
+    ...{ memory, fwCfg, display, damaged, pixels },
     /** As firmware does, by DMA. */
     configure(address: number, fourcc: number, width: number, height: number, stride: number): void {
       const { data } = memory;
@@ -96,12 +97,12 @@ test("what makes no sense shows nothing", () => {
 });
 
 test("a reset takes it away, and what was saved brings it back", () => {
-  const { memory, configure, display, fwCfg, ramfb, pixels } = setUp();
+  const { memory, configure, display, fwCfg, pixels } = setUp();
   configure(RAM + 0x1000, XR24, 1, 1, 4);
   memory.data.setUint32(0x1000, 0x010203, true);
-  const saved = ramfb.save();
+  const saved = new Fields(JSON.parse(JSON.stringify(fwCfg.save())), "fw-cfg");
   fwCfg.reset();
   assert.equal(display.surface, undefined);
-  ramfb.restore(saved);
+  fwCfg.restore(saved);
   assert.deepEqual(pixels(), [0xff030201]);
 });

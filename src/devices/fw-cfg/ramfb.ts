@@ -83,16 +83,6 @@ export class Ramfb implements DisplaySource {
     convertArea(frame.format, surface, { x: 0, y: 0, width, height }, rowOf, damaged);
   }
 
-  /** The file's content is the whole state; the surface is what memory has. */
-  save(): { readonly version: 1; readonly file: Uint8Array } {
-    return { version: 1, file: this.#file.slice() };
-  }
-
-  restore({ file }: { readonly version: 1; readonly file: Uint8Array }): void {
-    this.#file.set(file.subarray(0, FILE_BYTES));
-    this.#configure();
-  }
-
   /** What makes no sense shows nothing. */
   #configure(): void {
     const fields = new DataView(this.#file.buffer);

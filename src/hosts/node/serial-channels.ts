@@ -3,8 +3,8 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { SerialChannel } from "../../bus/channel.ts";
+import { InputQueue } from "../library/input-queue.ts";
 import { asBadInput } from "./files.ts";
-import { InputQueue } from "./input-queue.ts";
 import { listenAt } from "./stream-sockets.ts";
 
 /** No more is read of a socket when so many bytes wait for the guest. */

@@ -5,8 +5,8 @@ import { unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { OuterStream, StreamEvents, StreamHost } from "../../bus/streams.ts";
 import { BadInput } from "../../machine/runnable.ts";
+import { InputQueue } from "../library/input-queue.ts";
 import { reasonOf } from "./files.ts";
-import { InputQueue } from "./input-queue.ts";
 
 /** No more is read of a socket when so many bytes wait for the guest. */
 const HIGH_WATER = 0x4_0000;

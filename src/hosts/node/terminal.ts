@@ -2,8 +2,8 @@
 
 import type { ReadStream, WriteStream } from "node:tty";
 import type { SerialPort, TerminalSize } from "../../bus/device.ts";
+import { InputQueue } from "../library/input-queue.ts";
 import { EscapeKeys } from "./escape-keys.ts";
-import { InputQueue } from "./input-queue.ts";
 
 /** No more input is read when so many bytes wait for the guest. */
 const HIGH_WATER = 0x10000;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RAM, TestDriver } from "../../../../test/support/virtio-driver.ts";
 import { Display, type Rectangle } from "../../../bus/display.ts";
+import { Fields } from "../../../snapshot/fields.ts";
 import { CONFIG, INTERRUPT_STATUS, STATUS } from "../mmio.ts";
 import { COMMAND, RESPONSE } from "./commands.ts";
 import { VirtioGpu } from "./gpu.ts";
@@ -285,4 +286,35 @@ test("a resource that is shown can go, and a reset leaves nothing", () => {
   assert.equal(gpu.display.surface, undefined);
   gpu.driver.start(EDID, 2);
   assert.equal(gpu.flush(1, [0, 0, 1, 1]), RESPONSE.errInvalidResourceId);
+});
+
+test("what was saved is shown again, from the guest's memory", () => {
+  const gpu = new Gpu();
+  gpu.create(1, 2, 2);
+  gpu.attach(1, [AT, 8], [AT + 64, 8]);
+  gpu.scanout(1, [1, 0, 1, 2]);
+  gpu.create(2, 64, 64, BGRA);
+  gpu.request(COMMAND.updateCursor, [0, 0, 0, 0, 2, 7, 8, 0], { queue: CURSORQ });
+  gpu.display.requestSize(800, 600);
+  gpu.fill(AT, [1, 2]);
+  gpu.fill(AT + 64, [3, 4]);
+  const saved = JSON.stringify(gpu.driver.mmio.save());
+  gpu.driver.mmio.reset();
+  assert.equal(gpu.display.surface, undefined);
+  gpu.driver.mmio.restore(new Fields(JSON.parse(saved), "gpu"));
+  gpu.driver.mmio.resumed();
+  assert.deepEqual(gpu.shown(), [2, 4]);
+  assert.deepEqual([gpu.display.cursor?.hotX, gpu.display.cursor?.hotY], [7, 8]);
+  assert.equal(gpu.request(COMMAND.getDisplayInfo, [], { room: 408 }).getUint32(32, true), 800);
+  for (const [from, to] of [
+    ['"id":1,', '"id":2,'],
+    ['"width":2,', '"width":4294967295,'],
+    ['"area":[1', '"area":[2'],
+    ['"ends":[8,16]', '"ends":[16,8]'],
+    ['"resource":1', '"resource":9'],
+  ] as const) {
+    gpu.driver.mmio.reset();
+    assert.ok(saved.includes(from));
+    assert.throws(() => gpu.driver.mmio.restore(new Fields(JSON.parse(saved.replace(from, to)), "gpu")), /possible/);
+  }
 });

@@ -1,6 +1,7 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
 import type { Cursor, Display, Rectangle } from "../../../bus/display.ts";
 import type { PixelFormat } from "../../../bus/pixel-format.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
@@ -19,7 +20,7 @@ import { makeEdid, SIDE_MAX, SIDE_MIN } from "./edid.ts";
 import { FORMATS } from "./formats.ts";
 import { PIXEL_BYTES, Resource } from "./resource.ts";
 import { ResourceTable } from "./resource-table.ts";
-import { Scanout } from "./scanout.ts";
+import { isShowable, Scanout } from "./scanout.ts";
 
 const DEVICE_ID_GPU = 16;
 const F_EDID = 1 << 1;
@@ -38,8 +39,6 @@ const EVENT_DISPLAY = 1;
 const SCANOUT = 0;
 /** Bytes that are copied between two looks at the clock. */
 const COPY_PIECE = 0x10_0000;
-/** Pixels of what is shown, in each direction: what protocols that show it can say. */
-const SHOWN_MAX = 16_384;
 /** What the monitor prefers at first. */
 const WIDTH = 1280;
 const HEIGHT = 800;
@@ -78,6 +77,32 @@ export class VirtioGpu extends VirtioDevice {
     this.#scanout.cursor = undefined;
     this.config.setUint32(EVENTS_READ, 0, true);
     this.#display.changed();
+  }
+
+  /** Without the pixels of resources: they are filled anew from their backing, which is the guest's memory. */
+  override save(): Saved {
+    return {
+      ...super.save(),
+      size: [this.#width, this.#height],
+      resources: this.#resources.save(),
+      scanout: this.#scanout.save(),
+    };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    const [width = WIDTH, height = HEIGHT] = state.wholes("size", 2, SIDE_MAX);
+    this.#width = Math.max(SIDE_MIN, width);
+    this.#height = Math.max(SIDE_MIN, height);
+    this.#resources.restore(state);
+    this.#scanout.restore(state.object("scanout"), (id) => this.#resources.get(id));
+  }
+
+  override resumed(): void {
+    for (const resource of this.#resources.values()) resource.fill(this.#dma, resource.whole, 0, 0, resource.height);
+    if (this.#scanout.resource !== undefined) this.#scanout.flush(this.#scanout.resource.whole);
+    this.#display.changed();
+    this.#display.stirred(this.#scanout);
   }
 
   override writeConfig(offset: number, bytes: AccessSize, value: number): void {
@@ -217,9 +242,7 @@ export class VirtioGpu extends VirtioDevice {
       return;
     }
     const resource = this.#resource(id);
-    const { width, height } = area;
-    const sensible = width > 0 && height > 0 && width <= SHOWN_MAX && height <= SHOWN_MAX;
-    if (!sensible || !resource.contains(area)) throw new Refused(RESPONSE.errInvalidParameter);
+    if (!isShowable(area) || !resource.contains(area)) throw new Refused(RESPONSE.errInvalidParameter);
     this.#scanout.show(resource, area);
     this.#display.changed();
     this.#display.stirred(this.#scanout);

@@ -39,6 +39,10 @@ export class Resource {
     return this.#bytes;
   }
 
+  get whole(): Rectangle {
+    return { x: 0, y: 0, width: this.width, height: this.height };
+  }
+
   contains({ x, y, width, height }: Rectangle): boolean {
     return x + width <= this.width && y + height <= this.height;
   }

@@ -1,10 +1,26 @@
 import { type Cursor, type DisplaySource, intersection, type Rectangle, Surface, union } from "../../../bus/display.ts";
 import { convertArea, type PixelFormat } from "../../../bus/pixel-format.ts";
+import { type Fields, hex, type Saved } from "../../../snapshot/fields.ts";
+import { CURSOR_SIDE } from "./commands.ts";
 import { FORMATS } from "./formats.ts";
 import { PIXEL_BYTES, type Resource } from "./resource.ts";
 
 /** Pixels: more than a large monitor has. */
 const LOOK_MAX = 2 ** 24;
+
+/** Pixels of what is shown, in each direction: what protocols that show it can say. */
+const SHOWN_MAX = 16_384;
+
+export function isShowable({ width, height }: Rectangle): boolean {
+  return width > 0 && height > 0 && width <= SHOWN_MAX && height <= SHOWN_MAX;
+}
+
+function restoreCursor(state: Fields): Cursor {
+  const [hotX = 0, hotY = 0] = state.wholes("hot", 2, CURSOR_SIDE - 1);
+  const bytes = CURSOR_SIDE * CURSOR_SIDE * 4;
+  const pixels = new Uint32Array(state.bytes("pixels", bytes, bytes).slice().buffer);
+  return { width: CURSOR_SIDE, height: CURSOR_SIDE, hotX, hotY, pixels };
+}
 
 /** The part of a resource that the monitor shows. What the driver flushes is converted when somebody looks. */
 export class Scanout implements DisplaySource {
@@ -55,6 +71,31 @@ export class Scanout implements DisplaySource {
     this.blank &&= this.#isBlack(resource, seen);
     this.#dirty = union(this.#dirty, { ...seen, x: seen.x - this.#area.x, y: seen.y - this.#area.y });
     return true;
+  }
+
+  save(): Saved {
+    const { x, y, width, height } = this.#area;
+    const { cursor } = this;
+    return {
+      resource: this.#resource?.id ?? 0,
+      area: [x, y, width, height],
+      cursor: cursor && {
+        hot: [cursor.hotX, cursor.hotY],
+        pixels: hex(new Uint8Array(cursor.pixels.buffer, cursor.pixels.byteOffset, cursor.pixels.byteLength)),
+      },
+    };
+  }
+
+  restore(state: Fields, resourceOf: (id: number) => Resource | undefined): void {
+    this.hide();
+    this.cursor = state.has("cursor") ? restoreCursor(state.object("cursor")) : undefined;
+    const id = state.whole("resource");
+    if (id === 0) return;
+    const resource = resourceOf(id);
+    const [x = 0, y = 0, width = 0, height = 0] = state.wholes("area", 4);
+    const area = { x, y, width, height };
+    if (resource === undefined || !isShowable(area) || !resource.contains(area)) throw state.wrong("area");
+    this.show(resource, area);
   }
 
   /** Pictures that are too large to look at all of them are not. */

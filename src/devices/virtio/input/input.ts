@@ -1,4 +1,5 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
@@ -31,6 +32,9 @@ const EVENT_BYTES = 8;
 /** Events that wait for the driver's buffers; those that come when there are more are lost. */
 const EVENTS_MAX = 1024;
 
+/** ... with those that are not lost: each key and button is let go once at most. */
+const SAVED_EVENTS_MAX = 2 * EVENTS_MAX;
+
 export interface InputEvent {
   readonly type: number;
   readonly code: number;
@@ -62,6 +66,21 @@ export class VirtioInput extends VirtioDevice {
     super.reset();
     this.#events = [];
     this.#select(0, 0);
+  }
+
+  override save(): Saved {
+    return { ...super.save(), events: this.#events.flatMap(({ type, code, value }) => [type, code, value >>> 0]) };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    const words = state.wholes("events", SAVED_EVENTS_MAX * 3);
+    if (words.length % 3 !== 0) throw state.wrong("events");
+    this.#events = [];
+    for (let i = 0; i < words.length; i += 3) {
+      const [type = 0, code = 0, value = 0] = words.slice(i, i + 3);
+      this.#events.push({ type, code, value });
+    }
   }
 
   /** The driver selects what the rest of the configuration is to say (5.8.5.1). */

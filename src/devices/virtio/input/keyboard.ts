@@ -1,5 +1,6 @@
 import type { Clock, Dma } from "../../../bus/device.ts";
 import type { KeyboardLeds } from "../../../bus/input.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { EV, KEY_FIRST, KEY_LAST, LED } from "./event-codes.ts";
 import { type InputEvent, VirtioInput } from "./input.ts";
 
@@ -41,6 +42,24 @@ export class VirtioKeyboard extends VirtioInput {
     super.reset();
     this.#pressed.clear();
     this.#setLeds(OFF);
+  }
+
+  override save(): Saved {
+    return { ...super.save(), pressed: [...this.#pressed], leds: { ...this.#leds } };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    this.#pressed.clear();
+    for (const code of state.wholes("pressed", KEYS.length, KEY_LAST)) this.#pressed.add(code);
+    const leds = state.object("leds");
+    const [numLock, capsLock, scrollLock] = [leds.flag("numLock"), leds.flag("capsLock"), leds.flag("scrollLock")];
+    this.#setLeds({ numLock, capsLock, scrollLock });
+  }
+
+  /** Nobody presses keys any more who did then. */
+  override resumed(): void {
+    for (const code of [...this.#pressed]) this.key(code, false);
   }
 
   protected override told({ type, code, value }: InputEvent): void {

@@ -1,5 +1,6 @@
 import type { Clock, Dma } from "../../../bus/device.ts";
 import { POINTER_MAX, type PointerButton } from "../../../bus/input.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { ABS, BTN, EV, REL } from "./event-codes.ts";
 import { type InputEvent, VirtioInput } from "./input.ts";
 
@@ -52,6 +53,25 @@ export class VirtioTablet extends VirtioInput {
     turn(REL.wheel, vertical);
     turn(REL.hwheel, horizontal);
     this.send(events);
+  }
+
+  override save(): Saved {
+    return { ...super.save(), at: [this.#x + 1, this.#y + 1], buttons: [...this.#buttons] };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    const [x = 0, y = 0] = state.wholes("at", 2, POINTER_MAX + 1);
+    this.#x = x - 1;
+    this.#y = y - 1;
+    const buttons = state.any("buttons");
+    const names = Object.keys(BTN) as PointerButton[];
+    this.#buttons = new Set(names.filter((name) => Array.isArray(buttons) && buttons.includes(name)));
+  }
+
+  /** Nobody presses buttons any more who did then. */
+  override resumed(): void {
+    if (this.#buttons.size > 0) this.pointer(this.#x, this.#y, new Set());
   }
 
   override reset(): void {
