@@ -2,8 +2,12 @@
 
 import type { MachineDefinition, NewMachine } from "./definition.ts";
 
+/** The fields of a definition that have paths. */
+type WithPaths = Omit<Pick<MachineDefinition, Field>, "disk"> & Pick<MachineDefinition | NewMachine, "disk">;
+type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock";
+
 /** The definition with each path replaced by what `change` makes of it. */
-export function mapPaths<D extends MachineDefinition | NewMachine>(definition: D, change: (path: string) => string): D {
+export function mapPaths<D extends WithPaths>(definition: D, change: (path: string) => string): D {
   const one = <K extends string, T extends Readonly<Record<K, string>>>(key: K, value: T): T => ({
     ...value,
     [key]: change(value[key]),

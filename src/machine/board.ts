@@ -45,11 +45,20 @@ export interface InterruptController extends PpiPort {
   resetCpu(cpuIndex: number): void;
 }
 
+/** The part of it that snapshots see, beneath whatever looks on. */
+export interface SavedController {
+  /** All of its state. */
+  readonly words: Int32Array;
+  /** `words` were restored. */
+  restored(): void;
+}
+
 /** Everything on the board but its processing elements. */
 export class Board {
   readonly memory: GuestMemory;
   readonly bus = new Bus();
   readonly interrupts: InterruptController;
+  readonly controller: SavedController;
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
@@ -69,6 +78,7 @@ export class Board {
     }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
+    this.controller = gic;
     this.interrupts = options.trace?.interrupts(gic) ?? gic;
     this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
