@@ -6,9 +6,12 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const src = join(root, "src");
-const { rooms, layoutFiles, hostFree } = JSON.parse(readFileSync(join(root, "tools", "layers.json"), "utf8")) as {
+const { rooms, layoutFiles, packages, hostFree } = JSON.parse(
+  readFileSync(join(root, "tools", "layers.json"), "utf8"),
+) as {
   rooms: string[][];
   layoutFiles: string[];
+  packages: Record<string, string[]>;
   hostFree: string[];
 };
 const level = new Map(rooms.flatMap((names, i) => names.map((n) => [n, i] as const)));
@@ -29,7 +32,8 @@ for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) 
   for (const match of text.matchAll(/^(?:import|export)\s[^"';=]*?from\s+"([^"]+)"|^import\s+"([^"]+)"/gm)) {
     const target = (match[1] ?? match[2]) as string;
     if (!target.startsWith(".")) {
-      if (hostFree.includes(room)) errors.push(`src/${file}: the core imports a package or host module: ${target}`);
+      const allowed = !hostFree.includes(room) || packages[room]?.includes(target);
+      if (!allowed) errors.push(`src/${file}: the core imports a package or host module: ${target}`);
       continue;
     }
     const to = normalize(join(dirname(file), target));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { BadInput } from "../machine/runnable.ts";
 import { net, publication } from "./network-values.ts";
 
-const MAC = Uint8Array.of(0x52, 0x54, 0, 0xaa, 0xbb, 0xcc);
+const MAC = "52:54:00:aa:bb:cc";
 
 test("networks", () => {
   assert.deepEqual(net("none"), { kind: "none" });

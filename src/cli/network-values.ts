@@ -1,17 +1,12 @@
 // How the values of --net and --publish are read. Each function throws BadInput that says what a good value is.
 
-import type { SocketAddress } from "../hosts/node/name-server.ts";
+import type { Net, Publication } from "../contract/definition.ts";
+import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
-import type { Publication } from "../network/user-network.ts";
-
-export type NetOption =
-  | { readonly kind: "none" }
-  | { readonly kind: "user"; readonly mac: Uint8Array | undefined; readonly dns: SocketAddress | undefined }
-  | { readonly kind: "switch"; readonly name: string; readonly mac: Uint8Array | undefined };
 
 /** `user[,dns=ADDRESS[:PORT]][,mac=MAC]`, `switch:NAME[,mac=MAC]` or `none`. */
-export function net(value: string): NetOption {
+export function net(value: string): Net {
   const [kind = "", ...properties] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
   const known = kind === "user" ? ["dns", "mac"] : name !== undefined ? ["mac"] : [];
@@ -25,8 +20,7 @@ export function net(value: string): NetOption {
   if (kind === "none") return { kind };
   if (kind === "user") return { kind, mac, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
   if (name !== undefined) {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(name))
-      throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
+    if (!SWITCH_NAME.test(name)) throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
     return { kind: "switch", name, mac };
   }
   if (/^tap\b/.test(kind))
@@ -38,16 +32,14 @@ function advice(known: readonly string[]): string {
   return known.length === 0 ? "there are no properties" : `give ${known.map((key) => `${key}=...`).join(" or ")}, once`;
 }
 
-function macAddress(text: string): Uint8Array {
-  const bytes = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)
-    ? text.split(":").map((byte) => Number.parseInt(byte, 16))
-    : [];
-  if (bytes.length !== 6) throw new BadInput("give mac=52:54:00:12:34:56 or alike");
-  if ((bytes[0] as number) & 1) throw new BadInput("this mac is a group's: give one whose first byte is even");
-  return Uint8Array.from(bytes);
+function macAddress(text: string): string {
+  const mac = text.toLowerCase();
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) throw new BadInput("give mac=52:54:00:12:34:56 or alike");
+  if (!MAC_ADDRESS.test(mac)) throw new BadInput("this mac is a group's: give one whose first byte is even");
+  return mac;
 }
 
-function dnsAddress(text: string): SocketAddress {
+function dnsAddress(text: string): { address: string; port: number } {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const address = bracketed ?? plain ?? text;
   const port = Number(digits ?? 53);

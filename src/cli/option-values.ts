@@ -1,6 +1,7 @@
 // How the values of options are read. Each function throws BadInput that says what a good value is.
 
-import type { DiskSource } from "../hosts/node/disk.ts";
+import type { Board, Disk, Load } from "../contract/definition.ts";
+import { DISK_SERIAL } from "../contract/limits.ts";
 import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
 import { FORMATS, type Format } from "../images/image.ts";
 import { isControl } from "../machine/audit/controls.ts";
@@ -56,7 +57,7 @@ export function file(name: string): string {
 }
 
 /** `FILE[,format=FORMAT][,readonly][,snapshot][,serial=TEXT]`: what is no property belongs to the file's name. */
-export function disk(value: string): DiskSource {
+export function disk(value: string): Disk {
   let rest = value;
   let format: Format | undefined;
   let serial: string | undefined;
@@ -73,13 +74,8 @@ export function disk(value: string): DiskSource {
 }
 
 function diskSerial(value: string): string {
-  if (!/^[!-~]{1,20}$/.test(value)) throw new BadInput("give a serial of at most 20 letters, digits and signs");
+  if (!DISK_SERIAL.test(value)) throw new BadInput("give a serial of at most 20 letters, digits and signs");
   return value;
-}
-
-export interface Load {
-  readonly file: string;
-  readonly address: number;
 }
 
 /** `FILE@ADDRESS`, the address decimal, or hexadecimal with 0x. */
@@ -110,12 +106,6 @@ const BOARD_PROPERTIES: ReadonlyMap<string, readonly string[]> = new Map([
   ["virtualization", ["on", "off"]],
   ["secure", ["on", "off"]],
 ]);
-
-export interface Board {
-  readonly gicVersion: 2 | 3;
-  readonly virtualization: boolean;
-  readonly secure: boolean;
-}
 
 /** `virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]`, in any order. */
 export function board(value: string): Board {

@@ -1,11 +1,9 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
-import type { DiskSource } from "../hosts/node/disk.ts";
-import { MAX_CPUS } from "../machine/memory-map.ts";
-import { MAX_MEMORY, MIN_MEMORY } from "../machine/runnable.ts";
+import type { Disk, Load, Publication, SerialPort, Share } from "../contract/definition.ts";
+import { CPU_MODELS, DEFAULT_MEMORY, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "../contract/limits.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
-import type { Publication } from "../network/user-network.ts";
-import { type SerialPortOption, type Share, serialPort, share, vsock } from "./device-values.ts";
+import { serialPort, share, vsock } from "./device-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -14,7 +12,6 @@ import {
   disk,
   file,
   gdbAddress,
-  type Load,
   load,
   type Symbols,
   seconds,
@@ -38,16 +35,21 @@ export const RUN_OPTIONS = {
   dumpDtb: value("--dump-dtb <FILE>", file, "write the device tree blob to a file and exit"),
   load: list<Load>("--load <FILE@ADDRESS>", load, "place a raw file in RAM; may be repeated"),
   bios: value("--bios <FILE>", file, "firmware, started at the reset vector"),
-  memory: withDefault("512M", "--memory <SIZE>", size(MIN_MEMORY, MAX_MEMORY), "RAM, in K, M or G"),
+  memory: withDefault(
+    `${DEFAULT_MEMORY / 2 ** 20}M`,
+    "--memory <SIZE>",
+    size(MIN_MEMORY, MAX_MEMORY),
+    "RAM, in K, M or G",
+  ),
   cpus: withDefault("1", "--cpus <N>", count(1, MAX_CPUS[3]), "number of processing elements"),
-  cpu: withDefault("max", "--cpu <MODEL>", word("cortex-a72", "max"), "processor: cortex-a72 or max"),
+  cpu: withDefault("max", "--cpu <MODEL>", word(...CPU_MODELS), "processor: cortex-a72 or max"),
   machine: withDefault(
     "virt,gic-version=3",
     "--machine <BOARD>",
     board,
     "board: virt[,gic-version=2|3][,virtualization=on|off][,secure=on|off]",
   ),
-  disk: list<DiskSource>(
+  disk: list<Disk>(
     "--disk <FILE[,PROPERTY]>",
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
@@ -72,7 +74,7 @@ export const RUN_OPTIONS = {
     vsock,
     "connect the guest's vsock to Unix sockets: its port N on the host is PATH_N; CONNECT N at PATH reaches it",
   ),
-  serialPort: list<SerialPortOption>(
+  serialPort: list<SerialPort>(
     "--serial-port <name=NAME,socket=PATH>",
     serialPort,
     "a virtio serial port: /dev/virtio-ports/NAME in the guest, a Unix socket here; or file=PATH, for output alone",

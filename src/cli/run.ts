@@ -4,22 +4,20 @@ import type { Command } from "commander";
 import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
-import { openDisk } from "../hosts/node/disk.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
-import { load, save } from "../hosts/node/files.ts";
+import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { TraceFile } from "../hosts/node/trace-file.ts";
-import type { Image } from "../images/image.ts";
+import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BadInput, type NamedBytes, type RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { type GuestDevices, openDevices } from "./guest-devices.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
@@ -48,32 +46,6 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 };
 
 async function run(options: RunOptions): Promise<number> {
-  const disks: Image[] = [];
-  let devices: GuestDevices | undefined;
-  let wake = (): void => {};
-  const close = (): void => {
-    for (const disk of disks.splice(0)) disk.close();
-    devices?.close();
-  };
-  // However the command ends, what the guest wrote is to be on the host's disk.
-  process.on("exit", close);
-  try {
-    for (const disk of options.disk) disks.push(await openDisk(disk));
-    devices = await openDevices(options, () => wake());
-    return await runWith(options, disks, devices, (loop) => {
-      wake = () => loop.wake();
-    });
-  } finally {
-    close();
-  }
-}
-
-async function runWith(
-  options: RunOptions,
-  disks: readonly Image[],
-  devices: GuestDevices,
-  starts: (loop: RunLoop) => void,
-): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -88,36 +60,42 @@ async function runWith(
       hangup: () => loop?.stop("interrupted"),
     },
   );
-  const trace = options.trace && new TraceFile(options.traceFile, say);
-  const wanted: WantedMachine = {
-    ...wantedOf(options, terminal, disks),
-    ...devices.parts,
-    trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
-  };
-  const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
-  // Loaded only now: most of the program is not needed to say that a file is missing.
-  const { Machine } = await import("../machine/machine.ts");
-  const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
-  if (options.dumpDtb !== undefined) {
-    save(options.dumpDtb, machine.deviceTree());
-    return EXIT_STATUS.ok;
-  }
+  const opened = await openWanted(options, terminal, () => loop?.wake());
+  // However the command ends, what the guest wrote is to be on the host's disk.
+  process.on("exit", opened.close);
+  try {
+    const trace = options.trace && new TraceFile(options.traceFile, say);
+    const wanted: WantedMachine = {
+      ...opened.wanted,
+      ...developmentParts(options),
+      trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
+    };
+    const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
+    // Loaded only now: most of the program is not needed to say that a file is missing.
+    const { Machine } = await import("../machine/machine.ts");
+    const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
+    if (options.dumpDtb !== undefined) {
+      save(options.dumpDtb, machine.deviceTree());
+      return EXIT_STATUS.ok;
+    }
 
-  loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
-  starts(loop);
-  prompt = monitorPrompt(machine, loop, terminal);
-  const gdb = await serveGdb(options, machine, loop);
-  const end = await onTerminal(terminal, loop);
-  const status = end === "exit" ? loop.exitStatus : STATUS[end];
-  await gdb?.close(status);
-  // The shell's prompt belongs on a line of its own.
-  if (end === "quit") terminal.print("\n");
-  if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
-  if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
-  profile?.save(machine);
-  trace?.close();
-  if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
-  return status;
+    loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
+    prompt = monitorPrompt(machine, loop, terminal);
+    const gdb = await serveGdb(options, machine, loop);
+    const end = await onTerminal(terminal, loop);
+    const status = end === "exit" ? loop.exitStatus : STATUS[end];
+    await gdb?.close(status);
+    // The shell's prompt belongs on a line of its own.
+    if (end === "quit") terminal.print("\n");
+    if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
+    if (end === "reset") say("the guest reset the machine, as it does after a panic, too");
+    profile?.save(machine);
+    trace?.close();
+    if (options.stats) process.stderr.write(`${statisticsOf(machine)}\n`);
+    return status;
+  } finally {
+    opened.close();
+  }
 }
 
 async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): Promise<GdbSocket | undefined> {
@@ -133,27 +111,16 @@ async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): P
   return socket;
 }
 
-function wantedOf(options: RunOptions, terminal: Terminal, disks: readonly Image[]): WantedMachine {
+/** What looks into the machine while it runs, which is no part of its definition. */
+function developmentParts(options: RunOptions): Pick<WantedMachine, "tier" | "measure" | "debug" | "semihosting"> {
   if (options.gdbWait && options.gdb === undefined) {
     throw new BadInput("--gdb-wait: say where with --gdb, as in --gdb :1234");
   }
-  const { memory, cpus, cpu, tier, append } = options;
-  type File = "kernel" | "initrd" | "dtb" | "bios";
-  const optional = (name: File): { [N in File]?: NamedBytes } =>
-    options[name] === undefined ? {} : { [name]: load(options[name]) };
   return {
-    ...{ memory, cpus, cpu, tier, append, ...options.machine },
-    balloon: options.balloon,
+    tier: options.tier,
     measure: options.profile !== undefined ? "stacks" : options.stats ? "tiers" : undefined,
     debug: options.gdb === undefined ? undefined : options.gdbWait ? "wait" : "run",
     semihosting: semihostingOf(options),
-    ...optional("kernel"),
-    ...optional("initrd"),
-    ...optional("dtb"),
-    ...optional("bios"),
-    loads: options.load.map(({ file, address }) => ({ file: load(file), address })),
-    disks: disks.map((store, i) => ({ store, serial: options.disk[i]?.serial })),
-    terminalSize: terminal,
   };
 }
 

@@ -1,7 +1,8 @@
 import type { BlockStore } from "../bus/device.ts";
+import { DISK_FORMATS } from "../contract/limits.ts";
 
-export const FORMATS = ["raw", "qcow2", "vmdk", "vdi", "vhdx"] as const;
-export type Format = (typeof FORMATS)[number];
+export { DISK_FORMATS as FORMATS };
+export type Format = (typeof DISK_FORMATS)[number];
 
 /** What a range of an image holds. `hole`: nothing of its own, zeros where there is no backing file. */
 export interface Extent {

@@ -1,4 +1,5 @@
 import { linear, physical } from "../base/addresses.ts";
+import { utf8 } from "../base/text.ts";
 import { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
@@ -27,7 +28,6 @@ import { levelsOf } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
 import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
-import { utf8 } from "./text.ts";
 import type { MachineTrace } from "./trace/machine-trace.ts";
 
 export interface BoardOptions {

@@ -1,6 +1,6 @@
 // Flattened device trees: Devicetree Specification v0.4, chapter 5 (format version 17, readable as 16).
 
-import { latin1, utf8 } from "./text.ts";
+import { latin1, utf8 } from "../base/text.ts";
 
 /** A node. Names are unique among siblings, and so are the names of a node's properties. */
 export interface FdtNode {

@@ -1,5 +1,6 @@
 import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
+import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
 import { ATTENTION, LINES } from "../cpu/state-layout.ts";
@@ -16,7 +17,7 @@ import { Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
-import { MAP, MAX_CPUS, POWER_KEY_PIN } from "./memory-map.ts";
+import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
 import { NativeModule } from "./native-module.ts";
 import { Processors, peStates } from "./processors.ts";
 import { GuestView } from "./profiling/guest-view.ts";

@@ -41,9 +41,6 @@ export const MAP = {
 export const GICR_STRIDE = 0x2_0000;
 export const VIRTIO_SLOTS = 32;
 export const VIRTIO_STRIDE = 0x200;
-/** As many CPU interfaces as a GICv2 has, and as the GICv3's redistributor window and PE blocks comfortably hold. */
-export const MAX_CPUS = { 2: 8, 3: 64 } as const;
-
 /** INTID of SPI `n`. */
 export const spi = (n: number): number => 32 + n;
 

@@ -5,6 +5,7 @@ import type { SerialChannel } from "../bus/channel.ts";
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
 import type { SharedFolder } from "../bus/folder.ts";
 import type { StreamHost } from "../bus/streams.ts";
+import type { CPU_MODELS } from "../contract/limits.ts";
 import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
@@ -15,11 +16,7 @@ export interface NamedBytes {
   readonly bytes: Uint8Array;
 }
 
-/** Bytes of RAM. The most is what one 32-bit WebAssembly memory has room for beside flash, PE blocks and decoded pages. */
-export const MIN_MEMORY = 2 ** 20;
-export const MAX_MEMORY = 3 * 2 ** 30;
-
-export type CpuModel = "cortex-a72" | "max";
+export type CpuModel = (typeof CPU_MODELS)[number];
 export type GicVersion = 2 | 3;
 /** `auto` interprets, and translates what runs often. The others are for tests. */
 export type Tier = "auto" | "interpreter" | "translator";

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { latin1 } from "../../src/base/text.ts";
 import type { Debugger } from "../../src/machine/gdb/debugger.ts";
 import { asciiBytes, encodePacket, fromHex, toHex } from "../../src/machine/gdb/packets.ts";
 import { GdbSession } from "../../src/machine/gdb/session.ts";
 import type { MachineParts } from "../../src/machine/runnable.ts";
-import { latin1 } from "../../src/machine/text.ts";
 import { wholeMachine } from "../support/whole-machine.ts";
 
 const START = 0x40080000;

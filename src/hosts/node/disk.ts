@@ -1,5 +1,6 @@
 // Disk images as commands name them.
 
+import type { Disk } from "../../contract/definition.ts";
 import { refused } from "../../images/error.ts";
 import type { Format, Image } from "../../images/image.ts";
 import { openImage } from "../../images/open.ts";
@@ -12,20 +13,8 @@ import { nodeImages } from "./block-file.ts";
 import { expand } from "./expand.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 
-/** A disk of a machine. */
-export interface DiskSource {
-  readonly file: string;
-  /** Found out where it is not given. */
-  readonly format?: Format | undefined;
-  readonly readOnly: boolean;
-  /** What is written goes to a temporary file, and is gone at the end. */
-  readonly snapshot: boolean;
-  /** As the guest sees it. */
-  readonly serial?: string | undefined;
-}
-
 /** @throws ImageError when the image cannot be used so. */
-export async function openDisk({ file, format, readOnly, snapshot }: DiskSource): Promise<Image> {
+export async function openDisk({ file, format, readOnly, snapshot }: Disk): Promise<Image> {
   if (!readOnly && !snapshot) {
     const image = openImage(nodeImages, file, { writable: true, format });
     if (image.bytes > 0) return image;

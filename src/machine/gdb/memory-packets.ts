@@ -1,6 +1,6 @@
 // The requests m, M and X: memory by virtual address in the regime of a PE, or by physical address.
 
-import { latin1 } from "../text.ts";
+import { latin1 } from "../../base/text.ts";
 import type { Debugger } from "./debugger.ts";
 import { fromHex, PACKET_BYTES, toHex } from "./packets.ts";
 

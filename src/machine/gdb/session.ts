@@ -1,7 +1,7 @@
 // A client's session of the GDB remote serial protocol (Debugging with GDB, E). All-stop mode; CPUs are threads 1, 2, ...
 
 import { SYSREG_NAMES } from "../../arch/sysreg-names.ts";
-import { latin1 } from "../text.ts";
+import { latin1 } from "../../base/text.ts";
 import type { Action, Debugger, Stop, WatchKind } from "./debugger.ts";
 import { MemoryPackets } from "./memory-packets.ts";
 import { asciiBytes, encodePacket, fromHex, PACKET_BYTES, PacketReader, toHex } from "./packets.ts";

@@ -1,7 +1,7 @@
 // The symbol table of an ELF64 file: System V ABI (gABI 4.1), chapters Sections and Symbol Table.
 
+import { latin1 } from "../../base/text.ts";
 import { Reader } from "../boot/kinds.ts";
-import { latin1 } from "../text.ts";
 import { type GuestSymbol, isName } from "./symbols.ts";
 
 const SECTION_BYTES = 64;

@@ -1,13 +1,13 @@
 // Arm semihosting ("Semihosting for AArch32 and AArch64", release 3.0): what HLT #0xF000 asks for with the operation's number in W0 and its
 // parameters at X1. The result is in X0.
 
+import { utf8 } from "../../base/text.ts";
 import type { WallClock } from "../../bus/device.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
 import type { SemihostingPort } from "../../cpu/ports.ts";
 import { HALTED, X } from "../../cpu/state-layout.ts";
 import type { SwitchedConsole } from "../console-switch.ts";
 import type { GuestAccess } from "../guest-access.ts";
-import { utf8 } from "../text.ts";
 import type { OpenMode, SemihostingHost } from "./host.ts";
 import { BadParameter, MOST_BYTES, Parameters } from "./parameters.ts";
 import { ConsoleStream, FeatureStream, FileStream, NOT_YET, type Stream } from "./streams.ts";

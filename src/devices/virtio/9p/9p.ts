@@ -14,9 +14,6 @@ const F_MOUNT_TAG = 1 << 0;
 const TAG_LENGTH = 0;
 const TAG = 2;
 
-/** Bytes of a tag; clients have little use for longer ones. */
-export const TAG_MAX = 255;
-
 /** 9P transport (linux/include/uapi/linux/virtio_9p.h; device ID 9 in virtio 1.2, section 5) of one shared folder. */
 export class Virtio9p extends VirtioDevice {
   readonly id = DEVICE_ID_9P;
@@ -25,7 +22,7 @@ export class Virtio9p extends VirtioDevice {
   readonly #request = new Uint8Array(MSIZE_MAX);
   readonly #reply = new Uint8Array(MSIZE_MAX);
 
-  /** @param tag UTF-8 by which the guest mounts the folder; 1 to TAG_MAX bytes. */
+  /** @param tag UTF-8 by which the guest mounts the folder; 1 to TAG_MAX (contract/limits.ts) bytes. */
   constructor(dma: Dma, clock: Clock, folder: SharedFolder, tag: Uint8Array) {
     super(dma, F_MOUNT_TAG, [QUEUE_SIZE], TAG + tag.length, clock);
     this.#session = new Session(folder);

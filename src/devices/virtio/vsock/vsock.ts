@@ -20,10 +20,6 @@ const REFUSALS_MAX = 128;
 /** Where ports begin that the host's own connections come from. */
 const FIRST_HOST_PORT = 2 ** 30;
 
-/** CIDs that a guest may have: others are reserved. */
-export const CID_MIN = 3;
-export const CID_MAX = 0xffff_fffe;
-
 /** Socket device (virtio 1.2, 5.10) with stream sockets, between the guest and what the host connects them to. */
 export class VirtioVsock extends VirtioDevice {
   readonly id = DEVICE_ID_SOCKET;
@@ -40,7 +36,7 @@ export class VirtioVsock extends VirtioDevice {
   readonly #in = new PacketHeader();
   readonly #out = new PacketHeader();
 
-  /** @param cid of the guest, CID_MIN to CID_MAX. */
+  /** @param cid of the guest, CID_MIN to CID_MAX (contract/limits.ts). */
   constructor(dma: Dma, clock: Clock, host: StreamHost, cid: number) {
     super(dma, F_STREAM, [QUEUE_SIZE, QUEUE_SIZE, QUEUE_SIZE], CONFIG_BYTES, clock);
     this.#cid = cid;

@@ -1,15 +1,14 @@
 // What --net and --publish make.
 
-import { entropy } from "../hosts/library/clocks.ts";
-import { reasonOf } from "../hosts/node/files.ts";
-import { NodeNetwork } from "../hosts/node/network-host.ts";
-import { SwitchLink } from "../hosts/node/switch-link.ts";
-import { BadInput } from "../machine/runnable.ts";
-import type { NetworkLink } from "../network/link.ts";
-import { DEFAULT_MAC } from "../network/plan.ts";
-import { UserNetwork } from "../network/user-network.ts";
-import type { NetOption } from "./network-values.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { MachineDefinition, Net } from "../../contract/definition.ts";
+import { BadInput } from "../../machine/runnable.ts";
+import type { NetworkLink } from "../../network/link.ts";
+import { DEFAULT_MAC } from "../../network/plan.ts";
+import { UserNetwork } from "../../network/user-network.ts";
+import { entropy } from "../library/clocks.ts";
+import { reasonOf } from "./files.ts";
+import { NodeNetwork } from "./network-host.ts";
+import { SwitchLink } from "./switch-link.ts";
 
 export interface Network {
   readonly links: readonly NetworkLink[];
@@ -19,12 +18,12 @@ export interface Network {
 const NONE: Network = { links: [], close: () => {} };
 
 // Without --net. Firmware that finds a network looks there for something to boot, for minutes, before it comes to its shell.
-const USER: NetOption = { kind: "user", mac: undefined, dns: undefined };
-const NO_NETWORK: NetOption = { kind: "none" };
+const USER: Net = { kind: "user", mac: undefined, dns: undefined };
+const NO_NETWORK: Net = { kind: "none" };
 
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
 export async function openNetwork(
-  options: Pick<RunOptions, "bios" | "net" | "publish">,
+  options: Pick<MachineDefinition, "bios" | "net" | "publish">,
   wake: () => void,
 ): Promise<Network> {
   const net = options.net ?? (options.bios === undefined ? USER : NO_NETWORK);
@@ -32,13 +31,13 @@ export async function openNetwork(
   if (net.kind === "none") return NONE;
   if (net.kind === "switch") {
     try {
-      const link = await SwitchLink.open(net.name, net.mac ?? randomMac(), wake);
+      const link = await SwitchLink.open(net.name, macOf(net) ?? randomMac(), wake);
       return { links: [link], close: () => link.close() };
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }
   }
-  const network = new UserNetwork(new NodeNetwork(wake, net.dns), net.mac);
+  const network = new UserNetwork(new NodeNetwork(wake, net.dns), macOf(net));
   for (const publication of options.publish) {
     try {
       await network.publish(publication);
@@ -49,6 +48,10 @@ export async function openNetwork(
     }
   }
   return { links: [network], close: () => network.close() };
+}
+
+function macOf({ mac }: { readonly mac?: string | undefined }): Uint8Array | undefined {
+  return mac === undefined ? undefined : Uint8Array.from(mac.split(":"), (byte) => Number.parseInt(byte, 16));
 }
 
 /** On a switch each machine has its own: three bytes of QEMU's range, and three by chance. */

@@ -1,13 +1,13 @@
-// The devices of `atoll run` that reach into this computer: networks, shared folders, sockets, serial ports.
+// The devices of a machine that reach into this computer: networks, shared folders, sockets, serial ports.
 
-import type { SerialChannel } from "../bus/channel.ts";
-import { PORTS_MAX } from "../devices/virtio/console/ports.ts";
-import { FileChannel, SocketChannel } from "../hosts/node/serial-channels.ts";
-import { NodeFolder } from "../hosts/node/shared-folder.ts";
-import { StreamSockets } from "../hosts/node/stream-sockets.ts";
-import { BadInput, type MachineParts } from "../machine/runnable.ts";
-import { openNetwork } from "./network.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { SerialChannel } from "../../bus/channel.ts";
+import type { MachineDefinition } from "../../contract/definition.ts";
+import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
+import { BadInput, type MachineParts } from "../../machine/runnable.ts";
+import { openNetwork } from "./guest-network.ts";
+import { FileChannel, SocketChannel } from "./serial-channels.ts";
+import { NodeFolder } from "./shared-folder.ts";
+import { StreamSockets } from "./stream-sockets.ts";
 
 export interface GuestDevices {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
@@ -20,7 +20,7 @@ export interface GuestDevices {
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<RunOptions, "bios" | "net" | "publish" | "share" | "vsock" | "serialPort">,
+  options: Pick<MachineDefinition, "bios" | "net" | "publish" | "share" | "vsock" | "serialPort">,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(
