@@ -75,3 +75,7 @@ if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (
     target: "node24",
   });
 }
+if (!process.argv.includes("--no-dist") && stale(at("dist", "browser", "worker.js"), (p) => p.endsWith(".ts"))) {
+  const { buildLibrary } = await import("./build-web.ts");
+  await buildLibrary();
+}

@@ -34,3 +34,6 @@ export const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;
 
 /** A machine's name is a host name, too (RFC 1123, 2.1), in lower case. */
 export const MACHINE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Seconds that a guest has to shut down before it is stopped by force. */
+export const STOP_TIMEOUT = 60;

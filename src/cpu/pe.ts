@@ -17,7 +17,14 @@ import type {
   SystemRegisters,
 } from "./pe-options.ts";
 import type { PeState } from "./pe-state.ts";
-import type { Firmware, OutsideBreakpoints, SemihostingPort } from "./ports.ts";
+import {
+  type Firmware,
+  type LevelOwner,
+  type OutsideBreakpoints,
+  OWNER_SWITCH,
+  OWNER_WAIT,
+  type SemihostingPort,
+} from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
 import { clearState, resetState } from "./reset.ts";
 import {
@@ -112,6 +119,7 @@ export class Pe {
   readonly #everyone: readonly PeState[];
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
+  readonly #owner: LevelOwner | undefined;
   readonly #observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
@@ -139,6 +147,7 @@ export class Pe {
     this.#everyone = options.everyone;
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
+    this.#owner = options.owner;
     this.#observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
@@ -219,6 +228,10 @@ export class Pe {
       if (this.#left <= 0) return "budget";
       s.setWord(ATTENTION, 0);
       this.#takeInterrupt();
+      if (this.#owner !== undefined && s.word(EL) === 2) {
+        this.#enterOwner(this.#owner);
+        continue;
+      }
       if (this.breakpoints?.at(s.word(PC), s.high(PC))) {
         s.setWord(EXIT, EXIT_RESUME);
         return "stopped";
@@ -260,6 +273,26 @@ export class Pe {
     return "budget";
   }
 
+  /** EL2 is native: its owner does what code at its vectors would, and the PE goes on as it says. */
+  #enterOwner(owner: LevelOwner): void {
+    const s = this.state;
+    this.#left--;
+    const how = owner.enter(this.index);
+    if (how === OWNER_WAIT) {
+      s.setWord(HALTED, 1);
+      return;
+    }
+    s.copy64(PC, elrSlot(2));
+    exceptionReturn(s, how === OWNER_SWITCH ? this.#contextChanged : this.#levelChanged);
+    this.#observer?.returned(2);
+    this.#native.clearExclusive(s.cpu);
+  }
+
+  /** After an exception was taken. What EL2's code would see is of no use where there is none. */
+  #afterEntry(): void {
+    if (this.#owner === undefined || this.state.word(EL) !== 2) this.#levelChanged(this.state.cpu);
+  }
+
   #takeInterrupt(): boolean {
     const s = this.state;
     const line = deliverableInterrupt(s);
@@ -267,7 +300,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#levelChanged(s.cpu);
+    this.#afterEntry();
     this.#observer?.taken(from, line);
     return true;
   }
@@ -278,7 +311,7 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
-    this.#levelChanged(s.cpu);
+    this.#afterEntry();
     this.#observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;

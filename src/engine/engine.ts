@@ -15,6 +15,7 @@ import {
   ITLB_TAG,
   PC,
 } from "../cpu/state-layout.ts";
+import { instantiate } from "../wasm/instantiate.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
@@ -118,7 +119,7 @@ export class Engine implements CodeEngine {
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
     const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
-    const instance = new WebAssembly.Instance(interpreter.module, {
+    const exports = instantiate(interpreter.module, {
       env: { memory, table },
       native,
       host,
@@ -127,8 +128,8 @@ export class Engine implements CodeEngine {
         hot: (cpu: number, record: number) => this.#translator?.request(record, this.#requestOf(cpu)),
         unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
-    } as Record<string, Record<string, unknown>>);
-    this.#enter = instance.exports.enter as unknown as WasmFunction;
+    });
+    this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
       this.#translator = new Translator({
         memory,
@@ -136,7 +137,7 @@ export class Engine implements CodeEngine {
         firstRegion,
         native,
         host,
-        runtime: instance.exports,
+        runtime: exports,
         decoder: this.#decoder,
         pages: this.#pages,
         stats: this.stats,

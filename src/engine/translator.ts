@@ -1,6 +1,6 @@
 import type { Decoder } from "../a64/decoder.ts";
 import { Code } from "../wasm/code.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { instantiate, moduleFor } from "../wasm/instantiate.ts";
 import { type DefinedFunction, ModuleWriter } from "../wasm/module.ts";
 import { HANDLER_DECODE, HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
@@ -152,11 +152,8 @@ export class Translator {
       module.export(`r${i}`, f);
       return f;
     });
-    const imports = { env: { memory, table }, native, host, engine: this.#runtime } as Record<
-      string,
-      Record<string, unknown>
-    >;
-    const { exports } = new WebAssembly.Instance(moduleFor(memory, module.finish()), imports);
+    const imports = { env: { memory, table }, native, host, engine: this.#runtime };
+    const exports = instantiate(moduleFor(memory, module.finish()), imports);
     found.forEach((one, i) => {
       const { record, region } = one;
       const tableIndex = this.#free.pop() as number;

@@ -1,4 +1,3 @@
-import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
@@ -8,9 +7,9 @@ import { Engine } from "../engine/engine.ts";
 import { PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { affinityOf, Board, mostDisks } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
-import { type BootPlan, planBoot } from "./boot/plan.ts";
+import { bootPlanOf } from "./boot/of-parts.ts";
+import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
 import { Debugger } from "./gdb/debugger.ts";
@@ -30,6 +29,7 @@ import { RamBalloon } from "./ram-balloon.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, MemoryBalloon, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
+import type { MachineAnatomy } from "./snapshot/anatomy.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -44,11 +44,6 @@ const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
 
-/** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
-const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
-/** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
-const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
-
 /** A board with its processing elements, firmware, and something to boot. */
 export class Machine implements RunnableMachine {
   readonly #clock: MachineClock;
@@ -60,7 +55,9 @@ export class Machine implements RunnableMachine {
   readonly debugger: Debugger | undefined;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
-  #deviceTree: Uint8Array;
+  #deviceTree: Uint8Array | undefined;
+  /** For snapshots. */
+  readonly anatomy: MachineAnatomy;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
   readonly #trace: MachineTrace | undefined;
@@ -73,12 +70,21 @@ export class Machine implements RunnableMachine {
 
   /** @throws BadInput when the parts do not fit together. */
   static create(parts: MachineParts): Promise<Machine> {
-    return Promise.resolve().then(() => new Machine(parts));
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, bootPlanOf(parts));
+    });
   }
 
-  private constructor(parts: MachineParts) {
-    checkParts(parts);
-    const boot = bootPlanOf(parts);
+  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
+  static blank(parts: MachineParts): Promise<Machine> {
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, undefined);
+    });
+  }
+
+  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
@@ -93,7 +99,7 @@ export class Machine implements RunnableMachine {
     const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
-      firmware: boot.flash,
+      firmware: boot?.flash ?? new Uint8Array(0),
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
@@ -149,7 +155,14 @@ export class Machine implements RunnableMachine {
     });
     this.debugger = parts.debug && this.#makeDebugger(access);
     if (parts.debug === "wait") this.debugger?.hold();
-    this.#deviceTree = this.#powerOn(boot);
+    const { buffer } = memory;
+    const processors = this.#processors;
+    this.anatomy = {
+      ...{ parts, board, clock, processors, states, buffer, native: native.exports },
+      ...{ powerKey: undefined, held: false },
+    };
+    this.#deviceTree = boot && this.#powerOn(boot);
+    if (boot === undefined) this.#toReset();
   }
 
   #makeDebugger(access: GuestAccess): Debugger {
@@ -226,6 +239,7 @@ export class Machine implements RunnableMachine {
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
@@ -256,8 +270,7 @@ export class Machine implements RunnableMachine {
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#heap = largestGap(writes, this.#parts.memory);
-    this.#semihosting?.reset();
-    this.#board.bus.reset();
+    this.#toReset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
       memory.write(physical(address), bytes);
@@ -267,14 +280,40 @@ export class Machine implements RunnableMachine {
     return deviceTree;
   }
 
+  #toReset(): void {
+    this.#semihosting?.reset();
+    this.#board.bus.reset();
+    this.#processors.reset(0, []);
+  }
+
   /** Presses and releases the power key: guests then shut down in order. */
   pressPowerKey(): void {
-    const { gpio } = this.#board;
-    gpio.setInput(POWER_KEY_PIN, true);
-    this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
+    this.#board.gpio.setInput(POWER_KEY_PIN, true);
+    this.anatomy.powerKey = this.#clock.now() + POWER_KEY_NANOSECONDS;
+    this.#releasePowerKey();
+  }
+
+  #releasePowerKey(): void {
+    const { powerKey } = this.anatomy;
+    if (powerKey === undefined) return;
+    this.#clock.at(powerKey, () => {
+      this.anatomy.powerKey = undefined;
+      this.#board.gpio.setInput(POWER_KEY_PIN, false);
+    });
+  }
+
+  /** A snapshot has been restored to `anatomy`: what this machine itself had under way goes on. */
+  restored(): void {
+    this.#releasePowerKey();
+  }
+
+  /** Stops the guest's time while nothing runs, or lets it go on. */
+  holdClock(held: boolean): void {
+    this.#clock.hold(held);
   }
 
   deviceTree(): Uint8Array {
+    this.#deviceTree ??= bootPlanOf(this.#parts).deviceTree;
     return this.#deviceTree;
   }
 
@@ -340,31 +379,6 @@ function checkParts(parts: MachineParts): void {
   const room = mostDisks(parts);
   if (disks.length > room)
     throw new LoadError(`there is room for ${Math.max(0, room)} disks beside the other devices; give fewer`);
-}
-
-function bootPlanOf(parts: MachineParts): BootPlan {
-  const { memory, cpus, gicVersion } = parts;
-  const seed = (bytes: number): Uint8Array => {
-    const random = new Uint8Array(bytes);
-    parts.entropy.fill(random);
-    return random;
-  };
-  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
-  const tree = boardTree({
-    ...{ memory, cpus, gicVersion },
-    cpuCompatible: CPU_COMPATIBLE[parts.cpu],
-    mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: levelsOf(parts).conduit,
-    virtualization: parts.virtualization === true,
-    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
-    secure: parts.secure === true,
-  });
-  return planBoot({
-    ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
-    granules: GRANULES[parts.cpu],
-    inflate: parts.inflate,
-  });
 }
 
 /** The largest part of RAM that nothing is booted to, in whole pages. */

@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Dma } from "../../bus/device.ts";
+import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import * as F from "./keys.ts";
 
 const SIGNATURE = bytesOf("QEMU");
@@ -22,6 +23,7 @@ export class FwCfg implements Device {
   readonly #items = new Map<number, Item>();
   readonly #files: { readonly name: string; readonly bytes: number; readonly key: number }[] = [];
   #selected = NOTHING;
+  #key = 0;
   /** Where the item is read next. */
   #offset = 0;
   #dmaHigh = 0;
@@ -67,6 +69,25 @@ export class FwCfg implements Device {
     this.#dmaHigh = 0;
   }
 
+  /** With the items that guests may write; the others are the board's. */
+  save(): Saved {
+    const written = [...this.#items]
+      .filter(([, item]) => item.written !== undefined)
+      .map(([key, { bytes }]) => ({ key, bytes: hex(bytes) }));
+    return { key: this.#key, offset: this.#offset, dmaHigh: this.#dmaHigh, written };
+  }
+
+  restore(state: Fields): void {
+    for (const saved of state.list("written", F.FILES_MAX)) {
+      const item = this.#items.get(saved.whole("key", 0xffff));
+      if (item?.written === undefined) throw saved.wrong("key");
+      item.bytes.set(saved.bytes("bytes", item.bytes.length, item.bytes.length));
+    }
+    this.#select(state.whole("key", 0xffff));
+    this.#offset = state.whole("offset", Number.MAX_SAFE_INTEGER);
+    this.#dmaHigh = state.whole("dmaHigh");
+  }
+
   read(offset: number, bytes: AccessSize): number {
     if (offset < F.DATA_END) {
       // A string keeps its order: the next byte is at the lowest address.
@@ -92,6 +113,7 @@ export class FwCfg implements Device {
 
   #select(key: number): void {
     this.#selected = this.#items.get(key & ~F.KEY_WRITE_CHANNEL) ?? NOTHING;
+    this.#key = key;
     this.#offset = 0;
   }
 

@@ -1,11 +1,12 @@
 // What --net and --publish make.
 
-import type { MachineDefinition, Net } from "../../contract/definition.ts";
+import type { Net } from "../../contract/definition.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { NetworkLink } from "../../network/link.ts";
-import { DEFAULT_MAC } from "../../network/plan.ts";
 import { UserNetwork } from "../../network/user-network.ts";
-import { entropy } from "../library/clocks.ts";
+import type { CheckedConfiguration } from "../library/config.ts";
+import { macOf, randomMac } from "../library/mac.ts";
+import { openRelay } from "../library/relay-link.ts";
 import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { SwitchLink } from "./switch-link.ts";
@@ -23,12 +24,13 @@ const NO_NETWORK: Net = { kind: "none" };
 
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
 export async function openNetwork(
-  options: Pick<MachineDefinition, "bios" | "net" | "publish">,
+  options: Pick<CheckedConfiguration, "bios" | "net" | "publish">,
   wake: () => void,
 ): Promise<Network> {
   const net = options.net ?? (options.bios === undefined ? USER : NO_NETWORK);
   if (options.publish.length > 0 && net.kind !== "user") throw new BadInput("--publish: only with --net user");
   if (net.kind === "none") return NONE;
+  if (net.kind === "relay") return openRelay(net, wake);
   if (net.kind === "switch") {
     try {
       const link = await SwitchLink.open(net.name, macOf(net) ?? randomMac(), wake);
@@ -48,15 +50,4 @@ export async function openNetwork(
     }
   }
   return { links: [network], close: () => network.close() };
-}
-
-function macOf({ mac }: { readonly mac?: string | undefined }): Uint8Array | undefined {
-  return mac === undefined ? undefined : Uint8Array.from(mac.split(":"), (byte) => Number.parseInt(byte, 16));
-}
-
-/** On a switch each machine has its own: three bytes of QEMU's range, and three by chance. */
-function randomMac(): Uint8Array {
-  const mac = DEFAULT_MAC.slice();
-  entropy.fill(mac.subarray(3));
-  return mac;
 }
