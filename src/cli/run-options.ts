@@ -57,7 +57,7 @@ export const RUN_OPTIONS = {
   net: value(
     "--net <NETWORK>",
     net,
-    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets (default); switch:NAME[,mac=MAC]: with other machines; none (default with --bios)",
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; none (default with --bios alone)",
   ),
   publish: list<Publication>(
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",

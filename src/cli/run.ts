@@ -7,11 +7,11 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import { TraceFile } from "../hosts/node/trace-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
@@ -64,7 +64,7 @@ async function run(options: RunOptions): Promise<number> {
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
-    const trace = options.trace && new TraceFile(options.traceFile, say);
+    const trace = options.trace && new OutputFile(options.traceFile, "trace", say);
     const wanted: WantedMachine = {
       ...opened.wanted,
       ...developmentParts(options),

@@ -64,10 +64,12 @@ export const board = z.strictObject({
   secure: z.boolean().default(false).describe("EL3 and Secure state for the guest"),
 });
 
+const capture = path.optional().describe("A file for the frames, in pcap's format");
+
 export const net = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
-  z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional() }),
-  z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac }),
+  z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional(), capture }),
+  z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac, capture }),
 ]);
 
 export const publication = z.strictObject({
@@ -115,7 +117,7 @@ export const machineDefinition = z.strictObject({
   cpu: z.enum(CPU_MODELS).default("max"),
   machine: board.default(() => board.parse({})),
   disk: z.array(disk).readonly().default([]),
-  net: net.optional().describe("Without it: user, or none with bios"),
+  net: net.optional().describe("Without it: user, or none with bios where there is neither kernel nor disk"),
   publish: z.array(publication).readonly().default([]),
   share: z.array(share).readonly().default([]),
   vsock: vsock.optional(),

@@ -15,7 +15,7 @@ export interface GuestDevices extends Closable {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
 }
 
-type DeviceFields = "bios" | "net" | "publish" | "share" | "vsock" | "serialPort";
+type DeviceFields = "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort";
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {
