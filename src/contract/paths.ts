@@ -5,7 +5,7 @@ import type { MachineDefinition, NewMachine } from "./definition.ts";
 /** The fields of a definition that have paths. */
 type WithPaths = Omit<Pick<MachineDefinition, Field>, "disk"> &
   Pick<MachineDefinition | NewMachine, "disk"> & { readonly net?: MachineDefinition["net"] };
-type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock";
+type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock" | "display";
 
 /** The definition with each path replaced by what `change` makes of it. */
 export function mapPaths<D extends WithPaths>(definition: D, change: (path: string) => string): D {
@@ -31,6 +31,9 @@ export function mapPaths<D extends WithPaths>(definition: D, change: (path: stri
     ...(net !== undefined && net.kind !== "none" && net.capture !== undefined
       ? { net: { ...net, capture: change(net.capture) } }
       : {}),
+    ...(definition.display?.passwordFile === undefined
+      ? {}
+      : { display: { ...definition.display, passwordFile: change(definition.display.passwordFile) } }),
     ...(definition.vsock === undefined ? {} : { vsock: one("path", definition.vsock) }),
   };
 }
