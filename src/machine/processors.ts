@@ -238,6 +238,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
     directSysregs: options.trace?.seesRegisters !== true,
+    regionThread: parts.regionThread,
     now: parts.monotonic,
     flushFetch,
   });

@@ -6,6 +6,7 @@ import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } f
 import type { SharedFolder } from "../bus/folder.ts";
 import type { StreamHost } from "../bus/streams.ts";
 import type { CPU_MODELS } from "../contract/limits.ts";
+import type { StartRegionThread } from "../engine/region-thread.ts";
 import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
@@ -73,6 +74,12 @@ export interface MachineParts {
   readonly wallClock: WallClock;
   /** Nanoseconds of a clock that never goes back, from any start. */
   readonly monotonic: () => number;
+
+  /**
+   * Starts a thread that translates code while the guest runs. Absent: the guest's own thread does, and so an execution does not depend on
+   * how fast the host is.
+   */
+  readonly regionThread?: StartRegionThread | undefined;
 
   /** build/native.wasm and build/interpreter.wasm, and the interpreter's list of handlers. */
   readonly artifacts: { readonly native: Uint8Array; readonly interpreter: Uint8Array; readonly handlers: string };
