@@ -47,6 +47,11 @@ export class Bus {
     for (const window of this.#windows) window.device.reset();
   }
 
+  /** Whether a device answers at an address. */
+  holds(address: number): boolean {
+    return this.#find(address, 1) !== undefined;
+  }
+
   read(address: number, bytes: number, data: Uint32Array, secure = true): boolean {
     const window = this.#find(address, bytes);
     if (window === undefined || (window.access === "secure" && !secure)) return false;

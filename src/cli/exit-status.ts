@@ -14,6 +14,10 @@ export const EXIT_STATUS = {
   leakyImage: 6,
   /** atoll isa audit --run: something contradicts the description or the condition. */
   auditFailed: 7,
+  /** There is no machine of that name. */
+  noSuchMachine: 8,
+  /** The machine runs already, or does not run, or there is one of that name, or another command is at work on it. */
+  wrongState: 9,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */

@@ -3,11 +3,35 @@
 import { Command, CommanderError } from "commander";
 import { loadPackageFile } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { declareConsole } from "./console.ts";
+import { declareCreate } from "./create.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareImage } from "./image.ts";
+import { declareInfo } from "./info.ts";
 import { declareIsa } from "./isa.ts";
+import { declareLogs } from "./logs.ts";
+import { declareLs } from "./ls.ts";
+import { declarePause } from "./pause.ts";
 import { reportError } from "./report.ts";
+import { declareResume } from "./resume.ts";
+import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
+import { declareStart } from "./start.ts";
+import { declareStop } from "./stop.ts";
+
+/** The commands for machines that last. */
+const LASTING = [
+  declareCreate,
+  declareStart,
+  declareStop,
+  declarePause,
+  declareResume,
+  declareConsole,
+  declareLogs,
+  declareLs,
+  declareInfo,
+  declareRm,
+];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;
@@ -24,23 +48,26 @@ async function main(args: readonly string[]): Promise<number> {
   declareRun(program, done);
   declareImage(program, done);
   declareIsa(program, done);
+  for (const declare of LASTING) declare(program, done);
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(error);
-    return error.exitCode === 0 ? EXIT_STATUS.ok : reportError(new BadInput(inOurWords(error, args)));
+    return error.exitCode === 0
+      ? EXIT_STATUS.ok
+      : reportError(new BadInput(inOurWords(error, program.commands.find((each) => each.name() === args[0])?.name())));
   }
 }
 
 /** Commander's messages begin with "error:", and suggestions are on a second line. */
-function inOurWords(error: CommanderError, args: readonly string[]): string {
+function inOurWords(error: CommanderError, command: string | undefined): string {
   const message = error.message
     .replace(/^error: /, "")
     .replace(/\.$/, "")
     .replace(/\s*\n\s*/g, " ");
-  return `${message}; atoll ${args[0] === "run" || args[0] === "image" ? `${args[0]} ` : ""}--help lists what there is`;
+  return `${message}; atoll ${command === undefined ? "" : `${command} `}--help lists what there is`;
 }
 
 function packageVersion(): string {

@@ -1,3 +1,4 @@
+import { ActionError, type ErrorCode } from "../contract/action.ts";
 import { ImageError } from "../images/error.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -18,7 +19,18 @@ export function reportError(error: unknown): number {
     say(error.message);
     return error.failure === "corrupt" ? EXIT_STATUS.corruptImage : EXIT_STATUS.badInput;
   }
+  if (error instanceof ActionError && error.code !== "internal") {
+    say(error.message);
+    return ACTION_STATUS[error.code];
+  }
   say("internal error, a defect of Atoll's; please report it with these lines:");
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT_STATUS.internal;
 }
+
+const ACTION_STATUS: Readonly<Record<Exclude<ErrorCode, "internal">, number>> = {
+  "bad-input": EXIT_STATUS.badInput,
+  "no-such-machine": EXIT_STATUS.noSuchMachine,
+  "wrong-state": EXIT_STATUS.wrongState,
+  damaged: EXIT_STATUS.corruptImage,
+};

@@ -1,6 +1,6 @@
 import type { Native } from "../vmsa/native.ts";
 import type { PeState } from "./pe-state.ts";
-import type { CodeEngine, Firmware, SemihostingPort } from "./ports.ts";
+import type { CodeEngine, Firmware, LevelOwner, SemihostingPort } from "./ports.ts";
 
 // What a processing element is made of.
 
@@ -83,6 +83,8 @@ export interface PeOptions {
   readonly everyone: readonly PeState[];
   readonly pmu?: PerformanceMonitors;
   readonly firmware?: Firmware | undefined;
+  /** Who owns EL2 natively; absent: guest software may. */
+  readonly owner?: LevelOwner | undefined;
   readonly observer?: PeObserver | undefined;
   /** Absent: HLT is UNDEFINED, as halting debug is never allowed. */
   readonly semihosting?: SemihostingPort | undefined;

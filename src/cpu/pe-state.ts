@@ -6,10 +6,10 @@ export class PeState {
   readonly cpu: number;
   readonly #words: Int32Array;
 
-  /** `buffer`: of the machine's memory, which never grows. */
-  constructor(buffer: ArrayBufferLike, cpu: number) {
+  /** `buffer`: of the machine's memory, which never grows. `bytes`: less than a block, for a copy of its first part. */
+  constructor(buffer: ArrayBufferLike, cpu: number, bytes = CPU_STRIDE) {
     this.cpu = cpu;
-    this.#words = new Int32Array(buffer, cpu, CPU_STRIDE >> 2);
+    this.#words = new Int32Array(buffer, cpu, bytes >> 2);
   }
 
   /** A 32-bit word as a signed number; also the low half of a slot. */

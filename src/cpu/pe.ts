@@ -17,7 +17,14 @@ import type {
   SystemRegisters,
 } from "./pe-options.ts";
 import type { PeState } from "./pe-state.ts";
-import type { Firmware, OutsideBreakpoints, SemihostingPort } from "./ports.ts";
+import {
+  type Firmware,
+  type LevelOwner,
+  type OutsideBreakpoints,
+  OWNER_SWITCH,
+  OWNER_WAIT,
+  type SemihostingPort,
+} from "./ports.ts";
 import { resumeAfter } from "./pstate.ts";
 import { clearState, resetState } from "./reset.ts";
 import {
@@ -112,7 +119,9 @@ export class Pe {
   readonly #everyone: readonly PeState[];
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
-  readonly #observer: PeObserver | undefined;
+  readonly #owner: LevelOwner | undefined;
+  /** Who is told of exceptions. With one, all of them come to the PE, which costs some speed. */
+  observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
   /** After a change of EL, PSTATE.PAN and PSTATE.UAO alone. */
@@ -139,7 +148,8 @@ export class Pe {
     this.#everyone = options.everyone;
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
-    this.#observer = options.observer;
+    this.#owner = options.owner;
+    this.observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
     this.#contextChanged = (cpu) => {
@@ -219,6 +229,10 @@ export class Pe {
       if (this.#left <= 0) return "budget";
       s.setWord(ATTENTION, 0);
       this.#takeInterrupt();
+      if (this.#owner !== undefined && s.word(EL) === 2) {
+        this.#enterOwner(this.#owner);
+        continue;
+      }
       if (this.breakpoints?.at(s.word(PC), s.high(PC))) {
         s.setWord(EXIT, EXIT_RESUME);
         return "stopped";
@@ -229,7 +243,7 @@ export class Pe {
       switch (s.word(EXIT)) {
         case EXIT_EXCEPTION:
           if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
-          if (!this.#observer?.putOff) this.#takeException();
+          if (!this.observer?.putOff) this.#takeException();
           break;
         case EXIT_WAIT:
           if (!s.word(HALTED)) return "yielding";
@@ -260,6 +274,26 @@ export class Pe {
     return "budget";
   }
 
+  /** EL2 is native: its owner does what code at its vectors would, and the PE goes on as it says. */
+  #enterOwner(owner: LevelOwner): void {
+    const s = this.state;
+    this.#left--;
+    const how = owner.enter(this.index);
+    if (how === OWNER_WAIT) {
+      s.setWord(HALTED, 1);
+      return;
+    }
+    s.copy64(PC, elrSlot(2));
+    exceptionReturn(s, how === OWNER_SWITCH ? this.#contextChanged : this.#levelChanged);
+    this.observer?.returned(2);
+    this.#native.clearExclusive(s.cpu);
+  }
+
+  /** After an exception was taken. What EL2's code would see is of no use where there is none. */
+  #afterEntry(): void {
+    if (this.#owner === undefined || this.state.word(EL) !== 2) this.#levelChanged(this.state.cpu);
+  }
+
   #takeInterrupt(): boolean {
     const s = this.state;
     const line = deliverableInterrupt(s);
@@ -267,8 +301,8 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeInterrupt(s, line);
-    this.#levelChanged(s.cpu);
-    this.#observer?.taken(from, line);
+    this.#afterEntry();
+    this.observer?.taken(from, line);
     return true;
   }
 
@@ -278,8 +312,8 @@ export class Pe {
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
-    this.#levelChanged(s.cpu);
-    this.#observer?.taken(from, 0);
+    this.#afterEntry();
+    this.observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
   }
@@ -317,7 +351,7 @@ export class Pe {
       return EXCEPTION;
     }
     if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
-    return stepping ? STEP : single || this.#observer?.putOff ? SINGLE : RUN;
+    return stepping ? STEP : single || this.observer?.putOff ? SINGLE : RUN;
   }
 
   /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
@@ -368,7 +402,7 @@ export class Pe {
     const counting = pmu?.active === true;
     const budget = counting ? Math.max(1, Math.min(this.#left, pmu.instructionsToOverflow())) : this.#left;
     this.#withheld = this.#left - budget;
-    const observer = this.#observer;
+    const observer = this.observer;
     this.state.setWord(NATIVE_TAKES, counting || observer || !this.#native.restoreContext ? 0 : 1);
     if (observer) observer.together = true;
     this.#engine.run(this.state.cpu, budget);
@@ -397,7 +431,7 @@ export class Pe {
   #step(stepping: boolean): void {
     const s = this.state;
     const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
-    const observer = this.#observer;
+    const observer = this.observer;
     if (observer) {
       observer.alone = true;
       observer.putOff = false;
@@ -505,7 +539,7 @@ export class Pe {
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#levelChanged);
-    this.#observer?.returned(el);
+    this.observer?.returned(el);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;

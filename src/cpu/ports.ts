@@ -66,6 +66,24 @@ export interface Firmware {
   call(cpu: number, conduit: "hvc" | "smc", immediate: number): boolean;
 }
 
+/**
+ * TypeScript that owns EL2 (a native exception level). It is called whenever the PE is at EL2: an exception was taken to it, or the PE has
+ * been reset there, or was woken where the owner had left it to wait. No code is ever executed at EL2.
+ */
+export interface LevelOwner {
+  /**
+   * Handles what the registers of EL2 say, by PC (VBAR_EL2 is 0, so that it is the vector's offset), ESR_EL2 and the like, on the PE
+   * `index`. Returns how the PE goes on: OWNER_RETURN, OWNER_SWITCH or OWNER_WAIT.
+   */
+  enter(index: number): number;
+}
+/** By an exception return with ELR_EL2 and SPSR_EL2; no register changed that a translation depends on. */
+export const OWNER_RETURN = 0;
+/** By an exception return into another context: system registers changed. */
+export const OWNER_SWITCH = 1;
+/** At EL2, waiting for a physical interrupt as in WFI. */
+export const OWNER_WAIT = 2;
+
 /** Time for counters. */
 export interface CounterClock {
   /** Nanoseconds since power-on, never going back. */

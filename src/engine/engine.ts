@@ -2,7 +2,7 @@ import type { Decoder } from "../a64/decoder.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
 import { ALIGN_CHECK, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
-import { isShared } from "../wasm/memory-import.ts";
+import { instantiate, isShared } from "../wasm/instantiate.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
@@ -86,6 +86,7 @@ export class Engine implements CodeEngine {
   readonly #pages: DecodedPages;
   readonly #enter: WasmFunction;
   readonly #translator: Translator | undefined;
+  readonly #source: RegionSource | undefined;
   /** Translate at the first execution. */
   readonly #eager: boolean;
 
@@ -116,7 +117,7 @@ export class Engine implements CodeEngine {
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
     const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
-    const instance = new WebAssembly.Instance(interpreter.module, {
+    const exports = instantiate(interpreter.module, {
       env: { memory, table },
       native,
       host,
@@ -125,12 +126,13 @@ export class Engine implements CodeEngine {
         hot: (cpu: number, record: number) => this.#translator?.request(this.#requestOf(cpu, record)),
         unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
-    } as Record<string, Record<string, unknown>>);
-    this.#enter = instance.exports.enter as unknown as WasmFunction;
+    });
+    this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
+      this.#source = this.#regionSource(options, firstRegion);
       this.#translator = new Translator({
-        ...{ memory, table, firstRegion, native, host, runtime: instance.exports, pages: this.#pages },
-        ...{ stats: this.stats, source: this.#regionSource(options, firstRegion) },
+        ...{ memory, table, firstRegion, native, host, runtime: exports, pages: this.#pages },
+        ...{ stats: this.stats, source: this.#source },
       });
     }
   }
@@ -150,6 +152,11 @@ export class Engine implements CodeEngine {
         this.stats.otherThreadMilliseconds += milliseconds;
       },
     );
+  }
+
+  /** The machine is not run any more. */
+  close(): void {
+    this.#source?.close();
   }
 
   run(cpu: number, budget: number): void {

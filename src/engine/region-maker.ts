@@ -4,7 +4,7 @@ import { createObservingDecoder } from "../a64/observing.ts";
 import type { Feature } from "../arch/features.ts";
 import { ITLB, ITLB_BASE, ITLB_ENTRIES, ITLB_ENTRY_SHIFT, ITLB_TAG } from "../cpu/state-layout.ts";
 import { Code } from "../wasm/code.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
 import { ModuleWriter } from "../wasm/module.ts";
 import { DecodedArea } from "./decoded-area.ts";
 import { HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";

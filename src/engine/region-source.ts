@@ -8,6 +8,8 @@ export interface RegionSource {
   ask(request: RegionRequest): void;
   /** Regions that have been made; called after each slice until there are none. `now`: without waiting for more to be asked for. */
   take(now: boolean): MadeRegions | undefined;
+  /** Nothing more will be asked for. */
+  close(): void;
 }
 
 /** Makes regions in the thread that takes them: always the same ones at the same places of an execution. */
@@ -39,6 +41,10 @@ export class LocalRegions implements RegionSource {
     const batch = [...this.#found.values()].slice(0, MAX_BATCH);
     for (const { record } of batch) this.#found.delete(record);
     return this.#timed(() => this.#maker.make(batch));
+  }
+
+  close(): void {
+    this.#found.clear();
   }
 
   #timed<T>(make: () => T): T {

@@ -16,6 +16,8 @@ export interface RegionThread {
   send(requests: readonly RegionRequest[]): void;
   /** What has been made and was not taken yet, without waiting. */
   receive(): RegionAnswer | undefined;
+  /** Ends the thread. */
+  close(): void;
 }
 
 /** Starts a thread for a machine whose memory is shared. */
@@ -32,6 +34,7 @@ export class RemoteRegions implements RegionSource {
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
   #requests: RegionRequest[] = [];
+  #closed = false;
 
   /** `onAnswer`: for statistics. */
   constructor(start: () => RegionThread, onAnswer: (answer: RegionAnswer) => void) {
@@ -44,6 +47,7 @@ export class RemoteRegions implements RegionSource {
   }
 
   take(): MadeRegions | undefined {
+    if (this.#closed) return undefined;
     if (this.#requests.length > 0) {
       this.#thread ??= this.#start();
       this.#thread.send(this.#requests);
@@ -52,6 +56,11 @@ export class RemoteRegions implements RegionSource {
     const answer = this.#thread?.receive();
     if (answer) this.#onAnswer(answer);
     return answer;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#thread?.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { instantiate } from "../wasm/instantiate.ts";
 import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
@@ -93,7 +94,7 @@ export class Translator {
 
   #installAll({ module, regions }: MadeRegions): void {
     this.#makeRoom(regions.length);
-    const { exports } = new WebAssembly.Instance(module, this.#imports);
+    const exports = instantiate(module, this.#imports);
     for (const [i, region] of regions.entries()) {
       if (!this.#stands(region)) continue;
       const { record, pages, bytes } = region;

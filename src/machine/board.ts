@@ -1,32 +1,22 @@
 import { linear, physical } from "../base/addresses.ts";
-import { utf8 } from "../base/text.ts";
 import { Bus } from "../bus/bus.ts";
-import type { Clock, Dma, Line } from "../bus/device.ts";
+import type { Clock, Line } from "../bus/device.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
 import { Flash } from "../devices/flash/flash.ts";
-import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
-import { KEY } from "../devices/fw-cfg/keys.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
 import { GicV3, type GicV3Options } from "../devices/gic/gicv3.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
-import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
-import { Virtio9p } from "../devices/virtio/9p/9p.ts";
-import { VirtioBalloon } from "../devices/virtio/balloon/balloon.ts";
-import { VirtioBlock } from "../devices/virtio/block/block.ts";
-import { VirtioConsole } from "../devices/virtio/console/console.ts";
-import { VirtioSerialPorts } from "../devices/virtio/console/ports.ts";
-import type { VirtioDevice } from "../devices/virtio/device.ts";
-import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
-import { VirtioMmio } from "../devices/virtio/mmio.ts";
-import { VirtioNet } from "../devices/virtio/net/net.ts";
-import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
+import type { VirtioBalloon } from "../devices/virtio/balloon/balloon.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
-import { ConsoleSwitch } from "./console-switch.ts";
+import { BoardDevices } from "./board-devices.ts";
+import type { ConsoleSwitch } from "./console-switch.ts";
 import { levelsOf } from "./levels.ts";
 import type { LinearPlan } from "./linear-plan.ts";
-import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE, type Window } from "./memory-map.ts";
+import { MAP, SECURE_GPIO_PIN, SPI, VIRTIO_SLOTS, type Window } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
 import type { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -57,16 +47,27 @@ export interface InterruptController extends PpiPort {
   resetCpu(cpuIndex: number): void;
 }
 
+/** The part of it that snapshots see, beneath whatever looks on. */
+export interface SavedController {
+  /** All of its state. */
+  readonly words: Int32Array;
+  /** `words` were restored. */
+  restored(): void;
+}
+
 /** Everything on the board but its processing elements. */
 export class Board {
   readonly memory: GuestMemory;
   readonly bus = new Bus();
   readonly interrupts: InterruptController;
+  readonly controller: SavedController;
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
   readonly balloon: VirtioBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -81,19 +82,22 @@ export class Board {
     }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
+    this.controller = gic;
     this.interrupts = options.trace?.interrupts(gic) ?? gic;
     this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
-    const consoles = new ConsoleSwitch(parts.serial);
-    this.consoles = consoles;
-    this.bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), this.interrupts.line(SPI.uart)));
-    this.bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, this.interrupts.line(SPI.rtc)));
-    this.gpio = new Pl061(this.interrupts.line(SPI.gpio));
-    this.bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
-    this.bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(this.memory, parts));
-    if (parts.secure) this.#addSecureDevices(options, consoles);
-    this.balloon = parts.balloon ? new VirtioBalloon(this.memory, clock) : undefined;
-    this.#addVirtio(virtioDevices(parts, this.memory, clock, consoles, this.balloon));
+    const devices = new BoardDevices({
+      ...{ parts, clock },
+      bus: this.bus,
+      dma: this.memory,
+      interrupts: this.interrupts,
+    });
+    this.consoles = devices.consoles;
+    this.gpio = devices.gpio;
+    this.balloon = devices.balloon;
+    this.display = devices.display;
+    this.input = devices.inputs;
+    if (parts.secure) this.#addSecureDevices(options, devices.consoles);
   }
 
   /** Reads are of memory while the flash shows its array; writes are commands. Without contents it is not touched, and costs nothing. */
@@ -146,13 +150,6 @@ export class Board {
     this.bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     return gic;
   }
-
-  #addVirtio(devices: readonly VirtioDevice[]): void {
-    for (let slot = 0; slot < VIRTIO_SLOTS; slot++) {
-      const transport = new VirtioMmio(devices[slot], this.interrupts.line(SPI.virtio0 + slot));
-      this.bus.add(`${MAP.virtio.name}.${slot}`, MAP.virtio.base + slot * VIRTIO_STRIDE, transport);
-    }
-  }
 }
 
 /** The interrupt controller has Secure groups where the machine has EL3; the machine's firmware there leaves them to the guest. */
@@ -166,57 +163,16 @@ export function affinityOf(cpu: number, gicVersion: 2 | 3): number {
   return (Math.floor(cpu / cluster) << 8) | (cpu % cluster);
 }
 
-/** Queues of a disk at most: each PE has one of its own up to here. */
-const BLOCK_QUEUES = 8;
-
-/** In the order in which guests number them: disks first, so that the first one is the first of its kind wherever it is looked for. */
-function virtioDevices(
-  parts: MachineParts,
-  dma: Dma,
-  clock: Clock,
-  consoles: ConsoleSwitch,
-  balloon: VirtioBalloon | undefined,
-): VirtioDevice[] {
-  // Where the command line does not ask for it, a second console on the same terminal would only get a second login prompt.
-  const wantsConsole = /(^|\s)console=hvc0\b/.test(parts.append);
-  const ports = (parts.serialPorts ?? []).map(({ name, channel }) => ({ name: utf8(name), channel }));
-  return [
-    ...parts.disks.map((disk, i) => {
-      const serial = disk.serial ?? `atoll-${i}`;
-      return new VirtioBlock(dma, disk.store, { serial, clock, queues: Math.min(parts.cpus, BLOCK_QUEUES) });
-    }),
-    ...(parts.networks ?? []).map((link) => new VirtioNet(dma, link, clock)),
-    new VirtioEntropy(dma, parts.entropy),
-    ...(wantsConsole ? [new VirtioConsole(dma, consoles.connect(), parts.terminalSize)] : []),
-    ...(parts.shares ?? []).map(({ tag, folder }) => new Virtio9p(dma, clock, folder, utf8(tag))),
-    ...(parts.vsock ? [new VirtioVsock(dma, clock, parts.vsock.host, parts.vsock.cid)] : []),
-    ...(balloon ? [balloon] : []),
-    ...(ports.length > 0 ? [new VirtioSerialPorts(dma, clock, ports)] : []),
-  ];
-}
-
 /** Disks that there are slots for, beside the other devices. */
-export function mostDisks({ networks, shares, vsock, balloon, serialPorts }: MachineParts): number {
+export function mostDisks({
+  networks,
+  shares,
+  vsock,
+  balloon,
+  serialPorts,
+  display,
+}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts" | "display">): number {
   const several = (networks?.length ?? 0) + (shares?.length ?? 0);
   const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
-  return VIRTIO_SLOTS - 2 - several - single;
-}
-
-function firmwareConfiguration(dma: Dma, parts: MachineParts): FwCfg {
-  const config = new FwCfg(dma);
-  config.addNumber(KEY.ramSize, parts.memory, 8);
-  config.addNumber(KEY.noGraphic, 1, 2);
-  config.addNumber(KEY.cpus, parts.cpus, 2);
-  config.addNumber(KEY.maxCpus, parts.cpus, 2);
-  const file = (size: number, data: number, bytes: Uint8Array): void => {
-    config.addNumber(size, bytes.length, 4);
-    config.add(data, bytes);
-  };
-  // What firmware boots when it is given a kernel; without firmware nobody looks.
-  if (parts.bios !== undefined) {
-    if (parts.kernel !== undefined) file(KEY.kernelSize, KEY.kernelData, parts.kernel.bytes);
-    if (parts.initrd !== undefined) file(KEY.initrdSize, KEY.initrdData, parts.initrd.bytes);
-    if (parts.append !== "") file(KEY.commandLineSize, KEY.commandLineData, utf8(`${parts.append}\0`));
-  }
-  return config;
+  return VIRTIO_SLOTS - 2 - several - single - (display ? 3 : 0);
 }

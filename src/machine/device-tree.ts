@@ -47,6 +47,8 @@ export interface BoardDescription {
   readonly hypervisorVirtualTimer: boolean;
   /** There are Secure state and what only it may use. */
   readonly secure: boolean;
+  /** Absent: the PEs have performance monitors. */
+  readonly pmu?: boolean;
 }
 
 /** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
@@ -103,7 +105,9 @@ export function boardTree(board: BoardDescription): Fdt {
         phandle: pclk,
       }),
       interruptController(board, ppi(PPI.gicMaintenance)),
-      fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppi(PPI.pmu) }),
+      ...(board.pmu === false
+        ? []
+        : [fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppi(PPI.pmu) })]),
       ...(board.secure ? [flash("flash", MAP.flash1)] : [flash("flash", MAP.flash0, MAP.flash1)]),
       uart(MAP.uart, SPI.uart),
       fdtNode(`pl031@${hex(MAP.rtc.base)}`, {

@@ -17,7 +17,11 @@ export interface Levels {
  * As QEMU's `virt` has it: without EL3, the machine's firmware is called as if it were there. Firmware that the user gives gets the highest
  * level that there is.
  */
-export function levelsOf({ virtualization = false, secure = false, bios }: MachineParts): Levels {
+export function levelsOf({
+  virtualization = false,
+  secure = false,
+  bios,
+}: Partial<Pick<MachineParts, "virtualization" | "secure" | "bios">>): Levels {
   const levels = { el2: virtualization, el3: secure };
   if (secure && bios !== undefined) return { ...levels, entry: 3, conduit: undefined };
   return { ...levels, entry: virtualization ? 2 : 1, conduit: virtualization || secure ? "smc" : "hvc" };

@@ -1,5 +1,6 @@
-import { CPU_MODELS } from "../arch/cpu-models.ts";
 import { physical } from "../base/addresses.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
@@ -8,13 +9,14 @@ import { Engine } from "../engine/engine.ts";
 import { PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { affinityOf, Board, mostDisks } from "./board.ts";
 import { LoadError } from "./boot/load-error.ts";
-import { type BootPlan, planBoot } from "./boot/plan.ts";
+import { bootPlanOf } from "./boot/of-parts.ts";
+import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
-import { boardTree, type Seeds } from "./device-tree.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
-import { Debugger } from "./gdb/debugger.ts";
+import { type DebuggedPe, Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
+import { Inspector } from "./inspection/inspector.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
@@ -30,6 +32,7 @@ import { RamBalloon } from "./ram-balloon.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, MemoryBalloon, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
+import type { MachineAnatomy } from "./snapshot/anatomy.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -40,14 +43,11 @@ const NANOSECONDS = 1e6;
 const POWER_KEY_NANOSECONDS = 100e6;
 /** What a kernel takes in memory at most, from its exception vectors to either side. */
 const KERNEL_BYTES = 64 * 2 ** 20;
+/** Bytes of an unpacked file from which on it is worth its while to give them back at once. */
+const LARGE = 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
-
-/** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
-const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
-/** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
-const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
 /** A board with its processing elements, firmware, and something to boot. */
 export class Machine implements RunnableMachine {
@@ -58,27 +58,42 @@ export class Machine implements RunnableMachine {
   readonly #parts: MachineParts;
   /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
   readonly debugger: Debugger | undefined;
+  /** Looks into the machine while nothing of it runs, without the guest's noticing. */
+  readonly inspector: Inspector;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
-  #deviceTree: Uint8Array;
+  #deviceTree: Uint8Array | undefined;
+  /** For snapshots. */
+  readonly anatomy: MachineAnatomy;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
   readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   readonly balloon: MemoryBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
 
   /** @throws BadInput when the parts do not fit together. */
   static create(parts: MachineParts): Promise<Machine> {
-    return Promise.resolve().then(() => new Machine(parts));
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, bootPlanOf(parts));
+    });
   }
 
-  private constructor(parts: MachineParts) {
-    checkParts(parts);
-    const boot = bootPlanOf(parts);
+  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
+  static blank(parts: MachineParts): Promise<Machine> {
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, undefined);
+    });
+  }
+
+  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
@@ -93,7 +108,7 @@ export class Machine implements RunnableMachine {
     const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
-      firmware: boot.flash,
+      firmware: boot?.flash ?? new Uint8Array(0),
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
@@ -125,6 +140,8 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.display = board.display;
+    this.input = board.input;
     this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
@@ -147,23 +164,42 @@ export class Machine implements RunnableMachine {
       semihosting: this.#semihosting,
       trace,
     });
-    this.debugger = parts.debug && this.#makeDebugger(access);
+    const pes = this.#processors.debugged();
+    this.debugger = parts.debug && this.#makeDebugger(access, pes);
+    this.inspector = new Inspector({
+      ...{ pes, native: native.exports, buffer: memory.buffer, gicVersion: parts.gicVersion },
+      now: () => clock.now(),
+      readDevice: (cpu, pa) => this.#readDevice(cpu, pa, 4) ?? 0,
+      kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      traced: trace !== undefined,
+    });
     if (parts.debug === "wait") this.debugger?.hold();
-    this.#deviceTree = this.#powerOn(boot);
+    const { buffer } = memory;
+    const processors = this.#processors;
+    this.anatomy = {
+      ...{ parts, board, clock, processors, states, buffer, native: native.exports },
+      ...{ powerKey: undefined, held: false },
+    };
+    this.#deviceTree = boot && this.#powerOn(boot);
+    if (boot === undefined) this.#toReset();
   }
 
-  #makeDebugger(access: GuestAccess): Debugger {
+  /** As a PE reads it; undefined: nothing is there. */
+  #readDevice(cpu: number, pa: number, bytes: 1 | 2 | 4): number | undefined {
+    const data = new Uint32Array(1);
+    this.#native.currentCpu = cpu;
+    return this.#board.bus.read(pa, bytes, data) ? data[0] : undefined;
+  }
+
+  #makeDebugger(access: GuestAccess, pes: readonly DebuggedPe[]): Debugger {
     const { bus } = this.#board;
     const data = new Uint32Array(1);
     return new Debugger({
-      pes: this.#processors.debugged(),
+      pes,
       sysregIds: this.#processors.sysregIds(),
       access,
       native: this.#native.exports,
-      readDevice: (cpu, pa, bytes) => {
-        this.#native.currentCpu = cpu;
-        return bus.read(pa, bytes, data) ? data[0] : undefined;
-      },
+      readDevice: (cpu, pa, bytes) => this.#readDevice(cpu, pa, bytes),
       writeDevice: (cpu, pa, bytes, value) => {
         this.#native.currentCpu = cpu;
         data[0] = value;
@@ -216,6 +252,11 @@ export class Machine implements RunnableMachine {
     for (const index of this.#states.keys()) this.#processors.powerOff(index);
   }
 
+  /** Lets go of what the host gave it besides its parts. It is not run any more. */
+  close(): void {
+    this.#processors.close();
+  }
+
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
@@ -226,6 +267,7 @@ export class Machine implements RunnableMachine {
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
@@ -256,25 +298,61 @@ export class Machine implements RunnableMachine {
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#heap = largestGap(writes, this.#parts.memory);
-    this.#semihosting?.reset();
-    this.#board.bus.reset();
+    this.#toReset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
       memory.write(physical(address), bytes);
       if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
     }
+    this.#releaseUnpacked(writes);
     this.#processors.reset(entry, x);
     return deviceTree;
   }
 
+  /** What was unpacked for RAM is there now. It may be tens of megabytes, and with little else to do the collector leaves it where it is. */
+  #releaseUnpacked(writes: BootPlan["writes"]): void {
+    const { kernel, initrd, dtb, bios, loads } = this.#parts;
+    const given = [kernel, initrd, dtb, bios, ...loads.map(({ file }) => file)].map((file) => file?.bytes.buffer);
+    for (const { bytes } of writes) {
+      const { buffer } = bytes;
+      if (bytes.length >= LARGE && buffer instanceof ArrayBuffer && !given.includes(buffer)) buffer.transfer(0);
+    }
+  }
+
+  #toReset(): void {
+    this.#semihosting?.reset();
+    this.#board.bus.reset();
+    this.#processors.reset(0, []);
+  }
+
   /** Presses and releases the power key: guests then shut down in order. */
   pressPowerKey(): void {
-    const { gpio } = this.#board;
-    gpio.setInput(POWER_KEY_PIN, true);
-    this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
+    this.#board.gpio.setInput(POWER_KEY_PIN, true);
+    this.anatomy.powerKey = this.#clock.now() + POWER_KEY_NANOSECONDS;
+    this.#releasePowerKey();
+  }
+
+  #releasePowerKey(): void {
+    const { powerKey } = this.anatomy;
+    if (powerKey === undefined) return;
+    this.#clock.at(powerKey, () => {
+      this.anatomy.powerKey = undefined;
+      this.#board.gpio.setInput(POWER_KEY_PIN, false);
+    });
+  }
+
+  /** A snapshot has been restored to `anatomy`: what this machine itself had under way goes on. */
+  restored(): void {
+    this.#releasePowerKey();
+  }
+
+  /** Stops the guest's time while nothing runs, or lets it go on. */
+  holdClock(held: boolean): void {
+    this.#clock.hold(held);
   }
 
   deviceTree(): Uint8Array {
+    this.#deviceTree ??= bootPlanOf(this.#parts).deviceTree;
     return this.#deviceTree;
   }
 
@@ -340,31 +418,6 @@ function checkParts(parts: MachineParts): void {
   const room = mostDisks(parts);
   if (disks.length > room)
     throw new LoadError(`there is room for ${Math.max(0, room)} disks beside the other devices; give fewer`);
-}
-
-function bootPlanOf(parts: MachineParts): BootPlan {
-  const { memory, cpus, gicVersion } = parts;
-  const seed = (bytes: number): Uint8Array => {
-    const random = new Uint8Array(bytes);
-    parts.entropy.fill(random);
-    return random;
-  };
-  const seeds = (): Seeds => ({ rngSeed: seed(32), kaslrSeed: seed(8) });
-  const tree = boardTree({
-    ...{ memory, cpus, gicVersion },
-    cpuCompatible: CPU_COMPATIBLE[parts.cpu],
-    mpidr: (index) => affinityOf(index, gicVersion),
-    conduit: levelsOf(parts).conduit,
-    virtualization: parts.virtualization === true,
-    hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
-    secure: parts.secure === true,
-  });
-  return planBoot({
-    ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },
-    ...{ append: parts.append, tree, seeds: { ...seeds(), secure: seeds() } },
-    granules: GRANULES[parts.cpu],
-    inflate: parts.inflate,
-  });
 }
 
 /** The largest part of RAM that nothing is booted to, in whole pages. */

@@ -4,14 +4,15 @@ import { pendingInterrupts } from "../cpu/interrupts.ts";
 import { Pe, type SliceEnd } from "../cpu/pe.ts";
 import { PeState } from "../cpu/pe-state.ts";
 import { Pmu } from "../cpu/pmu.ts";
-import type { Firmware, SemihostingPort } from "../cpu/ports.ts";
+import type { Firmware, InterruptSysregs, LevelOwner, PpiPort, SemihostingPort } from "../cpu/ports.ts";
 import { CPU_INDEX, CPU_STRIDE, POWER } from "../cpu/state-layout.ts";
 import { Sysregs } from "../cpu/sysregs/index.ts";
 import { Timers } from "../cpu/timers.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
+import type { GuestMemory } from "../memory/guest-memory.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
-import { moduleFor } from "../wasm/memory-import.ts";
-import { affinityOf, type Board } from "./board.ts";
+import { moduleFor } from "../wasm/instantiate.ts";
+import { affinityOf } from "./board.ts";
 import type { MachineClock } from "./clock.ts";
 import type { DebuggedPe } from "./gdb/debugger.ts";
 import type { Levels } from "./levels.ts";
@@ -21,20 +22,32 @@ import type { Sampler } from "./profiling/sampler.ts";
 import type { MachineParts } from "./runnable.ts";
 import type { MachineTrace } from "./trace/machine-trace.ts";
 
+/** What processing elements need of the board that they are on. */
+export interface PeSurroundings {
+  readonly memory: GuestMemory;
+  readonly interrupts: PpiPort & { resetCpu(cpuIndex: number): void };
+  readonly interruptSysregs: InterruptSysregs | undefined;
+}
+
 export interface ProcessorsOptions {
-  readonly parts: MachineParts;
+  readonly parts: Pick<
+    MachineParts,
+    "cpus" | "cpu" | "gicVersion" | "tier" | "measure" | "entropy" | "monotonic" | "regionThread" | "artifacts"
+  >;
   readonly memory: WebAssembly.Memory;
   /** `peStates` of the memory. */
   readonly states: readonly PeState[];
   readonly plan: LinearPlan;
   readonly clock: MachineClock;
-  readonly board: Board;
+  readonly board: PeSurroundings;
   readonly model: ModelOptions;
   readonly levels: Levels;
   readonly native: NativeModule;
   readonly firmware: Firmware;
   readonly sampler: Sampler | undefined;
-  readonly semihosting: SemihostingPort | undefined;
+  readonly semihosting?: SemihostingPort | undefined;
+  /** Who owns EL2 natively. */
+  readonly owner?: LevelOwner | undefined;
   readonly trace?: MachineTrace | undefined;
 }
 
@@ -48,7 +61,7 @@ export function peStates(memory: WebAssembly.Memory, cpus: number): PeState[] {
 }
 
 /** A PE with what is beside it. */
-interface Processor {
+export interface Processor {
   readonly pe: Pe;
   readonly sysregs: Sysregs;
   readonly state: PeState;
@@ -62,7 +75,7 @@ export class Processors {
   readonly #all: Processor[] = [];
   readonly #engine: Engine;
   readonly #native: NativeModule;
-  readonly #board: Board;
+  readonly #board: PeSurroundings;
   readonly #levels: Levels;
   readonly #sampler: Sampler | undefined;
 
@@ -88,7 +101,7 @@ export class Processors {
   }
 
   #make(
-    { parts, memory, clock, board, model, native, firmware, semihosting, trace }: ProcessorsOptions,
+    { parts, memory, clock, board, model, native, firmware, semihosting, owner, trace }: ProcessorsOptions,
     state: PeState,
   ): Processor {
     const index = state.word(CPU_INDEX);
@@ -105,6 +118,7 @@ export class Processors {
       pmu,
       firmware,
       semihosting,
+      owner,
       observer: trace?.observer(index),
       sysregs: (hooks) => {
         sysregs = new Sysregs({
@@ -138,6 +152,16 @@ export class Processors {
       this.start(index, entry, x[0] ?? 0);
       if (index > 0 && this.#levels.conduit !== undefined) pe.powerOff();
     }
+  }
+
+  /** The PEs' blocks were filled from a snapshot: what is derived from them is made anew. */
+  restored(): void {
+    this.#engine.invalidateAllCode();
+    for (const { pe, pmu } of this.#all) {
+      pe.restored();
+      pmu.restart();
+    }
+    this.updateTimers();
   }
 
   /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
@@ -179,12 +203,20 @@ export class Processors {
     return sampler.slice(pe.index, instructions, (budget) => pe.runSlice(budget));
   }
 
+  /** All of them, for the owner of an exception level. */
+  get all(): readonly Processor[] {
+    return this.#all;
+  }
+
   /** The PEs as a debugger drives them. */
   debugged(): DebuggedPe[] {
     return this.#all.map(({ pe, state, sysregs }) => ({
       ...{ state, sysregs },
       setBreakpoints: (breakpoints) => {
         pe.breakpoints = breakpoints;
+      },
+      setObserver: (observer) => {
+        pe.observer = observer;
       },
       run: (instructions) => this.#slice(pe, instructions),
       stepOver: (interrupts) => pe.stepOver(interrupts),
@@ -217,6 +249,11 @@ export class Processors {
     let next = Number.POSITIVE_INFINITY;
     for (const { timers, pmu } of this.#all) next = Math.min(next, timers.nextEvent(), pmu.nextEvent());
     return next;
+  }
+
+  /** They do not run any more. */
+  close(): void {
+    this.#engine.close();
   }
 
   get stats(): EngineStats {

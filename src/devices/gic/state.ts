@@ -16,6 +16,8 @@ export const MIN_BPR = [2, 3, 2] as const;
 export const NONSECURE_MASK = 0x80;
 /** What GicState.signal drives. */
 const PHYSICAL_LINES = LINE_IRQ | LINE_FIQ | LINE_SECURE_GROUP1 | LINE_NONSECURE_GROUP1;
+/** Bytes of the state of a controller for so many PEs. */
+export const gicStateBytes = (cpus: number): number => (L.PE_BLOCKS + cpus * L.PE_STRIDE) * 4;
 const MAX_CPUS = Math.floor((GIC_STATE_END - GIC_STATE) / 4 / L.PE_STRIDE) - L.PE_BLOCKS / L.PE_STRIDE;
 
 /** LINE_* bits (cpu/ports.ts) of all that is signalled to a PE. */
@@ -38,13 +40,21 @@ export class GicState {
   readonly #bytes: Uint8Array;
   readonly #setLines: SetLines;
 
-  constructor(memory: ArrayBufferLike, cpus: number, setLines: SetLines, security: Security) {
+  /** `base`: where the state is, GIC_STATE unless it is a hypervisor's for a guest. `room`: bytes there. */
+  constructor(
+    memory: ArrayBufferLike,
+    cpus: number,
+    setLines: SetLines,
+    security: Security,
+    base = GIC_STATE,
+    room = GIC_STATE_END - GIC_STATE,
+  ) {
     if (!(cpus >= 1 && cpus <= MAX_CPUS))
       throw new RangeError(`an interrupt controller serves 1 to ${MAX_CPUS} PEs, not ${cpus}`);
     this.cpus = cpus;
     this.#security = security;
-    this.#words = new Int32Array(memory, GIC_STATE, (GIC_STATE_END - GIC_STATE) / 4);
-    this.#bytes = new Uint8Array(memory, GIC_STATE, GIC_STATE_END - GIC_STATE);
+    this.#words = new Int32Array(memory, base, room / 4);
+    this.#bytes = new Uint8Array(memory, base, room);
     this.#setLines = setLines;
   }
 
@@ -217,6 +227,21 @@ export class GicState {
     const any = this.shared(L.ROUTE + word);
     for (let i = 0; i < this.cpus; i++) {
       if ((this.pe(i, L.ROUTE + word) | any) & bits) this.update(i);
+    }
+  }
+
+  /** The words that are used, all of the controller's state, for snapshots. */
+  get words(): Int32Array {
+    return this.#words.subarray(0, L.PE_BLOCKS + this.cpus * L.PE_STRIDE);
+  }
+
+  /** After the words were restored: what is chosen is chosen anew, and all PEs are told. */
+  restored(): void {
+    for (let cpu = 0; cpu < this.cpus; cpu++) this.setPe(cpu, L.OUTPUT, 0);
+    this.#participants();
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      this.#setLines(cpu, 0);
+      this.update(cpu);
     }
   }
 

@@ -1,26 +1,24 @@
 // The devices of a machine that reach into this computer: networks, shared folders, sockets, serial ports.
 
 import type { SerialChannel } from "../../bus/channel.ts";
-import type { MachineDefinition } from "../../contract/definition.ts";
 import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
-import { BadInput, type MachineParts } from "../../machine/runnable.ts";
+import { BadInput } from "../../machine/runnable.ts";
+import type { CheckedConfiguration } from "../library/config.ts";
+import type { GuestDevices } from "../library/wanted-machine.ts";
 import { openNetwork } from "./guest-network.ts";
 import { FileChannel, SocketChannel } from "./serial-channels.ts";
 import { NodeFolder } from "./shared-folder.ts";
 import { StreamSockets } from "./stream-sockets.ts";
-
-export interface GuestDevices {
-  readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
-  /** Ends what has been opened. */
-  close(): void;
-}
 
 /**
  * @param wake called when the guest may have something to do.
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<MachineDefinition, "bios" | "net" | "publish" | "share" | "vsock" | "serialPort">,
+  options: Pick<
+    CheckedConfiguration,
+    "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort"
+  >,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(
@@ -34,7 +32,10 @@ export async function openDevices(
     options.serialPort.map(({ name }) => name),
   );
   if (options.serialPort.length > PORTS_MAX) throw new BadInput(`--serial-port: give at most ${PORTS_MAX} ports`);
-  const shares = options.share.map(({ folder, tag, readOnly }) => ({ tag, folder: new NodeFolder(folder, readOnly) }));
+  const shares = options.share.map(({ folder, tag, readOnly }) => {
+    if (typeof folder !== "string") throw new BadInput(`--share: ${tag}: give the path of a folder`);
+    return { tag, folder: new NodeFolder(folder, readOnly) };
+  });
   const opened: { close(): void }[] = [];
   const close = (): void => {
     for (const each of opened.splice(0)) each.close();

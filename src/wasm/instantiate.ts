@@ -14,7 +14,7 @@ export function isShared(memory: WebAssembly.Memory): boolean {
 
 /** Compiles a module that imports a memory declared shared for the memory that it will get. */
 export function moduleFor(memory: WebAssembly.Memory, bytes: Uint8Array): WebAssembly.Module {
-  return new WebAssembly.Module(isShared(memory) ? bytes : withUnsharedMemory(bytes));
+  return new WebAssembly.Module((isShared(memory) ? bytes : withUnsharedMemory(bytes)) as Uint8Array<ArrayBuffer>);
 }
 
 /** A copy of a module whose imported memory is not shared. Atomic instructions work on that, too. */
@@ -64,4 +64,12 @@ export function withUnsharedMemory(module: Uint8Array): Uint8Array {
     return bytes;
   }
   return bytes;
+}
+
+/** The exports of a new instance. What a WebAssembly function takes and gives is checked by its users, not by types. */
+export function instantiate(
+  module: WebAssembly.Module,
+  imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): WebAssembly.Instance["exports"] {
+  return new WebAssembly.Instance(module, imports as never).exports;
 }

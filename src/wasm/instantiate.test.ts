@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { moduleFor, withUnsharedMemory } from "./memory-import.ts";
+import { moduleFor, withUnsharedMemory } from "./instantiate.ts";
 import { ModuleWriter } from "./module.ts";
 
 function importing(): Uint8Array {

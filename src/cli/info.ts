@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import type { MachineInfo } from "../contract/machines.ts";
+import { EXIT_STATUS } from "./exit-status.ts";
+import { memoryText, table, timeText } from "./ls.ts";
+import { declareMachineCommand, withMachines } from "./machine-command.ts";
+
+export function declareInfo(program: Command, done: (status: number) => void): void {
+  declareMachineCommand(program, done, {
+    usage: "info <NAME>",
+    summary: "show a machine that lasts",
+    description: "Shows what a machine is made of, what it is doing, and where its files are.",
+    rows: { json: { kind: "flag", flags: "--json", help: "print JSON" } },
+    act: ({ json }, [name]) =>
+      withMachines(async (machines) => {
+        const info = await machines.info({ name: name as string });
+        process.stdout.write(json ? `${JSON.stringify(info, null, 2)}\n` : table(linesOf(info)));
+        return EXIT_STATUS.ok;
+      }),
+  });
+}
+
+/** What a run's end is called. */
+const ENDS = {
+  off: "powered off",
+  exit: "ended by the guest",
+  reset: "reset, and told not to start again",
+  saved: "saved",
+  forced: "stopped by force",
+  failed: "failed",
+} as const;
+
+function linesOf({ name, status, pid, created, folder, lastRun, definition }: MachineInfo): string[][] {
+  // What was left to its default is not said, except for what everybody asks for.
+  const { memory, cpus, cpu, ...others } = definition;
+  const end = lastRun?.end === undefined ? "" : `, ${ENDS[lastRun.end]} ${timeText(lastRun.ended)}`;
+  const given = Object.entries(others).filter(
+    ([, value]) => value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0),
+  );
+  return [
+    ["name", name],
+    ["status", pid === undefined ? status : `${status}, process ${pid}`],
+    ["created", timeText(created)],
+    ["last run", lastRun === undefined ? "never" : `${timeText(lastRun.started)}${end}`],
+    ["folder", folder],
+    ["memory", memoryText(memory)],
+    ["cpus", `${cpus} (${cpu})`],
+    ...given.flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((each) => [key, textOf(each)])),
+  ];
+}
+
+/** A value of a definition for people: `file=a.img,serial=x`. */
+function textOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .filter(([, part]) => part !== undefined && part !== false)
+    .map(([key, part]) => (part === true ? key : `${key}=${textOf(part)}`))
+    .join(",");
+}

@@ -1,0 +1,35 @@
+// The worker that a machine runs in.
+
+import { serve } from "../library/calls.ts";
+import { asAtollError, type ErrorCode } from "../library/errors.ts";
+import { Session, type SessionEvent, type SessionRequest } from "../library/session.ts";
+import { browserPlatform } from "./platform.ts";
+
+/** The first and only message to the worker itself; `port` serves the session. */
+export interface OpenMessage {
+  readonly request: SessionRequest;
+  /** What URLs of the page are relative to. */
+  readonly base: string;
+  readonly port: MessagePort;
+}
+
+/** The worker's answer. */
+export type OpenAnswer = { readonly opened: true } | { readonly opened: false; code: ErrorCode; message: string };
+
+addEventListener(
+  "message",
+  async ({ data }: MessageEvent<OpenMessage>) => {
+    const answer = (answer: OpenAnswer): void => (globalThis as unknown as Worker).postMessage(answer);
+    let tell: (event: SessionEvent) => void = () => {};
+    try {
+      const session = await Session.open(data.request, browserPlatform(data.base), (event) => tell(event));
+      tell = serve(data.port, session);
+      data.port.start();
+      answer({ opened: true });
+    } catch (error) {
+      const { code, message } = asAtollError(error);
+      answer({ opened: false, code, message });
+    }
+  },
+  { once: true },
+);

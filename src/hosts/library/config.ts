@@ -1,0 +1,96 @@
+// What a machine of the library is made of: the definition that the command line and the HTTP API have, too (contract/definition.ts), with
+// files that need be no paths.
+
+import * as z from "zod";
+import { disk as diskDefinition, load, machineDefinition, net, share } from "../../contract/definition.ts";
+import { DEFAULT_MEMORY } from "../../contract/limits.ts";
+import { TRACE_KINDS } from "../../machine/trace/options.ts";
+import { AtollError } from "./errors.ts";
+
+const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 } as const;
+
+function bytesOf(text: string): number {
+  const [, digits = "", unit = "M"] = /^(\d{1,12})([KMG])$/i.exec(text) ?? [];
+  return digits === "" ? Number.NaN : Number(digits) * UNITS[unit.toUpperCase() as keyof typeof UNITS];
+}
+
+/** Bytes, or a number with K, M or G. */
+const memory = z
+  .union([z.string().transform(bytesOf), z.number()], "give bytes, or a size such as 512M")
+  .pipe(machineDefinition.shape.memory.unwrap())
+  .default(DEFAULT_MEMORY);
+
+const isBinary = (value: unknown): value is Blob | ArrayBuffer | Uint8Array =>
+  value instanceof Uint8Array || value instanceof ArrayBuffer || value instanceof Blob;
+
+const opfs = z.strictObject({ opfs: z.string().regex(/^[^/\0]{1,200}$/, "give a name without /") });
+
+/** A whole file. Strings are paths (Node) or URLs, relative to the page in a browser. */
+const source = z.union(
+  [z.string().min(1), z.custom<Blob | ArrayBuffer | Uint8Array>(isBinary), z.instanceof(URL), opfs],
+  { error: "give a path or URL, a Blob, an ArrayBuffer, a Uint8Array, or { opfs: name }" },
+);
+
+const relay = z.strictObject({
+  kind: z.literal("relay"),
+  url: z.string().regex(/^wss?:\/\//, "give a URL such as wss://host:port"),
+  token: z
+    .string()
+    .regex(/^[\w-]*$/)
+    .optional(),
+  mac: net.options[1].shape.mac,
+});
+
+const disk = diskDefinition.extend({
+  file: source,
+  changes: opfs.optional().describe("Where what is written is kept, beside an image that stays as it is"),
+});
+
+const trace = z.strictObject({
+  kinds: z.array(z.enum(TRACE_KINDS)).min(1),
+  levels: z.array(z.int().min(0).max(3)).default([]),
+  cpus: z.array(z.int().min(0)).default([]),
+});
+
+const size = z.int().min(1).max(999);
+
+/** What `Machine.create` takes; every field has a default. */
+const machineConfiguration = machineDefinition.extend({
+  memory,
+  kernel: source.optional(),
+  initrd: source.optional(),
+  dtb: source.optional(),
+  bios: source.optional(),
+  load: z
+    .array(load.extend({ file: source }))
+    .readonly()
+    .default([]),
+  disk: z.array(disk).readonly().default([]),
+  net: z.discriminatedUnion("kind", [...net.options, relay]).optional(),
+  share: z
+    .array(
+      share.extend({ folder: z.union([z.string().min(1), z.custom<object>((value) => typeof value === "object")]) }),
+    )
+    .readonly()
+    .default([]),
+  tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),
+  consoleSize: z.strictObject({ columns: size, rows: size }).optional(),
+  measure: z.enum(["tiers", "stacks"]).optional(),
+  trace: trace.optional(),
+});
+
+/** What a caller gives. */
+export type MachineConfiguration = z.input<typeof machineConfiguration>;
+/** With every default filled in. */
+export type CheckedConfiguration = Readonly<z.output<typeof machineConfiguration>>;
+export type Source = z.output<typeof source>;
+export type DiskConfiguration = Readonly<z.output<typeof disk>>;
+
+/** @throws AtollError ("configuration") that names the first field that is wrong. */
+export function checkConfiguration(configuration: unknown): CheckedConfiguration {
+  const result = machineConfiguration.safeParse(configuration);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("") ?? "";
+  throw new AtollError("configuration", `${path === "" ? "configuration" : path.slice(1)}: ${issue?.message}`);
+}

@@ -1,0 +1,42 @@
+/** What a hypervisor tells of its domains. */
+export type HypervisorEvent =
+  | { readonly kind: "defined" | "started" | "paused" | "resumed" | "reset" | "removed"; readonly domain: string }
+  /** It ended: powered itself off, was stopped, or could not go on because of `reason`. */
+  | {
+      readonly kind: "stopped";
+      readonly domain: string;
+      readonly cause: "off" | "stopped" | "failed";
+      readonly reason?: string;
+    }
+  /** A guest tried what it may not do, and was refused; told of the first time and each time that the count has doubled. */
+  | {
+      readonly kind: "refused";
+      readonly domain: string;
+      readonly vcpu: number;
+      readonly what: Refusal;
+      readonly address: number;
+      readonly count: number;
+    };
+
+/**
+ * memory: an access outside of the domain's memory map. instruction: one whose effect on a device cannot be told from its syndrome.
+ * register: a system register that it has not. exception: something else at EL2. monitor call: an SMC that nobody answers.
+ */
+export type Refusal = "memory" | "instruction" | "register" | "exception" | "monitor call";
+
+export type Listener = (event: HypervisorEvent) => void;
+
+/** Listeners; what one of them throws is its own matter. */
+export class EventStream {
+  readonly #listeners = new Set<Listener>();
+
+  /** Returns how to listen no more. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  emit(event: HypervisorEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}

@@ -1,0 +1,472 @@
+import { linear, physical } from "../base/addresses.ts";
+import { Bus } from "../bus/bus.ts";
+import type { EntropySource } from "../bus/device.ts";
+import { MAX_CPUS } from "../contract/limits.ts";
+import { CONTROLLER_LINES } from "../cpu/ports.ts";
+import { ATTENTION, LINES } from "../cpu/state-layout.ts";
+import {
+  CNTHCTL_EL2,
+  HCR_EL2,
+  MDCR_EL2,
+  MIDR_EL1,
+  VBAR_EL2,
+  VPIDR_EL2,
+  VTCR_EL2,
+  VTTBR_EL2,
+} from "../cpu/sysreg-layout.ts";
+import { GicV3 } from "../devices/gic/gicv3.ts";
+import { Engine, type EngineStats } from "../engine/engine.ts";
+import { affinityOf, mostDisks } from "../machine/board.ts";
+import { MachineClock } from "../machine/clock.ts";
+import { allocate, planMemory } from "../machine/linear-plan.ts";
+import { MAP } from "../machine/memory-map.ts";
+import { NativeModule } from "../machine/native-module.ts";
+import { Processors, peStates } from "../machine/processors.ts";
+import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
+import { GuestMemory } from "../memory/guest-memory.ts";
+import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
+import { EventStream, type Listener } from "./events.ts";
+import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+import { PhysicalPe } from "./physical-pe.ts";
+import { Scheduler, type Share } from "./scheduler.ts";
+import { VTCR } from "./stage2-space.ts";
+import { type DomainStatistics, domainStatistics } from "./statistics.ts";
+import { CONTEXT, type Vcpu } from "./vcpu.ts";
+import { WorldSwitch } from "./world-switch.ts";
+
+/** What the hypervisor's machine is made of. */
+export interface NodeParts {
+  /** Bytes of RAM for all domains, a multiple of 4096. */
+  readonly memory: number;
+  /** PEs. */
+  readonly cpus: number;
+  readonly cpu: CpuModel;
+  readonly tier: Tier;
+  readonly entropy: EntropySource;
+  /** Nanoseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+  readonly artifacts: MachineParts["artifacts"];
+  /** False where the host has no memory that threads share. */
+  readonly sharedMemory?: boolean | undefined;
+}
+
+export type DomainStatus = "defined" | "running" | "paused" | "stopped" | "failed";
+
+/** A domain as its definition and what became of it. */
+interface Managed {
+  readonly config: DomainConfig;
+  status: DomainStatus;
+  domain: Domain | undefined;
+  reason: string | undefined;
+}
+
+/** Instructions of one PE's turn. */
+const TURN_INSTRUCTIONS = 0x8000;
+const NANOSECONDS = 1e6;
+
+// HCR_EL2: VM, FMO, IMO, AMO, FB, TWI, TID3, TSC, TIDCP, RW; APK, API.
+const HCR_LOW = 1 | (7 << 3) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 31);
+const HCR_HIGH = 3 << (40 - 32);
+/** MDCR_EL2: TPM, TPMCR. */
+const MDCR_MONITORS = 3 << 5;
+/** Native.tlbInvalidate: all of the current VMID, at both stages. */
+const EL1_REGIME = 1;
+const VMID_AT_STAGE2 = 6;
+const VMIDS = 255;
+
+/** The type-1 hypervisor: a machine whose EL2 is TypeScript's, and the domains on it. */
+export class Hypervisor {
+  readonly events = new EventStream();
+  readonly #parts: NodeParts;
+  readonly #clock: MachineClock;
+  readonly #memory: MachineMemory;
+  readonly #frames: FrameAllocator;
+  readonly #vmids = new NumberAllocator(1, VMIDS);
+  readonly #claims = new Claims();
+  readonly #processors: Processors;
+  readonly #pes: readonly PhysicalPe[];
+  readonly #scheduler: Scheduler<Vcpu>;
+  readonly #dispatcher: Dispatcher;
+  readonly #host: DomainHost;
+  readonly #domains = new Map<string, Managed>();
+  readonly #running = new Set<Domain>();
+  /** Called when there may be something to run while the host sleeps. */
+  onWork: () => void = () => {};
+
+  /** @throws BadInput when the parts do not fit together. */
+  constructor(parts: NodeParts) {
+    if (!(parts.cpus >= 1 && parts.cpus <= MAX_CPUS[3]))
+      throw new BadInput(`give 1 to ${MAX_CPUS[3]} CPUs, not ${parts.cpus}`);
+    this.#parts = parts;
+    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
+    const memory = allocate(plan, parts.sharedMemory);
+    const { buffer } = memory;
+    const clock = new MachineClock(parts.monotonic);
+    this.#clock = clock;
+    const states = peStates(memory, parts.cpus);
+    const ram = new GuestMemory(buffer);
+    ram.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
+    const gic = new GicV3({
+      ...{ memory: buffer, cpus: parts.cpus, awake: true },
+      affinity: (cpu) => affinityOf(cpu, 3),
+      setLines: (cpu, lines) => {
+        const state = states[cpu];
+        state?.setWord(LINES, (state.word(LINES) & ~CONTROLLER_LINES) | lines);
+        state?.setWord(ATTENTION, 1);
+      },
+    });
+    // Stage 2 maps no device: no access gets to a bus.
+    const native = new NativeModule({
+      ...{ bytes: parts.artifacts.native, memory, states },
+      bus: new Bus(),
+      now: () => clock.now(),
+    });
+    this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
+    this.#frames = new FrameAllocator(this.#memory.frames);
+    this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
+    const pes: PhysicalPe[] = [];
+    this.#dispatcher = new Dispatcher({
+      ...{ pes, scheduler: this.#scheduler, worldSwitch: new WorldSwitch(this.#memory) },
+      now: () => clock.now(),
+      domains: () => this.#running,
+      initialize: (pe) => initialize(pe),
+      watched: (vcpu, _ec, _iss) => vcpu.domain.end("failed", "a watched page, and nobody watches"),
+    });
+    this.#processors = new Processors({
+      ...{ parts: { ...parts, gicVersion: 3, measure: undefined }, memory, states, plan, clock, native },
+      board: { memory: ram, interrupts: gic, interruptSysregs: gic.sysregs },
+      model: { el2: true, el3: false, gicv3: true },
+      levels: { el2: true, el3: false, entry: 2, conduit: undefined },
+      // Nothing is behind an SMC; but it traps.
+      firmware: { call: () => false },
+      sampler: undefined,
+      owner: this.#dispatcher,
+    });
+    for (const [index, { state, timers }] of this.#processors.all.entries()) {
+      pes.push(new PhysicalPe(index, { state, timers, native: native.exports, gic, affinity: affinityOf(index, 3) }));
+    }
+    this.#pes = pes;
+    this.#processors.reset(0, []);
+    this.#host = this.#makeHost();
+  }
+
+  #makeHost(): DomainHost {
+    const dispatcher = this.#dispatcher;
+    const state = (this.#pes[0] as PhysicalPe).state;
+    const template = CONTEXT.flatMap(([from, to]) =>
+      Array.from({ length: (to - from) >>> 2 }, (_, i) => state.word(from + 4 * i)),
+    );
+    return {
+      memory: this.#memory,
+      frames: this.#frames,
+      cpu: this.#parts.cpu,
+      now: () => this.#clock.now(),
+      template: Int32Array.from(template),
+      invalidateStage2: (domain) => this.#invalidate(domain),
+      frameGone: (frame) => this.#processors.codeChanged(this.#memory.linearOf(frame), PAGE_BYTES),
+      notify: (vcpu) => {
+        dispatcher.notify(vcpu);
+        this.onWork();
+      },
+      power: {
+        current: () => dispatcher.current,
+        start: (vcpu, entry, x0Low, x0High) => {
+          vcpu.domain.resetVcpu(vcpu.index, entry, x0Low, x0High);
+          dispatcher.wake(vcpu);
+        },
+        off: () => dispatcher.requestOff(),
+        suspend: () => dispatcher.requestBlock(),
+        end: (domain, how) => this.#end(domain, how),
+      },
+      refused: (vcpu, what, address, count) =>
+        this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),
+    };
+  }
+
+  /** Every PE forgets the domain's translations. */
+  #invalidate(domain: Domain): void {
+    for (const { state, native } of this.#pes) {
+      const low = state.word(VTTBR_EL2);
+      const high = state.high(VTTBR_EL2);
+      state.set64(VTTBR_EL2, domain.vttbrLow, domain.vttbrHigh);
+      native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2);
+      state.set64(VTTBR_EL2, low, high);
+    }
+  }
+
+  subscribe(listener: Listener): () => void {
+    return this.events.subscribe(listener);
+  }
+
+  /** Makes a domain known. @throws BadInput when its name is taken, or it can never run here. */
+  define(config: DomainConfig): void {
+    const { name, cpus } = config;
+    if (this.#domains.has(name)) throw new BadInput(`there is a domain ${name} already`);
+    if (cpus > MAX_CPUS[3]) throw new BadInput(`${name}: a domain has at most ${MAX_CPUS[3]} CPUs`);
+    const room = mostDisks(config);
+    if (config.disks.length > room)
+      throw new BadInput(`${name}: there is room for ${Math.max(0, room)} disks beside the other devices`);
+    checkShare(name, shareOf(config.share), this.#parts.cpus);
+    for (const pe of config.pinned?.flat() ?? []) {
+      if (!(pe >= 0 && pe < this.#parts.cpus)) throw new BadInput(`${name}: there is no CPU ${pe} to pin to`);
+    }
+    this.#domains.set(name, { config, status: "defined", domain: undefined, reason: undefined });
+    this.events.emit({ kind: "defined", domain: name });
+  }
+
+  /** Starts a domain that does not run. @throws BadInput when there is no room for it, or what it boots cannot be used. */
+  start(name: string): void {
+    const managed = this.#find(name);
+    if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}`);
+    const { config } = managed;
+    const { reservation } = shareOf(config.share);
+    if (!this.#scheduler.admits(reservation))
+      throw new BadInput(`${name}: a reservation of ${reservation} CPUs is more than what others have left`);
+    const vmid = this.#vmids.take();
+    if (vmid === undefined) throw new BadInput(`${name}: ${VMIDS} domains run already`);
+    for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
+      if (!this.#claims.claim(thing, vmid)) {
+        this.#claims.releaseAll(vmid);
+        this.#vmids.release(vmid);
+        throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
+      }
+    }
+    let domain: Domain | undefined;
+    try {
+      domain = new Domain(config, vmid, this.#host);
+      domain.powerOn();
+    } catch (error) {
+      domain?.close();
+      this.#claims.releaseAll(vmid);
+      this.#vmids.release(vmid);
+      throw error;
+    }
+    managed.domain = domain;
+    managed.status = "running";
+    managed.reason = undefined;
+    this.#running.add(domain);
+    this.#scheduler.add(domain.group);
+    this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
+    this.events.emit({ kind: "started", domain: name });
+    this.onWork();
+  }
+
+  /** Its vCPUs run no more, and its time stands still, until `resume`. */
+  pause(name: string): void {
+    const managed = this.#find(name);
+    const { domain } = managed;
+    if (domain === undefined || managed.status !== "running") throw new BadInput(`${name} does not run`);
+    managed.status = "paused";
+    domain.group.held = true;
+    domain.clock.hold(true);
+    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+    this.events.emit({ kind: "paused", domain: name });
+    this.onWork();
+  }
+
+  resume(name: string): void {
+    const managed = this.#find(name);
+    const { domain } = managed;
+    if (domain === undefined || managed.status !== "paused") throw new BadInput(`${name} is not paused`);
+    managed.status = "running";
+    domain.clock.hold(false);
+    domain.countFromNow();
+    domain.group.held = false;
+    // WFI may end at any time: each looks for itself when its timer is due now.
+    for (const vcpu of domain.vcpus) {
+      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
+      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
+    }
+    this.events.emit({ kind: "resumed", domain: name });
+    this.onWork();
+  }
+
+  /** Asks the guest to shut down, by its power key. */
+  pressPowerKey(name: string): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined) throw new BadInput(`${name} does not run`);
+    domain.pressPowerKey();
+    this.onWork();
+  }
+
+  /** Ends a domain by force; it has ended when the event comes, in the next call of `run` at the latest. */
+  stop(name: string): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined) throw new BadInput(`${name} does not run`);
+    this.#end(domain, "stopped");
+    this.onWork();
+  }
+
+  /** Forgets a domain that does not run. */
+  remove(name: string): void {
+    const managed = this.#find(name);
+    if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}; stop it first`);
+    this.#domains.delete(name);
+    this.events.emit({ kind: "removed", domain: name });
+  }
+
+  /** Names, in the order of their definition. */
+  names(): string[] {
+    return [...this.#domains.keys()];
+  }
+
+  status(name: string): DomainStatus {
+    return this.#find(name).status;
+  }
+
+  /** Why a domain failed. */
+  reason(name: string): string | undefined {
+    return this.#find(name).reason;
+  }
+
+  /** A domain that runs or is paused, for those that look into it: memory, stage 2, vCPUs, devices. */
+  domain(name: string): Domain | undefined {
+    return this.#find(name).domain;
+  }
+
+  /** Changes the share of a domain while it runs. */
+  setShare(name: string, share: Partial<Share>): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined) throw new BadInput(`${name} does not run`);
+    const next = { ...domain.group.share, ...share };
+    checkShare(name, next, this.#parts.cpus);
+    if (!this.#scheduler.admits(next.reservation, domain.group.share.reservation))
+      throw new BadInput(`${name}: a reservation of ${next.reservation} CPUs is more than what others have left`);
+    domain.group.share = next;
+    for (const pe of this.#pes) this.#dispatcher.reconsider(pe);
+  }
+
+  statistics(name: string): DomainStatistics | undefined {
+    const { domain } = this.#find(name);
+    return domain && domainStatistics(domain, this.#frames);
+  }
+
+  /** Of the machine: PEs, memory in bytes, world switches. */
+  node(): {
+    readonly cpus: number;
+    readonly memory: number;
+    readonly free: number;
+    readonly busy: readonly number[];
+    readonly switches: number;
+  } {
+    return {
+      cpus: this.#parts.cpus,
+      memory: this.#memory.frames * PAGE_BYTES,
+      free: this.#frames.free * PAGE_BYTES,
+      busy: this.#pes.map(({ busy }) => busy),
+      switches: this.#pes.reduce((sum, { switches }) => sum + switches, 0),
+    };
+  }
+
+  get engine(): EngineStats {
+    return this.#processors.stats;
+  }
+
+  #find(name: string): Managed {
+    const managed = this.#domains.get(name);
+    if (managed === undefined) throw new BadInput(`there is no domain ${name}`);
+    return managed;
+  }
+
+  /** Runs for about so many milliseconds of host time, less when all PEs wait. "idle" with Infinity: only input wakes a domain. */
+  run(milliseconds: number): RunState {
+    const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
+    for (;;) {
+      this.#clock.runDue();
+      for (const { clock } of this.#running) clock.runDue();
+      this.#processors.updateTimers();
+      const busy = this.#processors.turn(TURN_INSTRUCTIONS);
+      this.#reap();
+      if (!busy) {
+        const sleep = this.#sleepTime();
+        if (sleep > 0) return { kind: "idle", nanoseconds: sleep };
+      }
+      if (this.#clock.now() >= deadline) return { kind: "running" };
+    }
+  }
+
+  /** Nanoseconds until something happens that all PEs wait for; not above 0: it has happened. */
+  #sleepTime(): number {
+    let next = Math.min(this.#clock.next(), this.#processors.nextEvent());
+    const now = this.#clock.now();
+    for (const { clock, group } of this.#running)
+      if (!group.held) next = Math.min(next, now + clock.next() - clock.now());
+    this.#processors.updateTimers();
+    return this.#processors.woken ? 0 : next - now;
+  }
+
+  #end(domain: Domain, how: NonNullable<Domain["ended"]>): void {
+    domain.end(how);
+    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+  }
+
+  /** Domains that have ended, and are on no PE any more, give back what they had; or start again. */
+  #reap(): void {
+    for (const domain of this.#running) {
+      if (domain.ended === undefined) continue;
+      let loaded = false;
+      for (const { pe } of domain.vcpus) {
+        if (pe === undefined) continue;
+        loaded = true;
+        this.#dispatcher.reconsider(pe);
+      }
+      if (!loaded) this.#finish(domain);
+    }
+  }
+
+  #finish(domain: Domain): void {
+    const { name } = domain.config;
+    const managed = this.#find(name);
+    const how = domain.ended;
+    for (const vcpu of domain.vcpus) vcpu.status = "off";
+    domain.group.running = 0;
+    if (how === "reset") {
+      try {
+        domain.powerOn();
+        this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
+        this.events.emit({ kind: "reset", domain: name });
+        return;
+      } catch (error) {
+        domain.end("failed", error instanceof Error ? error.message : String(error));
+      }
+    }
+    this.#running.delete(domain);
+    this.#scheduler.remove(domain.group);
+    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
+    domain.close();
+    this.#claims.releaseAll(domain.vmid);
+    this.#vmids.release(domain.vmid);
+    managed.domain = undefined;
+    const cause = domain.ended === "failed" ? "failed" : how === "off" ? "off" : "stopped";
+    managed.status = cause === "failed" ? "failed" : "stopped";
+    managed.reason = domain.reason;
+    this.events.emit({
+      kind: "stopped",
+      domain: name,
+      cause,
+      ...(domain.reason !== undefined && { reason: domain.reason }),
+    });
+  }
+}
+
+function checkShare(name: string, { weight, cap, reservation }: Share, cpus: number): void {
+  if (!(weight >= 1 && weight <= 65535)) throw new BadInput(`${name}: a weight is 1 to 65535, not ${weight}`);
+  if (!(cap > 0)) throw new BadInput(`${name}: a cap is more than 0 CPUs, not ${cap}`);
+  if (!(reservation >= 0 && reservation <= cpus))
+    throw new BadInput(`${name}: a reservation is 0 to ${cpus} CPUs, not ${reservation}`);
+  if (reservation > cap) throw new BadInput(`${name}: its reservation is more than its cap`);
+}
+
+/** EL2's registers, as they stay. */
+function initialize(pe: PhysicalPe): void {
+  const s = pe.state;
+  s.set64(HCR_EL2, HCR_LOW, HCR_HIGH);
+  s.set64(VTCR_EL2, VTCR, 0);
+  s.set64(CNTHCTL_EL2, 0, 0);
+  s.setWord(MDCR_EL2, s.word(MDCR_EL2) | MDCR_MONITORS);
+  s.copy64(VPIDR_EL2, MIDR_EL1);
+  s.set64(VBAR_EL2, 0, 0);
+  pe.initialize();
+}

@@ -1,0 +1,407 @@
+import { type FrameAllocator, RUN_FRAMES } from "./allocator.ts";
+import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+
+// A domain's stage 2 translation (Arm ARM D8.3): tables of 4 KiB in the machine's RAM, from level 1, for 39 bits of IPA.
+
+export const IPA_BITS = 39;
+/** VTCR_EL2: T0SZ, SL0 = level 1, IRGN0 and ORGN0 write-back, SH0 inner shareable, TG0 4 KiB, PS 40 bits, RES1. */
+export const VTCR = (64 - IPA_BITS) | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12) | (2 << 16) | (1 << 31);
+
+const VALID = 1;
+/** Of a table, and of a page at level 3. */
+const TABLE = 3;
+const READ = 1 << 6;
+const WRITE = 1 << 7;
+/** Normal memory, write-back; inner shareable; accessed. */
+const PAGE = TABLE | (15 << 2) | (3 << 8) | (1 << 10);
+const ADDRESS_LOW = ~0xfff;
+const ADDRESS_HIGH = 0xffff;
+// High half. XN[1]: no execution. Bits 58:55 are for software.
+const EXECUTE_NEVER = 1 << (54 - 32);
+/** A write gives the domain a copy of its own. */
+const COPY_ON_WRITE = 1 << (55 - 32);
+/** Writes are logged: the first one makes the page writable again. */
+const LOGGED = 1 << (56 - 32);
+/** The page is watched: accesses that its permissions do not allow are for the watcher. */
+const WATCHED = 1 << (57 - 32);
+
+/** What a watcher wants to see of a page. */
+export interface Watch {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly execute: boolean;
+}
+
+export type Access = "read" | "write" | "execute";
+
+/** What became of an access that stage 2 did not allow. */
+export type FaultOutcome =
+  /** It is allowed now: the instruction is to be executed again. */
+  | "again"
+  /** There is no memory of the domain's. */
+  | "outside"
+  /** The machine has no free memory. */
+  | "exhausted"
+  /** A watched page. */
+  | "watched";
+
+/** RAM of the domain, by IPA. Whole pages. */
+export interface RamWindow {
+  readonly base: number;
+  readonly bytes: number;
+}
+
+export interface Stage2Options {
+  readonly memory: MachineMemory;
+  readonly frames: FrameAllocator;
+  readonly owner: number;
+  readonly ram: RamWindow;
+  /** TLBs may not hold what was there any more: of all of the domain's translations. */
+  readonly invalidate: () => void;
+  /** A frame is no longer what it was: code that was made of it must go. */
+  readonly frameGone: (frame: number) => void;
+  /** The machine has no frame left: true when some were found (ballooning, merging), so that it is worth another try. */
+  readonly reclaim?: () => boolean;
+}
+
+const pageOf = (ipa: number): number => Math.floor(ipa / PAGE_BYTES);
+
+/** The address space of a domain. Pages come on their first touch. Pages are numbered by IPA / 4096. */
+export class Stage2Space {
+  readonly ram: RamWindow;
+  readonly #o: Stage2Options;
+  readonly #words: Int32Array;
+  readonly #root: number;
+  /** Frames of tables, the root's first. */
+  readonly #tables: number[] = [];
+  /** Pages that are mapped. */
+  #mapped = 0;
+  /** A bit for each page of RAM that was written while writes are logged. */
+  #dirty: Uint32Array | undefined;
+  /** Called before the domain gets its own copy of a page that it shares. */
+  onWriteFault: ((page: number) => void) | undefined;
+  #closed = false;
+
+  /** @throws RangeError when there is no memory for the first table. */
+  constructor(options: Stage2Options) {
+    this.#o = options;
+    this.ram = options.ram;
+    this.#words = options.memory.words;
+    this.#root = this.#newTable();
+    if (this.#root < 0) throw new RangeError("no memory for translation tables");
+  }
+
+  /** Physical address of the table of level 1, for VTTBR_EL2. */
+  get root(): number {
+    return this.#o.memory.physicalOf(this.#tables[0] as number);
+  }
+
+  /** Pages that have a frame. */
+  get mapped(): number {
+    return this.#mapped;
+  }
+
+  /** Frames of the tables. */
+  get tableFrames(): number {
+    return this.#tables.length;
+  }
+
+  contains(ipa: number, bytes = 1): boolean {
+    return ipa >= this.ram.base && ipa + bytes <= this.ram.base + this.ram.bytes;
+  }
+
+  /** Handles an access to `ipa` that faulted. */
+  fault(ipa: number, access: Access): FaultOutcome {
+    if (!this.contains(ipa)) return "outside";
+    const page = pageOf(ipa);
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) return this.#populate(page) ? "again" : "exhausted";
+    const high = this.#words[at + 1] as number;
+    if (high & WATCHED) return "watched";
+    if (access === "write" && !((this.#words[at] as number) & WRITE)) return this.#allowWrite(page, at);
+    // Another PE was faster.
+    return "again";
+  }
+
+  /** The frame of a page; -1: it has none yet, or is no RAM. */
+  frameOf(page: number): number {
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) return -1;
+    return this.#frame(at);
+  }
+
+  /** As frameOf, for a device or a loader that reads or writes it: with a frame of its own where it writes. -1: no RAM, or no memory. */
+  frameFor(page: number, write: boolean): number {
+    if (!this.contains(page * PAGE_BYTES)) return -1;
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) {
+      if (!this.#populate(page)) return -1;
+      if (write) this.#noteDirty(page);
+      return this.frameOf(page);
+    }
+    const high = this.#words[at + 1] as number;
+    if (write && high & (COPY_ON_WRITE | LOGGED) && this.#allowWrite(page, at) !== "again") return -1;
+    return this.#frame(at);
+  }
+
+  /** Maps a page to a frame that the domain has. `writable` false: a write gives it a copy (copy-on-write). */
+  map(page: number, frame: number, writable: boolean): boolean {
+    const at = this.#entry(page, true);
+    if (at < 0) return false;
+    if (!((this.#words[at] as number) & VALID)) this.#mapped++;
+    this.#set(at, frame, PAGE | READ | (writable ? WRITE : 0), writable ? 0 : COPY_ON_WRITE);
+    return true;
+  }
+
+  /** The page has no frame any more; the frame that it had is given back. Its next touch gives it one of zeroes. */
+  discard(page: number): void {
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) return;
+    const frame = this.#frame(at);
+    this.#words[at] = 0;
+    this.#words[at + 1] = 0;
+    this.#mapped--;
+    this.#o.invalidate();
+    this.#release(frame);
+    this.#noteDirty(page);
+  }
+
+  /** Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. */
+  replaceByShared(page: number, frame: number): void {
+    const at = this.#entry(page, false);
+    const old = this.#frame(at);
+    const logged = (this.#words[at + 1] as number) & LOGGED;
+    this.#set(at, frame, PAGE | READ, COPY_ON_WRITE | logged);
+    this.#o.invalidate();
+    if (old !== frame) this.#release(old);
+  }
+
+  /** Writes to RAM are logged from here on, from none: every page is write-protected. */
+  startLogging(): void {
+    this.#dirty = new Uint32Array(Math.ceil(this.ram.bytes / PAGE_BYTES / 32));
+    this.forEachPage((page) => this.#protect(page));
+    this.#o.invalidate();
+  }
+
+  /** The pages that were written since it was called last, ascending; they are write-protected again. Empty unless writes are logged. */
+  takeDirty(): number[] {
+    const dirty = this.#dirty;
+    if (dirty === undefined) return [];
+    const pages: number[] = [];
+    const first = pageOf(this.ram.base);
+    for (let word = 0; word < dirty.length; word++) {
+      let bits = dirty[word] as number;
+      dirty[word] = 0;
+      while (bits !== 0) {
+        const page = first + word * 32 + (31 - Math.clz32(bits & -bits));
+        bits &= bits - 1;
+        pages.push(page);
+        this.#protect(page);
+      }
+    }
+    if (pages.length > 0) this.#o.invalidate();
+    return pages;
+  }
+
+  stopLogging(): void {
+    this.#dirty = undefined;
+    this.forEachPage((_page, at) => {
+      const high = this.#words[at + 1] as number;
+      if (!(high & LOGGED)) return;
+      this.#words[at + 1] = high & ~LOGGED;
+      if (!(high & (COPY_ON_WRITE | WATCHED))) this.#words[at] = (this.#words[at] as number) | WRITE;
+    });
+    this.#o.invalidate();
+  }
+
+  /** Watches a page by its permissions, or no longer. False: it has no frame. */
+  watch(page: number, watch: Watch | undefined): boolean {
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) return false;
+    const low = this.#words[at] as number;
+    const high = (this.#words[at + 1] as number) & ~(WATCHED | EXECUTE_NEVER);
+    if (watch === undefined) {
+      this.#words[at] = low | READ | (high & (COPY_ON_WRITE | LOGGED) ? 0 : WRITE);
+      this.#words[at + 1] = high;
+    } else {
+      this.#words[at] =
+        (low & ~(READ | WRITE)) | (watch.read ? 0 : READ) | (watch.write || watch.read ? 0 : low & WRITE);
+      this.#words[at + 1] = high | WATCHED | (watch.execute ? EXECUTE_NEVER : 0);
+    }
+    this.#o.invalidate();
+    return true;
+  }
+
+  /** Makes all pages copy-on-write, and gives each to `holder` (after FrameAllocator.share): for a fork. */
+  shareAll(holder: (page: number, frame: number) => void): void {
+    this.forEachPage((page, at) => {
+      const frame = this.#frame(at);
+      this.#words[at] = (this.#words[at] as number) & ~WRITE;
+      this.#words[at + 1] = (this.#words[at + 1] as number) | COPY_ON_WRITE;
+      this.#o.frames.share(frame);
+      holder(page, frame);
+    });
+    this.#o.invalidate();
+  }
+
+  /** Every page that has a frame, ascending. `at` is for this class. */
+  forEachPage(see: (page: number, at: number, frame: number) => void): void {
+    for (let i = 0; i < 512; i++) {
+      const second = this.#next(this.#root + 2 * i);
+      if (second < 0) continue;
+      for (let j = 0; j < 512; j++) {
+        const third = this.#next(second + 2 * j);
+        if (third < 0) continue;
+        for (let k = 0; k < 512; k++) {
+          const at = third + 2 * k;
+          if ((this.#words[at] as number) & VALID) see((i << 18) | (j << 9) | k, at, this.#frame(at));
+        }
+      }
+    }
+  }
+
+  /** No page has a frame any more. */
+  clear(): void {
+    this.#o.invalidate();
+    this.forEachPage((_page, at, frame) => {
+      this.#words[at] = 0;
+      this.#words[at + 1] = 0;
+      this.#release(frame);
+    });
+    this.#mapped = 0;
+  }
+
+  /** Gives back everything. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.clear();
+    for (const frame of this.#tables) this.#o.frames.release(frame, this.#o.owner);
+  }
+
+  #protect(page: number): void {
+    const at = this.#entry(page, false);
+    if (at < 0 || !((this.#words[at] as number) & VALID)) return;
+    this.#words[at] = (this.#words[at] as number) & ~WRITE;
+    this.#words[at + 1] = (this.#words[at + 1] as number) | LOGGED;
+  }
+
+  #noteDirty(page: number): void {
+    const dirty = this.#dirty;
+    if (dirty === undefined) return;
+    const bit = page - pageOf(this.ram.base);
+    dirty[bit >>> 5] = (dirty[bit >>> 5] as number) | (1 << (bit & 31));
+  }
+
+  /** A write to a page that may not be written as it is. */
+  #allowWrite(page: number, at: number): FaultOutcome {
+    const { frames, owner, memory } = this.#o;
+    const high = this.#words[at + 1] as number;
+    if (high & COPY_ON_WRITE) {
+      this.onWriteFault?.(page);
+      const old = this.#frame(at);
+      if (!frames.unshare(old, owner)) {
+        const frame = this.#take();
+        if (frame < 0) return "exhausted";
+        memory.copy(old, frame);
+        this.#set(at, frame, (this.#words[at] as number) & 0xfff, high);
+        this.#o.invalidate();
+        this.#release(old);
+      }
+    }
+    if (high & (COPY_ON_WRITE | LOGGED)) {
+      this.#noteDirty(page);
+      this.#words[at] = (this.#words[at] as number) | WRITE;
+      this.#words[at + 1] = high & ~(COPY_ON_WRITE | LOGGED);
+    }
+    return "again";
+  }
+
+  /** Gives a page a frame of zeroes: where there is room, and none has one yet, with its neighbours. */
+  #populate(page: number): boolean {
+    const { frames, owner, memory } = this.#o;
+    const first = page & ~(RUN_FRAMES - 1);
+    const logged = this.#dirty ? LOGGED : 0;
+    const rights = PAGE | READ | (logged ? 0 : WRITE);
+    if (this.contains(first * PAGE_BYTES, RUN_FRAMES * PAGE_BYTES) && this.#isEmpty(first)) {
+      const run = frames.takeRun(owner);
+      if (run >= 0) {
+        memory.zero(run, RUN_FRAMES);
+        const at = this.#entry(first, true);
+        if (at >= 0) {
+          for (let i = 0; i < RUN_FRAMES; i++) this.#set(at + 2 * i, run + i, rights, logged);
+          this.#mapped += RUN_FRAMES;
+          return true;
+        }
+        for (let i = 0; i < RUN_FRAMES; i++) frames.release(run + i, owner);
+      }
+    }
+    const at = this.#entry(page, true);
+    if (at < 0) return false;
+    const frame = this.#take();
+    if (frame < 0) return false;
+    memory.zero(frame);
+    this.#set(at, frame, rights, logged);
+    this.#mapped++;
+    return true;
+  }
+
+  #isEmpty(first: number): boolean {
+    const at = this.#entry(first, false);
+    if (at < 0) return true;
+    for (let i = 0; i < RUN_FRAMES; i++) if ((this.#words[at + 2 * i] as number) & VALID) return false;
+    return true;
+  }
+
+  #take(): number {
+    const { frames, owner, reclaim } = this.#o;
+    const frame = frames.take(owner);
+    return frame < 0 && reclaim?.() ? frames.take(owner) : frame;
+  }
+
+  #release(frame: number): void {
+    if (this.#o.frames.release(frame, this.#o.owner)) this.#o.frameGone(frame);
+  }
+
+  /** Index into words of a page's descriptor; -1: there is no table for it (and `make` is false, or there is no memory). */
+  #entry(page: number, make: boolean): number {
+    if (!(page >= 0 && page < 2 ** (IPA_BITS - 12))) return -1;
+    let table = this.#next(this.#root + 2 * (page >>> 18), make);
+    if (table < 0) return -1;
+    table = this.#next(table + 2 * ((page >>> 9) & 511), make);
+    return table < 0 ? -1 : table + 2 * (page & 511);
+  }
+
+  /** The table that the descriptor at `at` leads to, as an index into words. */
+  #next(at: number, make = false): number {
+    if (!((this.#words[at] as number) & VALID)) {
+      if (!make) return -1;
+      const table = this.#newTable();
+      if (table < 0) return -1;
+      this.#set(at, this.#tables.at(-1) as number, TABLE, 0);
+      return table;
+    }
+    return this.#o.memory.linearOf(this.#frame(at)) >>> 2;
+  }
+
+  #newTable(): number {
+    const frame = this.#take();
+    if (frame < 0) return -1;
+    this.#o.memory.zero(frame);
+    this.#tables.push(frame);
+    return this.#o.memory.linearOf(frame) >>> 2;
+  }
+
+  #frame(at: number): number {
+    const low = (this.#words[at] as number) & ADDRESS_LOW;
+    const high = (this.#words[at + 1] as number) & ADDRESS_HIGH;
+    return this.#o.memory.frameAt(high * 2 ** 32 + (low >>> 0));
+  }
+
+  #set(at: number, frame: number, low: number, high: number): void {
+    const address = this.#o.memory.physicalOf(frame);
+    // The high half first: a walk must not find a valid descriptor with another's address.
+    this.#words[at + 1] = Math.floor(address / 2 ** 32) | (high & ~ADDRESS_HIGH);
+    this.#words[at] = address | 0 | low;
+  }
+}

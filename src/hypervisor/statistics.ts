@@ -1,0 +1,46 @@
+import type { FrameAllocator } from "./allocator.ts";
+import type { Domain } from "./domain.ts";
+import type { Refusal } from "./events.ts";
+import { PAGE_BYTES } from "./machine-memory.ts";
+import { EXIT_KINDS, type ExitKind } from "./vcpu.ts";
+
+/** Of a domain since it was started. Times in nanoseconds, memory in bytes. */
+export interface DomainStatistics {
+  readonly cpuTime: number;
+  /** Time that vCPUs were ready to run and had no PE. */
+  readonly stolen: number;
+  readonly vcpus: readonly { readonly status: string; readonly cpuTime: number; readonly stolen: number }[];
+  /** Exits to the hypervisor, by kind. */
+  readonly exits: Readonly<Record<ExitKind, number>>;
+  readonly refusals: Readonly<Partial<Record<Refusal, number>>>;
+  readonly memory: {
+    /** RAM that the guest has. */
+    readonly size: number;
+    /** Of it, what it has touched. */
+    readonly resident: number;
+    /** Of the machine's memory, what it alone has, with tables. */
+    readonly private: number;
+  };
+  readonly deviceAccesses: number;
+}
+
+export function domainStatistics(domain: Domain, frames: FrameAllocator): DomainStatistics {
+  const { vcpus, space } = domain;
+  const sum = (value: (index: number) => number): number => vcpus.reduce((total, _, index) => total + value(index), 0);
+  return {
+    cpuTime: sum((i) => vcpus[i]?.cpuTime ?? 0),
+    stolen: sum((i) => vcpus[i]?.stolen ?? 0),
+    vcpus: vcpus.map(({ status, cpuTime, stolen }) => ({ status, cpuTime, stolen })),
+    exits: Object.fromEntries(EXIT_KINDS.map((kind, k) => [kind, sum((i) => vcpus[i]?.exits[k] ?? 0)])) as Record<
+      ExitKind,
+      number
+    >,
+    refusals: Object.fromEntries(domain.refusals),
+    memory: {
+      size: space.ram.bytes,
+      resident: space.mapped * PAGE_BYTES,
+      private: frames.owned(domain.owner) * PAGE_BYTES,
+    },
+    deviceAccesses: domain.deviceAccesses,
+  };
+}

@@ -1,0 +1,56 @@
+// Starts a machine's process, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
+
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { ActionError, type Progress, type Reply } from "../contract/action.ts";
+import { reasonOf } from "../hosts/node/files.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+/** Done when the machine runs. @throws ActionError when it could not be started. */
+export async function startProcess(
+  [program, ...args]: readonly string[],
+  state: StateDirectory,
+  name: string,
+  cold: boolean,
+  progress: (progress: Progress) => void,
+): Promise<void> {
+  const { processLog } = state.machine(name);
+  const log = openSync(processLog, "w", 0o600);
+  const child = spawn(program as string, [...args, "start", name, "--foreground", ...(cold ? ["--cold"] : [])], {
+    detached: true,
+    stdio: ["ignore", log, log, "ipc"],
+    env: { ...process.env, ATOLL_HOME: state.path },
+    cwd: state.path,
+  });
+  closeSync(log);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.on("error", (error) => reject(new ActionError("internal", `cannot start a process: ${reasonOf(error)}`)));
+      child.on("exit", (status, signal) => {
+        const words = readFileSync(processLog, "utf8").trim().split("\n").at(-1) ?? "";
+        reject(new ActionError("internal", `its process ended (${signal ?? `status ${status}`}): ${words}`));
+      });
+      child.on("message", (reply: Reply) => {
+        if ("progress" in reply) progress(reply.progress);
+        else if ("error" in reply) reject(new ActionError(reply.error.code, reply.error.message));
+        else resolve();
+      });
+    });
+  } finally {
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}
+
+/** Who started this process, where that was `startProcess`. */
+export const starter = {
+  get waits(): boolean {
+    return process.send !== undefined && process.connected;
+  },
+
+  /** Says something; the last one is a result or an error. Nobody may be there to hear it. */
+  async tell(reply: Reply): Promise<void> {
+    if (!starter.waits) return;
+    await new Promise<void>((resolve) => process.send?.(reply, undefined, {}, () => resolve()));
+  },
+};

@@ -1,0 +1,106 @@
+// The hypervisor with domains, in this process.
+
+import { randomFillSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inflate } from "../../src/hosts/node/inflate.ts";
+import type { DomainConfig } from "../../src/hypervisor/domain.ts";
+import type { HypervisorEvent } from "../../src/hypervisor/events.ts";
+import { Hypervisor, type NodeParts } from "../../src/hypervisor/hypervisor.ts";
+import { ROOT } from "./atoll.ts";
+
+const build = (name: string): Uint8Array => readFileSync(join(ROOT, "build", name));
+const MiB = 2 ** 20;
+
+/** A domain's console, on a string. */
+export class Console {
+  shown = "";
+  #typed: number[] = [];
+  #readable = (): void => {};
+
+  readonly serial = {
+    write: (bytes: Uint8Array): void => {
+      this.shown += Buffer.from(bytes).toString("latin1");
+    },
+    read: (max: number): Uint8Array => Uint8Array.from(this.#typed.splice(0, max)),
+    onReadable: (listener: () => void): void => {
+      this.#readable = listener;
+    },
+  };
+
+  type(text: string): void {
+    this.#typed.push(...Buffer.from(text, "latin1"));
+    this.#readable();
+  }
+}
+
+/** A hypervisor whose clock is the host's, and its events. */
+export function hypervisor(changes: Partial<NodeParts> = {}): { node: Hypervisor; events: HypervisorEvent[] } {
+  const start = performance.now();
+  const node = new Hypervisor({
+    memory: 768 * MiB,
+    cpus: 1,
+    cpu: "max",
+    tier: "auto",
+    entropy: { fill: (into) => void randomFillSync(into) },
+    monotonic: () => (performance.now() - start) * 1e6,
+    artifacts: {
+      native: build("native.wasm"),
+      interpreter: build("interpreter.wasm"),
+      handlers: new TextDecoder().decode(build("interpreter.json")),
+    },
+    ...changes,
+  });
+  const events: HypervisorEvent[] = [];
+  node.subscribe((event) => events.push(event));
+  return { node, events };
+}
+
+/** A domain of nothing but a program at 0x40080000. */
+export function bareMetal(
+  name: string,
+  code: Uint8Array,
+  changes: Partial<DomainConfig> = {},
+): [DomainConfig, Console] {
+  const terminal = new Console();
+  const config: DomainConfig = {
+    name,
+    memory: 16 * MiB,
+    cpus: 1,
+    kernel: { name: "code", bytes: code },
+    append: "",
+    loads: [],
+    disks: [],
+    serial: terminal.serial,
+    terminalSize: { get: () => undefined, onChange: () => {} },
+    entropy: { fill: (into) => void randomFillSync(into) },
+    wallClock: { now: () => Date.now() },
+    inflate,
+    ...changes,
+  };
+  return [config, terminal];
+}
+
+const guest = (name: string): Uint8Array => readFileSync(join(ROOT, "guests", "embedded", name));
+
+/** A domain with the embedded Linux. */
+export function embeddedLinux(name: string, changes: Partial<DomainConfig> = {}): [DomainConfig, Console] {
+  return bareMetal(name, guest("Image.gz"), {
+    memory: 128 * MiB,
+    initrd: { name: "initramfs", bytes: guest("initramfs.cpio.gz") },
+    append: "console=ttyAMA0 quiet",
+    ...changes,
+  });
+}
+
+/** Runs until `condition`, sleeping as a host would; so many seconds at most. False: it did not come. */
+export async function runUntil(node: Hypervisor, condition: () => boolean, seconds: number): Promise<boolean> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!condition()) {
+    if (performance.now() > deadline) return false;
+    const state = node.run(8);
+    const sleep = state.kind === "idle" ? Math.min(state.nanoseconds / 1e6, 50) : 0;
+    await new Promise((resolve) => (sleep >= 1 ? setTimeout(resolve, sleep) : setImmediate(resolve)));
+  }
+  return true;
+}
