@@ -32,7 +32,7 @@ type OfARun = (typeof OF_A_RUN)[number];
 /** Where this is an error, a new option of `atoll run` belongs into OF_A_RUN or into the schema `machineDefinition`. */
 const SORTED: Exclude<keyof RunOptions, OfARun> extends keyof MachineDefinition ? true : never = true;
 
-function definitionRows(): Omit<typeof RUN_OPTIONS, OfARun | "disk"> & { disk: ListRow<Disk | NewDisk> } {
+export function definitionRows(): Omit<typeof RUN_OPTIONS, OfARun | "disk"> & { disk: ListRow<Disk | NewDisk> } {
   const rows = Object.entries(RUN_OPTIONS).filter(([name]) => SORTED && !OF_A_RUN.some((other) => other === name));
   return {
     ...(Object.fromEntries(rows) as Omit<typeof RUN_OPTIONS, OfARun>),

@@ -31,11 +31,12 @@ export {
   probeWrite,
 } from "../vmsa/access.as";
 export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
-export { isSame } from "../memory/compare.as";
+export { isSame, zeroPages } from "../memory/compare.as";
 export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { nestedAccess } from "../vmsa/nested.as";
+export { noteWalk, walkNotes } from "../vmsa/walk-notes.as";
 export { flushFetch } from "../vmsa/contexts.as";
 export { tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb-invalidate.as";
 export { addressTranslate, cleanLine, maintain, outsideAddress } from "../vmsa/translate.as";

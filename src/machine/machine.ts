@@ -1,4 +1,6 @@
 import { physical } from "../base/addresses.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
@@ -12,8 +14,9 @@ import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
-import { Debugger } from "./gdb/debugger.ts";
+import { type DebuggedPe, Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
+import { Inspector } from "./inspection/inspector.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
@@ -29,6 +32,7 @@ import { RamBalloon } from "./ram-balloon.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, MemoryBalloon, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
+import type { MachineAnatomy } from "./snapshot/anatomy.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -52,27 +56,42 @@ export class Machine implements RunnableMachine {
   readonly #parts: MachineParts;
   /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
   readonly debugger: Debugger | undefined;
+  /** Looks into the machine while nothing of it runs, without the guest's noticing. */
+  readonly inspector: Inspector;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
-  #deviceTree: Uint8Array;
+  #deviceTree: Uint8Array | undefined;
+  /** For snapshots. */
+  readonly anatomy: MachineAnatomy;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
   readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   readonly balloon: MemoryBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
 
   /** @throws BadInput when the parts do not fit together. */
   static create(parts: MachineParts): Promise<Machine> {
-    return Promise.resolve().then(() => new Machine(parts));
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, bootPlanOf(parts));
+    });
   }
 
-  private constructor(parts: MachineParts) {
-    checkParts(parts);
-    const boot = bootPlanOf(parts);
+  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
+  static blank(parts: MachineParts): Promise<Machine> {
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, undefined);
+    });
+  }
+
+  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
@@ -87,7 +106,7 @@ export class Machine implements RunnableMachine {
     const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
-      firmware: boot.flash,
+      firmware: boot?.flash ?? new Uint8Array(0),
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
@@ -119,6 +138,8 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.display = board.display;
+    this.input = board.input;
     this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
@@ -141,23 +162,42 @@ export class Machine implements RunnableMachine {
       semihosting: this.#semihosting,
       trace,
     });
-    this.debugger = parts.debug && this.#makeDebugger(access);
+    const pes = this.#processors.debugged();
+    this.debugger = parts.debug && this.#makeDebugger(access, pes);
+    this.inspector = new Inspector({
+      ...{ pes, native: native.exports, buffer: memory.buffer, gicVersion: parts.gicVersion },
+      now: () => clock.now(),
+      readDevice: (cpu, pa) => this.#readDevice(cpu, pa, 4) ?? 0,
+      kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      traced: trace !== undefined,
+    });
     if (parts.debug === "wait") this.debugger?.hold();
-    this.#deviceTree = this.#powerOn(boot);
+    const { buffer } = memory;
+    const processors = this.#processors;
+    this.anatomy = {
+      ...{ parts, board, clock, processors, states, buffer, native: native.exports },
+      ...{ powerKey: undefined, held: false },
+    };
+    this.#deviceTree = boot && this.#powerOn(boot);
+    if (boot === undefined) this.#toReset();
   }
 
-  #makeDebugger(access: GuestAccess): Debugger {
+  /** As a PE reads it; undefined: nothing is there. */
+  #readDevice(cpu: number, pa: number, bytes: 1 | 2 | 4): number | undefined {
+    const data = new Uint32Array(1);
+    this.#native.currentCpu = cpu;
+    return this.#board.bus.read(pa, bytes, data) ? data[0] : undefined;
+  }
+
+  #makeDebugger(access: GuestAccess, pes: readonly DebuggedPe[]): Debugger {
     const { bus } = this.#board;
     const data = new Uint32Array(1);
     return new Debugger({
-      pes: this.#processors.debugged(),
+      pes,
       sysregIds: this.#processors.sysregIds(),
       access,
       native: this.#native.exports,
-      readDevice: (cpu, pa, bytes) => {
-        this.#native.currentCpu = cpu;
-        return bus.read(pa, bytes, data) ? data[0] : undefined;
-      },
+      readDevice: (cpu, pa, bytes) => this.#readDevice(cpu, pa, bytes),
       writeDevice: (cpu, pa, bytes, value) => {
         this.#native.currentCpu = cpu;
         data[0] = value;
@@ -220,6 +260,7 @@ export class Machine implements RunnableMachine {
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
@@ -250,8 +291,7 @@ export class Machine implements RunnableMachine {
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#heap = largestGap(writes, this.#parts.memory);
-    this.#semihosting?.reset();
-    this.#board.bus.reset();
+    this.#toReset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
       memory.write(physical(address), bytes);
@@ -261,11 +301,31 @@ export class Machine implements RunnableMachine {
     return deviceTree;
   }
 
+  #toReset(): void {
+    this.#semihosting?.reset();
+    this.#board.bus.reset();
+    this.#processors.reset(0, []);
+  }
+
   /** Presses and releases the power key: guests then shut down in order. */
   pressPowerKey(): void {
-    const { gpio } = this.#board;
-    gpio.setInput(POWER_KEY_PIN, true);
-    this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
+    this.#board.gpio.setInput(POWER_KEY_PIN, true);
+    this.anatomy.powerKey = this.#clock.now() + POWER_KEY_NANOSECONDS;
+    this.#releasePowerKey();
+  }
+
+  #releasePowerKey(): void {
+    const { powerKey } = this.anatomy;
+    if (powerKey === undefined) return;
+    this.#clock.at(powerKey, () => {
+      this.anatomy.powerKey = undefined;
+      this.#board.gpio.setInput(POWER_KEY_PIN, false);
+    });
+  }
+
+  /** A snapshot has been restored to `anatomy`: what this machine itself had under way goes on. */
+  restored(): void {
+    this.#releasePowerKey();
   }
 
   /** Stops the guest's time while nothing runs, or lets it go on. */
@@ -274,6 +334,7 @@ export class Machine implements RunnableMachine {
   }
 
   deviceTree(): Uint8Array {
+    this.#deviceTree ??= bootPlanOf(this.#parts).deviceTree;
     return this.#deviceTree;
   }
 

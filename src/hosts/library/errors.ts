@@ -29,7 +29,7 @@ export type ErrorCode =
  *
  * @example
  * try {
- *   await Machine.create({ memory: "3M", kernel: new Uint8Array(16) });
+ *   await Machine.create({ cpus: 1000 });
  * } catch (error) {
  *   assert(error instanceof AtollError);
  *   assert.equal(error.code, "configuration");

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { BadInput } from "../machine/runnable.ts";
+import { readNodeFile } from "./node-file.ts";
+
+const read = (text: string) => readNodeFile(text, "shop.yaml");
+const fault = (text: string): string => {
+  try {
+    read(text);
+  } catch (error) {
+    if (error instanceof BadInput) return error.message;
+    throw error;
+  }
+  return "none";
+};
+
+test("values are written as on the command line, or as fields", () => {
+  const { node, domains } = read(
+    `
+node: { cpus: 2, memory: 1G }
+domains:
+  db:
+    memory: 256M
+    disk: [new:8G, "data.img,readonly,serial=D1"]
+    net: switch:back
+    schedule: { weight: 512, reservation: 0.5 }
+  front:
+    memory: { }
+`.replace(
+      "    memory: { }\n",
+      "    publish: 8080:80\n    share: { folder: ./web, tag: web }\n    dependsOn: [{ domain: db }]\n",
+    ),
+  );
+  assert.equal(node.cpus, 2);
+  assert.equal(node.memory, 2 ** 30);
+  assert.equal(domains.db?.memory, 2 ** 28);
+  assert.deepEqual(domains.db?.disk[0], { bytes: 8 * 2 ** 30, serial: undefined });
+  assert.deepEqual(domains.db?.net, { kind: "switch", name: "back", mac: undefined });
+  assert.equal(domains.db?.schedule.reservation, 0.5);
+  assert.deepEqual(domains.front?.publish, [{ protocol: "tcp", address: "127.0.0.1", port: 8080, guestPort: 80 }]);
+  assert.deepEqual(domains.front?.share, [{ folder: "./web", tag: "web", readOnly: false }]);
+  assert.deepEqual(domains.front?.dependsOn, [{ domain: "db", is: "started" }]);
+});
+
+test("a domain without fields is one with the defaults of atoll run", () => {
+  const { domains } = read("domains:\n  a:\n");
+  assert.equal(domains.a?.memory, 512 * 2 ** 20);
+  assert.equal(domains.a?.cpus, 1);
+});
+
+test("what is wrong is told with its line and its path", () => {
+  assert.match(fault("domains:\n  a:\n    memory: 7K"), /^shop\.yaml:3: domains\.a\.memory: give /);
+  assert.match(
+    fault("domains:\n  a:\n    cpus: 1\n    color: red"),
+    /^shop\.yaml:4: domains\.a\.color: there is no such field$/,
+  );
+  assert.match(
+    fault("domains:\n  a: { disk: [new:8G, 'x,readonly', new:1X] }"),
+    /^shop\.yaml:2: domains\.a\.disk\.2: give a size/,
+  );
+  assert.match(fault("domains:\n  A b:\n    cpus: 1"), /^shop\.yaml:2: domains\.A b: /);
+  assert.match(fault("domains:\n  a:\n   cpus: 1\n  a:\n   cpus: 2"), /^shop\.yaml:4: .*unique/);
+  assert.match(fault("domains: [1\n"), /^shop\.yaml:\d: /);
+  assert.match(fault(""), /^shop\.yaml:1: give domains/);
+  assert.match(fault("node: {cpus: 1}"), /^shop\.yaml:1: domains: /);
+});
+
+test("domains wait for domains that there are, and not for each other", () => {
+  assert.match(
+    fault("domains:\n  a:\n    dependsOn:\n      - { domain: b }"),
+    /^shop\.yaml:4: domains\.a\.dependsOn\.0: there is no domain b$/,
+  );
+  assert.match(
+    fault("domains:\n  a: { dependsOn: [{ domain: b }] }\n  b: { dependsOn: [{ domain: a }] }"),
+    /a and b wait for each other/,
+  );
+});
+
+test("any text is a file or one line of what is wrong with it", () => {
+  const bits = fc.constantFrom(
+    "domains:",
+    "\n",
+    "  ",
+    "a:",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "disk: ",
+    "new:1G",
+    "&x ",
+    "*x",
+    "<<: ",
+    "'",
+    "?",
+    "!!js ",
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(bits).map((each) => each.join("")),
+      ),
+      (text) => {
+        const message = fault(text);
+        assert.ok(!message.includes("\n"));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

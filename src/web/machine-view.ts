@@ -1,0 +1,174 @@
+// One machine of the page: its console, what can be done with it, and what it does.
+
+import { AtollError, Machine, type MachineConfiguration, type MachineEnd } from "../hosts/browser/index.ts";
+import { button, element } from "./element.ts";
+import { attempt, report, say } from "./messages.ts";
+import { linkOf } from "./share-link.ts";
+import { TerminalView } from "./terminal-view.ts";
+
+/** Keys that touch keyboards lack, and what they send. */
+const KEYS = [
+  ["Esc", "\x1b"],
+  ["Tab", "\t"],
+  ["^C", "\x03"],
+  ["^D", "\x04"],
+  ["↑", "\x1b[A"],
+  ["↓", "\x1b[B"],
+  ["←", "\x1b[D"],
+  ["→", "\x1b[C"],
+] as const;
+
+const STATES = { paused: "paused", running: "running", ended: "off", closed: "closed" } as const;
+/** Milliseconds between two looks at the counters. */
+const PERIOD = 1000;
+
+export interface MachineViewOptions {
+  readonly name: string;
+  readonly configuration: MachineConfiguration;
+  onClosed(view: MachineView): void;
+}
+
+export class MachineView {
+  readonly place: HTMLElement;
+  readonly name: string;
+  readonly configuration: MachineConfiguration;
+  readonly #options: MachineViewOptions;
+  readonly #state = element("span", { className: "state" }, "starting");
+  readonly #tools = element("div", { className: "tools" });
+  readonly #run = button("Pause", () => this.#startOrPause(), { className: "run" });
+  readonly #screen = element("div", { className: "screen" });
+  readonly terminal: TerminalView;
+  #machine: Machine | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #instructions = 0;
+  #looked = 0;
+
+  constructor(options: MachineViewOptions, parent: HTMLElement) {
+    this.#options = options;
+    this.name = options.name;
+    this.configuration = options.configuration;
+    const title = element("h2", {}, options.name);
+    const keys = element(
+      "div",
+      { className: "keys", attrs: { role: "toolbar", "aria-label": "Keys" } },
+      ...KEYS.map(([label, text]) => button(label, () => this.#type(new TextEncoder().encode(text)))),
+    );
+    this.place = element(
+      "section",
+      { className: "machine", attrs: { "aria-label": `Machine ${options.name}` } },
+      element("div", { className: "bar" }, element("div", {}, title, this.#state), this.#tools),
+      this.#screen,
+      keys,
+    );
+    parent.append(this.place);
+    this.terminal = new TerminalView(this.#screen, `Console of ${options.name}`);
+    this.terminal.onInput((bytes) => this.#type(bytes));
+    this.#tools.append(
+      this.#run,
+      button("Reset", () => this.#do((machine) => machine.reset()), { title: "To the state after power-on" }),
+      button("Power", () => this.#do((machine) => machine.pressPowerKey()), { title: "Presses the power key" }),
+      button("Share", () => this.#share(), { title: "A link that boots this" }),
+      button("Close", () => this.close(), { title: "Ends the machine at once" }),
+    );
+  }
+
+  /** The machine, once it is there. */
+  get machine(): Machine | undefined {
+    return this.#machine;
+  }
+
+  async start(): Promise<void> {
+    try {
+      const machine = await Machine.create({ ...this.configuration, consoleSize: this.terminal.size });
+      this.#machine = machine;
+      this.place.dataset.state = machine.state;
+      machine.on("output", (bytes) => this.terminal.write(bytes));
+      machine.on("state", (state) => {
+        this.place.dataset.state = state;
+        this.#run.textContent = state === "running" ? "Pause" : state === "ended" ? "Start again" : "Run";
+        if (state !== "running") this.#state.textContent = STATES[state];
+      });
+      machine.on("ended", (end) => this.#ended(end));
+      this.#timer = setInterval(() => attempt(() => this.#look()), PERIOD);
+      await machine.start();
+      this.terminal.focus();
+    } catch (error) {
+      this.#state.textContent = "could not start";
+      this.place.dataset.state = "failed";
+      this.#run.disabled = true;
+      report(error instanceof AtollError ? new Error(`${this.name} could not start: ${error.message}`) : error);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#machine?.close();
+    this.terminal.close();
+    this.place.remove();
+    this.#options.onClosed(this);
+  }
+
+  #ended(end: MachineEnd): void {
+    const why = {
+      off: "The guest has powered off.",
+      reset: "The guest has reset the machine, as it does after a panic.",
+      exit: "The guest has ended.",
+      error: end.reason === "error" ? `The machine has stopped: ${end.message}` : "",
+    }[end.reason];
+    say(end.reason === "error" ? "problem" : "note", `${this.name}: ${why}`);
+  }
+
+  #type(bytes: Uint8Array): void {
+    if (this.#machine?.state === "closed") return;
+    const writer = this.#machine?.console.writable.getWriter();
+    writer?.write(bytes).catch(report);
+    writer?.releaseLock();
+  }
+
+  async #do(action: (machine: Machine) => Promise<unknown>): Promise<void> {
+    try {
+      if (this.#machine) await action(this.#machine);
+    } catch (error) {
+      report(error);
+    }
+    this.terminal.focus();
+  }
+
+  async #startOrPause(): Promise<void> {
+    await this.#do((machine) => {
+      if (machine.state === "running") return machine.pause();
+      if (machine.state === "ended") return machine.reset();
+      return machine.resume();
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#machine?.state !== "running") return;
+    const counters = await this.#machine.statistics();
+    const all = counters.find(({ section, name }) => section === "instructions" && name === "all")?.value ?? 0;
+    const now = performance.now();
+    const speed = (all - this.#instructions) / ((now - this.#looked) / 1000);
+    if (this.#looked > 0 && this.#machine.state === "running") {
+      this.#state.textContent = `running, ${(Math.max(0, speed) / 1e6).toFixed(1)} M instructions/s`;
+    }
+    this.#instructions = all;
+    this.#looked = now;
+  }
+
+  async #share(): Promise<void> {
+    const link = linkOf(this.configuration);
+    if (link === undefined) {
+      say(
+        "note",
+        `${this.name} has files of your computer, which no link can hold: put them on a web server and give their addresses.`,
+      );
+      return;
+    }
+    try {
+      await navigator.clipboard.writeText(link);
+      say("note", `The link is copied: ${link}`);
+    } catch {
+      say("note", `The link: ${link}`);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// A real browser for the tests of the page: Debian's Chromium, without a screen.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Why tests are skipped; false where there is a browser. */
+export const missing: string | false = existsSync(CHROMIUM)
+  ? false
+  : `${CHROMIUM} is missing: install Debian's chromium`;
+
+const ARGUMENTS = [
+  ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
+
+export interface Browser {
+  readonly context: BrowserContext;
+  close(): Promise<void>;
+}
+
+/** With an empty profile of its own, which goes with it. */
+export async function openBrowser(viewport = { width: 1200, height: 800 }): Promise<Browser> {
+  const profile = mkdtempSync(join(tmpdir(), "atoll-chromium-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    ...{ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, viewport },
+  });
+  return {
+    context,
+    close: async () => {
+      await context.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** A page of the site, and what went wrong in it. */
+export async function openPage({ context }: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(url);
+  return { page, errors };
+}
+
+const rows = (machine: number): string =>
+  `document.querySelectorAll(".machine")[${machine}]?.querySelector(".xterm-rows")?.innerText ?? ""`;
+
+/** What a machine's terminal shows. */
+export function screenOf(page: Page, machine = 0): Promise<string> {
+  return page.evaluate(rows(machine));
+}
+
+/** Waits until a machine's terminal shows something. */
+export async function shows(page: Page, text: string, machine = 0, timeout = 40_000): Promise<void> {
+  try {
+    await page.waitForFunction(
+      `(${rows(machine)}).replaceAll("\\u00a0", " ").includes(${JSON.stringify(text)})`,
+      undefined,
+      { timeout, polling: 30 },
+    );
+  } catch {
+    const said = await page.evaluate(`document.getElementById("messages").innerText`);
+    throw new Error(
+      `the terminal does not show ${JSON.stringify(text)} but:\n${await screenOf(page, machine)}\n${said}`,
+    );
+  }
+}
+
+/** Types into a machine's terminal. */
+export async function type(page: Page, text: string, machine = 0): Promise<void> {
+  await page.locator(".machine").nth(machine).locator("textarea.xterm-helper-textarea").focus();
+  await page.keyboard.type(text);
+}
