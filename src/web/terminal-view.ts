@@ -48,6 +48,20 @@ export class TerminalView {
     return Array.from({ length: active.length }, (_, i) => active.getLine(i)?.translateToString(true) ?? "").join("\n");
   }
 
+  /** What is on the screen now, without empty lines at its end, up to the cursor. */
+  get screen(): string {
+    const { active } = this.#terminal.buffer;
+    const last = active.baseY + active.cursorY;
+    const lines = Array.from({ length: active.cursorY + 1 }, (_, i) => active.getLine(active.baseY + i));
+    return lines
+      .map((line, i) =>
+        active.baseY + i === last
+          ? (line?.translateToString(false, 0, active.cursorX) ?? "")
+          : (line?.translateToString(true) ?? ""),
+      )
+      .join("\n");
+  }
+
   write(bytes: Uint8Array): void {
     this.#terminal.write(bytes);
   }
