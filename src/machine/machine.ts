@@ -1,4 +1,6 @@
 import { physical } from "../base/addresses.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
@@ -67,6 +69,8 @@ export class Machine implements RunnableMachine {
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   readonly balloon: MemoryBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
@@ -134,6 +138,8 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.display = board.display;
+    this.input = board.input;
     this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
