@@ -1,6 +1,7 @@
 // One machine of the page: its console, what can be done with it, and what it does.
 
 import { AtollError, Machine, type MachineConfiguration, type MachineEnd } from "../hosts/browser/index.ts";
+import { DisplayView } from "./display-view.ts";
 import { button, element } from "./element.ts";
 import { InspectorView } from "./inspector-view.ts";
 import { attempt, report, say } from "./messages.ts";
@@ -56,6 +57,8 @@ export class MachineView {
   /** Nothing would be lost with the page: nothing was typed since the machine was started or saved. */
   isSaved = true;
   #machine: Machine | undefined;
+  readonly #early: Uint8Array[] = [];
+  #display: DisplayView | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #instructions = 0;
   #looked = 0;
@@ -115,8 +118,10 @@ export class MachineView {
         if (state !== "running") this.#state.textContent = STATES[state];
       });
       machine.on("ended", (end) => this.#ended(end));
+      this.#showDisplay(machine);
       this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);
       await machine.start();
+      for (const bytes of this.#early.splice(0)) this.#type(bytes);
       this.terminal.focus();
     } catch (error) {
       this.#state.textContent = "could not start";
@@ -129,10 +134,16 @@ export class MachineView {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#inspector.close();
+    this.#display?.close();
     await this.#machine?.close();
     this.terminal.close();
     this.place.remove();
     this.#options.onClosed(this);
+  }
+
+  #showDisplay(machine: Machine): void {
+    this.#display = new DisplayView(machine, `Display of ${this.name}. Control, Alt and Escape lets the keyboard go.`);
+    this.#screen.before(this.#display.place);
   }
 
   #ended(end: MachineEnd): void {
@@ -147,10 +158,12 @@ export class MachineView {
 
   #type(bytes: Uint8Array): void {
     this.isSaved = false;
-    if (this.#machine?.state === "closed") return;
-    const writer = this.#machine?.console.writable.getWriter();
-    writer?.write(bytes).catch(report);
-    writer?.releaseLock();
+    // What is typed before the machine is there waits for it.
+    if (!this.#machine) this.#early.push(bytes);
+    if (!this.#machine || this.#machine.state === "closed") return;
+    const writer = this.#machine.console.writable.getWriter();
+    writer.write(bytes).catch(report);
+    writer.releaseLock();
   }
 
   async #do(action: (machine: Machine) => Promise<unknown>): Promise<void> {

@@ -17,6 +17,15 @@ function nextName(): string {
   return `machine ${number}`;
 }
 
+/** Two machines with one name would keep their snapshots in one place. */
+function free(name: string): string {
+  const names = new Set([...views].map((view) => view.name));
+  for (let i = 1; ; i++) {
+    const found = i === 1 ? name : `${name} (${i})`;
+    if (!names.has(found)) return found;
+  }
+}
+
 async function boot(
   name: string,
   configuration: MachineConfiguration,
@@ -25,7 +34,7 @@ async function boot(
   number++;
   const view = new MachineView(
     {
-      ...{ name, configuration, snapshot },
+      ...{ name: free(name), configuration, snapshot },
       onClosed: (closed) => views.delete(closed),
       onFork: ({ name, configuration }, from) => attempt(() => boot(`${name}, fork ${number}`, configuration, from)),
     },

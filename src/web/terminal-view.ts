@@ -6,7 +6,7 @@ import { Terminal } from "@xterm/xterm";
 const FONT = 14;
 const SMALLEST_FONT = 7;
 /** Longer lines are hard to read. */
-const MOST_COLUMNS = 120;
+const MOST_COLUMNS = 100;
 
 export class TerminalView {
   readonly place: HTMLElement;
