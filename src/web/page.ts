@@ -6,7 +6,7 @@ import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { askForMachine } from "./new-machine.ts";
 import { readLink } from "./share-link.ts";
-import { disks, keepDisk, type StoredSnapshot, snapshotFile } from "./storage.ts";
+import { disks, keepDisk, type StoredSnapshot, snapshotFile, snapshots } from "./storage.ts";
 import { showStored } from "./stored-view.ts";
 import { setUpTheme } from "./theme.ts";
 
@@ -46,6 +46,13 @@ async function boot(
 
 async function restore({ name, screen }: StoredSnapshot): Promise<void> {
   await boot(name, {}, { file: await snapshotFile(name), screen });
+}
+
+/** `#snapshot=NAME`: one that this browser keeps, to be bookmarked. */
+async function restoreNamed(name: string): Promise<void> {
+  const found = (await snapshots()).find((snapshot) => snapshot.name === name);
+  if (found === undefined) throw new Error(`this browser keeps no snapshot called ${name}`);
+  await restore(found);
 }
 
 async function ask(files: readonly File[] = []): Promise<void> {
@@ -116,6 +123,11 @@ function main(): void {
     ? ""
     : "This site has no cross-origin isolation: machines do without shared memory.";
   try {
+    const snapshot = new URLSearchParams(location.hash.slice(1)).get("snapshot");
+    if (snapshot !== null) {
+      attempt(() => restoreNamed(snapshot));
+      return;
+    }
     // Without a machine where the address asks for none: `#none`.
     const wanted = location.hash === "#none" ? undefined : (readLink(location.hash) ?? {});
     if (wanted) attempt(() => boot(nextName(), wanted));

@@ -28,6 +28,8 @@ export class TerminalView {
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.open(place);
     this.#terminal.textarea?.setAttribute("aria-label", label);
+    // So that whoever has no pointer gets out of the terminal.
+    this.#terminal.attachCustomKeyEventHandler((event) => !(event.key === "Tab" && event.shiftKey));
     this.#setColours();
     const { cols, rows } = this.#fit.proposeDimensions() ?? { cols: 80, rows: 24 };
     this.#terminal.resize(Math.max(20, Math.min(MOST_COLUMNS, cols)), Math.max(6, rows));
