@@ -13,6 +13,7 @@ import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
 import { declarePause } from "./pause.ts";
 import { reportError } from "./report.ts";
+import { declareRestore } from "./restore.ts";
 import { declareResume } from "./resume.ts";
 import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
@@ -46,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
     status = s;
   };
   declareRun(program, done);
+  declareRestore(program, done);
   declareImage(program, done);
   declareIsa(program, done);
   for (const declare of LASTING) declare(program, done);

@@ -7,6 +7,8 @@ export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMa
   statistics(): string;
   /** Resets the machine. */
   reset(): void;
+  /** Saves the machine to a file, by default the one that --save names, and says so when it is done. */
+  save(file: string | undefined): void;
   /** Ends the run. */
   quit(): void;
 }
@@ -56,6 +58,17 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
     },
   ],
   ["balloon", { argument: "MIB", help: "ask the guest to do with so much RAM", run: (m, text) => setBalloon(m, text) }],
+  [
+    "save",
+    {
+      argument: "[FILE]",
+      help: "save the machine to a file; it goes on",
+      run: (m, file) => {
+        m.save(file === "" ? undefined : file);
+        return "";
+      },
+    },
+  ],
   ["help", { help: "list the commands", run: () => help() }],
   [
     "quit",

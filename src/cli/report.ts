@@ -1,6 +1,7 @@
 import { ActionError, type ErrorCode } from "../contract/action.ts";
 import { ImageError } from "../images/error.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { SnapshotError } from "../snapshot/error.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 
 /** Says something to the user on stderr: one line, whatever names it quotes. */
@@ -14,6 +15,10 @@ export function reportError(error: unknown): number {
   if (error instanceof BadInput) {
     say(error.message);
     return EXIT_STATUS.badInput;
+  }
+  if (error instanceof SnapshotError) {
+    say(error.message);
+    return EXIT_STATUS.badSnapshot;
   }
   if (error instanceof ImageError) {
     say(error.message);
