@@ -23,7 +23,7 @@ import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { ProfileFile, symbolFiles } from "./profile.ts";
-import { reportError, say } from "./report.ts";
+import { ago, reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 import { Saver } from "./saver.ts";
 
@@ -88,7 +88,10 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     saver = new Saver(machine, options, terminal, loop);
     prompt = monitorPrompt(monitoredOf(machine, loop, saver), terminal);
     // The guest has shown its prompt already, to somebody else.
-    if (saved) terminal.write(saved.lastLine);
+    if (saved) {
+      say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
+      terminal.write(saved.lastLine);
+    }
     const gdb = await serveGdb(options, machine, monitoredOf(machine, loop, saver), loop);
     const end = await onTerminal(terminal, loop);
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
