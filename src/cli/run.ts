@@ -7,12 +7,12 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import type { SavedMachine } from "../hosts/node/saved-machine.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import { TraceFile } from "../hosts/node/trace-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
@@ -69,7 +69,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
-    const trace = options.trace && new TraceFile(options.traceFile, say);
+    const trace = options.trace && new OutputFile(options.traceFile, "trace", say);
     const wanted: WantedMachine = {
       ...opened.wanted,
       ...developmentParts(options),
@@ -86,16 +86,24 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 
     loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
     saver = new Saver(machine, options, terminal, loop);
-    prompt = monitorPrompt(monitoredOf(machine, loop, saver), terminal);
+    const screen = options.display && (await import("../hosts/node/display-server.ts"));
+    const monitored = monitoredOf(machine, loop, saver, screen?.screendump);
+    prompt = new MonitorPrompt(
+      (line) => executeMonitorLine(monitored, line),
+      (text) => terminal.print(text),
+    );
+    const gdb = await serveGdb(options, machine, loop, monitored);
+    const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
+    if (display !== undefined) say(display.description);
     // The guest has shown its prompt already, to somebody else.
     if (saved) {
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
       terminal.write(saved.lastLine);
     }
-    const gdb = await serveGdb(options, machine, monitoredOf(machine, loop, saver), loop);
     const end = await onTerminal(terminal, loop);
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
+    display?.close();
     if (options.save !== undefined && isLeft(end)) await saver.saveAtEnd(options.save);
     // The shell's prompt belongs on a line of its own.
     if (end === "quit") terminal.print("\n");
@@ -124,8 +132,8 @@ function isLeft(end: RunEnd): boolean {
 async function serveGdb(
   options: RunOptions,
   machine: Machine,
-  monitored: Monitored,
   loop: RunLoop,
+  monitored: Monitored,
 ): Promise<GdbSocket | undefined> {
   if (options.gdb === undefined || machine.debugger === undefined) return undefined;
   const socket = await GdbSocket.listen(options.gdb, machine.debugger, {
@@ -165,8 +173,15 @@ function statisticsOf(machine: RunnableMachine): string {
   return formatStatistics([...machine.statistics(), ...processStatistics()]);
 }
 
-function monitoredOf(machine: RunnableMachine, loop: RunLoop, saver: Saver): Monitored {
+/** @param screendump undefined: there is no display. */
+function monitoredOf(
+  machine: RunnableMachine,
+  loop: RunLoop,
+  saver: Saver,
+  screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
+): Monitored {
   return {
+    screendump: screendump && ((file) => screendump(machine, file)),
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
@@ -193,13 +208,6 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop, saver: Saver): Mon
     save: (file) => void saver.save(file),
     quit: () => loop.stop("quit"),
   };
-}
-
-function monitorPrompt(monitored: Monitored, terminal: Terminal): MonitorPrompt {
-  return new MonitorPrompt(
-    (line) => executeMonitorLine(monitored, line),
-    (text) => terminal.print(text),
-  );
 }
 
 /** Runs with the terminal in raw mode, and gives it back however the run ends. */
