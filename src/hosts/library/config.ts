@@ -73,6 +73,8 @@ const machineConfiguration = machineDefinition.extend({
     )
     .readonly()
     .default([]),
+  // VNC is the command line's: here the display is for whoever has the machine.
+  display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),
   consoleSize: z.strictObject({ columns: size, rows: size }).optional(),
   measure: z.enum(["tiers", "stacks"]).optional(),
