@@ -267,7 +267,7 @@ export class Machine implements RunnableMachine {
   }
 
   /** Everything but RAM to the state after power-on, and what is to be booted to RAM. Returns the device tree. */
-  #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
+  #powerOn({ writes, entry, x, deviceTree, unpacked }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#heap = largestGap(writes, this.#parts.memory);
     this.#toReset();
@@ -276,6 +276,7 @@ export class Machine implements RunnableMachine {
       memory.write(physical(address), bytes);
       if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
     }
+    if (unpacked instanceof ArrayBuffer) unpacked.transfer(0);
     this.#processors.reset(entry, x);
     return deviceTree;
   }
