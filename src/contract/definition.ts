@@ -20,6 +20,7 @@ import {
   SERIAL_PORT_NAME,
   SWITCH_NAME,
   TAG_MAX,
+  VNC_PASSWORD,
 } from "./limits.ts";
 
 const NUL = "\0";
@@ -102,6 +103,15 @@ export const serialPort = z.strictObject({
   path,
 });
 
+export const display = z.strictObject({
+  vnc: z
+    .strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65535) })
+    .optional()
+    .describe("Where VNC viewers connect; without it nobody sees the display. Port 0: any that is free"),
+  password: z.string().regex(VNC_PASSWORD, "give a password of 1 to 8 ASCII characters").optional(),
+  passwordFile: path.optional().describe("Its first line is the password"),
+});
+
 export const load = z.strictObject({ file: path, address: z.int().min(0) });
 
 /** The names of its fields are those of `atoll run`'s options. */
@@ -122,6 +132,7 @@ export const machineDefinition = z.strictObject({
   share: z.array(share).readonly().default([]),
   vsock: vsock.optional(),
   serialPort: z.array(serialPort).readonly().default([]),
+  display: display.optional(),
   balloon: z.boolean().default(false),
   noReboot: z.boolean().default(false).describe("A reset ends the machine"),
 });
@@ -142,6 +153,7 @@ export type Publication = Readonly<z.infer<typeof publication>>;
 export type Share = Readonly<z.infer<typeof share>>;
 export type Vsock = Readonly<z.infer<typeof vsock>>;
 export type SerialPort = Readonly<z.infer<typeof serialPort>>;
+export type DisplayDefinition = Readonly<z.infer<typeof display>>;
 export type Load = Readonly<z.infer<typeof load>>;
 export type MachineDefinition = Readonly<z.infer<typeof machineDefinition>>;
 export type NewMachine = Readonly<z.infer<typeof newMachine>>;

@@ -1,6 +1,8 @@
 import { linear, physical } from "../base/addresses.ts";
 import { Bus } from "../bus/bus.ts";
 import type { Clock, Line } from "../bus/device.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
 import { Flash } from "../devices/flash/flash.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
@@ -64,6 +66,8 @@ export class Board {
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
   readonly balloon: VirtioBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -91,6 +95,8 @@ export class Board {
     this.consoles = devices.consoles;
     this.gpio = devices.gpio;
     this.balloon = devices.balloon;
+    this.display = devices.display;
+    this.input = devices.inputs;
     if (parts.secure) this.#addSecureDevices(options, devices.consoles);
   }
 
@@ -164,8 +170,9 @@ export function mostDisks({
   vsock,
   balloon,
   serialPorts,
-}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts">): number {
+  display,
+}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts" | "display">): number {
   const several = (networks?.length ?? 0) + (shares?.length ?? 0);
   const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
-  return VIRTIO_SLOTS - 2 - several - single;
+  return VIRTIO_SLOTS - 2 - several - single - (display ? 3 : 0);
 }

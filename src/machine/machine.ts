@@ -1,4 +1,6 @@
 import { physical } from "../base/addresses.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
@@ -12,8 +14,9 @@ import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
-import { Debugger } from "./gdb/debugger.ts";
+import { type DebuggedPe, Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
+import { Inspector } from "./inspection/inspector.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
@@ -53,6 +56,8 @@ export class Machine implements RunnableMachine {
   readonly #parts: MachineParts;
   /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
   readonly debugger: Debugger | undefined;
+  /** Looks into the machine while nothing of it runs, without the guest's noticing. */
+  readonly inspector: Inspector;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
   #deviceTree: Uint8Array | undefined;
@@ -64,6 +69,8 @@ export class Machine implements RunnableMachine {
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   readonly balloon: MemoryBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
@@ -131,6 +138,8 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.display = board.display;
+    this.input = board.input;
     this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
@@ -153,7 +162,15 @@ export class Machine implements RunnableMachine {
       semihosting: this.#semihosting,
       trace,
     });
-    this.debugger = parts.debug && this.#makeDebugger(access);
+    const pes = this.#processors.debugged();
+    this.debugger = parts.debug && this.#makeDebugger(access, pes);
+    this.inspector = new Inspector({
+      ...{ pes, native: native.exports, buffer: memory.buffer, gicVersion: parts.gicVersion },
+      now: () => clock.now(),
+      readDevice: (cpu, pa) => this.#readDevice(cpu, pa, 4) ?? 0,
+      kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      traced: trace !== undefined,
+    });
     if (parts.debug === "wait") this.debugger?.hold();
     const { buffer } = memory;
     const processors = this.#processors;
@@ -165,18 +182,22 @@ export class Machine implements RunnableMachine {
     if (boot === undefined) this.#toReset();
   }
 
-  #makeDebugger(access: GuestAccess): Debugger {
+  /** As a PE reads it; undefined: nothing is there. */
+  #readDevice(cpu: number, pa: number, bytes: 1 | 2 | 4): number | undefined {
+    const data = new Uint32Array(1);
+    this.#native.currentCpu = cpu;
+    return this.#board.bus.read(pa, bytes, data) ? data[0] : undefined;
+  }
+
+  #makeDebugger(access: GuestAccess, pes: readonly DebuggedPe[]): Debugger {
     const { bus } = this.#board;
     const data = new Uint32Array(1);
     return new Debugger({
-      pes: this.#processors.debugged(),
+      pes,
       sysregIds: this.#processors.sysregIds(),
       access,
       native: this.#native.exports,
-      readDevice: (cpu, pa, bytes) => {
-        this.#native.currentCpu = cpu;
-        return bus.read(pa, bytes, data) ? data[0] : undefined;
-      },
+      readDevice: (cpu, pa, bytes) => this.#readDevice(cpu, pa, bytes),
       writeDevice: (cpu, pa, bytes, value) => {
         this.#native.currentCpu = cpu;
         data[0] = value;

@@ -215,6 +215,9 @@ export class Processors {
       setBreakpoints: (breakpoints) => {
         pe.breakpoints = breakpoints;
       },
+      setObserver: (observer) => {
+        pe.observer = observer;
+      },
       run: (instructions) => this.#slice(pe, instructions),
       stepOver: (interrupts) => pe.stepOver(interrupts),
     }));

@@ -14,7 +14,7 @@ const channel: SerialChannel = {
 for (const gicVersion of [2, 3] as const) {
   test(`each device of a board with a GICv${gicVersion} says what a snapshot has of it`, async () => {
     const { machine } = await wholeMachine([0x14000000], {
-      ...{ gicVersion, secure: true, virtualization: true, balloon: true, append: "console=hvc0" },
+      ...{ gicVersion, secure: true, virtualization: true, balloon: true, display: true, append: "console=hvc0" },
       serialPorts: [{ name: "port", channel }],
     });
     const without = machine.anatomy.board.bus.windows().filter((window) => !isStateful(window));
