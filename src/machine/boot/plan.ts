@@ -26,8 +26,6 @@ export interface BootPlan {
   readonly x: readonly [number, number, number, number];
   /** The blob that the guest is given. */
   readonly deviceTree: Uint8Array;
-  /** What was made of a compressed kernel, for no more than the writes: megabytes that the garbage collector would not hurry to find. */
-  readonly unpacked?: ArrayBufferLike | undefined;
 }
 
 export interface BootInput {
@@ -119,9 +117,7 @@ export function planBoot(input: BootInput): BootPlan {
     if (file.bytes.length > 0) place(file.name, address, file.bytes);
   }
   const entry = kernel?.entry ?? MAP.flash0.base;
-  const unpacked = kernel?.parts.find(({ bytes }) => bytes.buffer !== direct.kernel?.bytes.buffer)?.bytes.buffer;
-  const x = [kernel ? dtbAddress : 0, 0, 0, 0] as const;
-  return { writes, flash: firmware(input.bios), entry, x, deviceTree, unpacked };
+  return { writes, flash: firmware(input.bios), entry, x: [kernel ? dtbAddress : 0, 0, 0, 0], deviceTree };
 }
 
 function kernelOptions(input: BootInput): KernelOptions {
