@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { compileAssemblyScript } from "./asc.ts";
 
@@ -70,11 +70,10 @@ if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (
   rmSync(at("dist", "command"), { recursive: true, force: true });
   await build({
     // Workers are files beside the one that starts them: new URL("./NAME" + extname(import.meta.url), import.meta.url).
-    entryPoints: Object.fromEntries(
-      [at("src", "cli", "main.ts"), at("src", "hosts", "node", "region-worker.ts")]
-        .filter((path) => existsSync(path))
-        .map((path) => [basename(path, ".ts"), path]),
-    ),
+    entryPoints: {
+      main: at("src", "cli", "main.ts"),
+      "region-worker": at("src", "hosts", "node", "region-worker.ts"),
+    },
     outdir: at("dist", "command", "cli"),
     bundle: true,
     splitting: true,
