@@ -50,7 +50,7 @@ const definitions = fc.record(
     ),
     net: fc.oneof(
       fc.record({ kind: fc.constant("none") }),
-      fc.record({ kind: fc.constant("user"), mac: maybe(mac) }),
+      fc.record({ kind: fc.constant("user"), mac: maybe(mac), capture: maybe(path) }),
       fc.record({ kind: fc.constant("switch"), name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/) }),
     ),
     publish: fc.array(
@@ -94,8 +94,12 @@ test("each path of a definition is changed, and nothing else is", () => {
         return text.slice("/root/".length);
       });
       assert.deepEqual(JSON.parse(JSON.stringify(back)), JSON.parse(JSON.stringify(definition)));
+      const { net } = definition;
+      const capture = net?.kind === "user" ? net.capture : undefined;
       const named = definition.load.length + definition.share.length + definition.serialPort.length;
-      const single = [definition.kernel, definition.bios, definition.vsock].filter((one) => one !== undefined).length;
+      const single = [definition.kernel, definition.bios, definition.vsock, capture].filter(
+        (one) => one !== undefined,
+      ).length;
       assert.equal(seen.length, named + single + definition.disk.filter((disk) => "file" in disk).length);
     }),
   );

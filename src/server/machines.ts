@@ -13,6 +13,7 @@ import {
   type OutputOf,
 } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
+import { macText, randomMac } from "../hosts/library/mac.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { callAction, NoAnswer } from "./api-client.ts";
 import { describe } from "./describe.ts";
@@ -68,7 +69,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
         const disk = makeDisks(definition.disk, path);
         flushFolder(path);
         flushFolder(dirname(path));
-        this.#store.add(name, machineDefinition.parse({ ...definition, disk }));
+        this.#store.add(name, machineDefinition.parse({ ...withAddress(definition), disk }));
       } catch (error) {
         rmSync(path, { recursive: true, force: true });
         throw error;
@@ -219,6 +220,12 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       return undefined;
     }
   }
+}
+
+/** A station of a switch keeps its address: a guest that goes on has it in its memory. */
+function withAddress({ net, ...definition }: NewMachine): NewMachine {
+  if (net?.kind !== "switch") return { ...definition, net };
+  return { ...definition, net: { ...net, mac: net.mac ?? macText(randomMac()) } };
 }
 
 /** That what a definition names is there is better known now than at the start. */
