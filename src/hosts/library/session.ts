@@ -328,6 +328,7 @@ export class Session {
     this.#loop.stop("quit");
     this.#become("closed");
     this.#console.close();
+    this.#machine.close();
     this.#parts.opened.close();
   }
 
