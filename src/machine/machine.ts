@@ -43,6 +43,8 @@ const NANOSECONDS = 1e6;
 const POWER_KEY_NANOSECONDS = 100e6;
 /** What a kernel takes in memory at most, from its exception vectors to either side. */
 const KERNEL_BYTES = 64 * 2 ** 20;
+/** Bytes of an unpacked file from which on it is worth its while to give them back at once. */
+const LARGE = 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
@@ -250,6 +252,11 @@ export class Machine implements RunnableMachine {
     for (const index of this.#states.keys()) this.#processors.powerOff(index);
   }
 
+  /** Lets go of what the host gave it besides its parts. It is not run any more. */
+  close(): void {
+    this.#processors.close();
+  }
+
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
@@ -297,8 +304,19 @@ export class Machine implements RunnableMachine {
       memory.write(physical(address), bytes);
       if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
     }
+    this.#releaseUnpacked(writes);
     this.#processors.reset(entry, x);
     return deviceTree;
+  }
+
+  /** What was unpacked for RAM is there now. It may be tens of megabytes, and with little else to do the collector leaves it where it is. */
+  #releaseUnpacked(writes: BootPlan["writes"]): void {
+    const { kernel, initrd, dtb, bios, loads } = this.#parts;
+    const given = [kernel, initrd, dtb, bios, ...loads.map(({ file }) => file)].map((file) => file?.bytes.buffer);
+    for (const { bytes } of writes) {
+      const { buffer } = bytes;
+      if (bytes.length >= LARGE && buffer instanceof ArrayBuffer && !given.includes(buffer)) buffer.transfer(0);
+    }
   }
 
   #toReset(): void {
