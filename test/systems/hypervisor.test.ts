@@ -164,10 +164,7 @@ test("a running domain's pages are logged, shared and taken back without its not
   space.onWriteFault = () => copies++;
   node.resume("one");
   assert.match(await command(node, console, "md5sum </tmp/a; echo x >/tmp/b; cat /tmp/b"), /b5cfa9d6[\s\S]*^x$/m);
-  assert.ok(copies > 10);
-  const frames = node.node().memory / 4096;
-  assert.ok(frames > 0);
-  for (const [i, page] of pages.entries()) assert.equal(before[i]?.length, 4096, `${page}`);
+  assert.ok(copies > 10 && copies < shared);
   assert.match(
     await command(node, console, "grep -c ^processor /proc/cpuinfo; sleep 0.1; echo woke"),
     /^2$[\s\S]*^woke$/m,
