@@ -12,6 +12,7 @@ import { declareIsa } from "./isa.ts";
 import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
 import { declarePause } from "./pause.ts";
+import { declareRelay } from "./relay.ts";
 import { reportError } from "./report.ts";
 import { declareRestore } from "./restore.ts";
 import { declareResume } from "./resume.ts";
@@ -50,6 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
   declareRestore(program, done);
   declareImage(program, done);
   declareIsa(program, done);
+  declareRelay(program, done);
   for (const declare of LASTING) declare(program, done);
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");

@@ -38,7 +38,6 @@ const relay = z.strictObject({
     .string()
     .regex(/^[\w-]*$/)
     .optional(),
-  mac: net.options[1].shape.mac,
 });
 
 const disk = diskDefinition.extend({
