@@ -14,6 +14,7 @@ import { declareLs } from "./ls.ts";
 import { declarePause } from "./pause.ts";
 import { declareRelay } from "./relay.ts";
 import { reportError } from "./report.ts";
+import { declareRestore } from "./restore.ts";
 import { declareResume } from "./resume.ts";
 import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
@@ -47,6 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
     status = s;
   };
   declareRun(program, done);
+  declareRestore(program, done);
   declareImage(program, done);
   declareIsa(program, done);
   declareRelay(program, done);
