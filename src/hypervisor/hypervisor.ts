@@ -28,6 +28,7 @@ import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
+import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
@@ -65,6 +66,9 @@ interface Managed {
 
 /** Instructions of one PE's turn. */
 const TURN_INSTRUCTIONS = 0x8000;
+/** Of each while a domain is brought off the PEs, which it leaves at its next entry to the hypervisor. */
+const SETTLE_INSTRUCTIONS = 0x100;
+const SETTLE_TURNS = 0x1000;
 const NANOSECONDS = 1e6;
 
 // HCR_EL2: VM, FMO, IMO, AMO, FB, TWI, TID3, TSC, TIDCP, RW; APK, API.
@@ -227,36 +231,106 @@ export class Hypervisor {
     const managed = this.#find(name);
     if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}`);
     const { config } = managed;
+    const domain = this.#admit(config, (domain) => domain.powerOn());
+    managed.domain = domain;
+    managed.status = "running";
+    managed.reason = undefined;
+    this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
+    this.events.emit({ kind: "started", domain: name });
+    this.onWork();
+  }
+
+  /** A domain with what it needs of the machine, filled by `fill`. */
+  #admit(config: DomainConfig, fill: (domain: Domain) => void): Domain {
+    const { name } = config;
     const { reservation } = shareOf(config.share);
     if (!this.#scheduler.admits(reservation))
       throw new BadInput(`${name}: a reservation of ${reservation} CPUs is more than what others have left`);
     const vmid = this.#vmids.take();
     if (vmid === undefined) throw new BadInput(`${name}: ${VMIDS} domains run already`);
-    for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
-      if (!this.#claims.claim(thing, vmid)) {
-        this.#claims.releaseAll(vmid);
-        this.#vmids.release(vmid);
-        throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
-      }
-    }
     let domain: Domain | undefined;
     try {
+      for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
+        if (!this.#claims.claim(thing, vmid))
+          throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
+      }
       domain = new Domain(config, vmid, this.#host);
-      domain.powerOn();
+      fill(domain);
     } catch (error) {
       domain?.close();
       this.#claims.releaseAll(vmid);
       this.#vmids.release(vmid);
       throw error;
     }
-    managed.domain = domain;
-    managed.status = "running";
-    managed.reason = undefined;
     this.#running.add(domain);
     this.#scheduler.add(domain.group);
-    this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
-    this.events.emit({ kind: "started", domain: name });
+    return domain;
+  }
+
+  /**
+   * A new domain that goes on from where `name` is now: with its memory, copied page by page as either writes, and with its vCPUs and devices as
+   * they are. It runs or is paused as `name` does, which goes on, too. `parts`, called while `name` stands still, gives what a copy cannot
+   * share: console, disks (as they are at that moment), networks, and what else is to differ; memory and CPUs stay.
+   * @throws BadInput when the name is taken, the parts are not those of a copy, or there is no room. `name` goes on then, too.
+   */
+  fork(name: string, newName: string, parts: (of: DomainConfig) => ForkParts): void {
+    const managed = this.#find(name);
+    const { domain: parent } = managed;
+    if (parent === undefined || parent.ended !== undefined) throw new BadInput(`${name} does not run`);
+    if (this.#domains.has(newName)) throw new BadInput(`there is a domain ${newName} already`);
+    if (this.#dispatcher.busy) throw new Error("a domain is forked between two calls of run");
+    const pause = managed.status === "running";
+    if (pause) this.#hold(parent);
+    let config: DomainConfig;
+    let child: Domain;
+    try {
+      if (!this.#settle(parent)) throw new BadInput(`${name} does not stand still`);
+      config = { ...parent.config, ...parts(parent.config), name: newName };
+      this.define(config);
+      try {
+        child = this.#admit(config, (domain) => continueAs(domain, parent));
+      } catch (error) {
+        this.remove(newName);
+        throw error;
+      }
+    } finally {
+      if (pause) this.#release(parent);
+    }
+    const copy = this.#find(newName);
+    copy.domain = child;
+    copy.status = pause ? "running" : "paused";
+    this.events.emit({ kind: "started", domain: newName });
+    if (pause) this.#release(child);
+    else this.events.emit({ kind: "paused", domain: newName });
     this.onWork();
+  }
+
+  /** Runs the machine until no PE has registers of a held domain. */
+  #settle(domain: Domain): boolean {
+    for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+      if (domain.vcpus.every(({ pe }) => pe === undefined)) return domain.ended === undefined;
+      for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+      this.#processors.updateTimers();
+      this.#processors.turn(SETTLE_INSTRUCTIONS);
+    }
+    return false;
+  }
+
+  #hold(domain: Domain): void {
+    domain.group.held = true;
+    domain.clock.hold(true);
+    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+  }
+
+  #release(domain: Domain): void {
+    domain.clock.hold(false);
+    domain.countFromNow();
+    domain.group.held = false;
+    // WFI may end at any time: each looks for itself when its timer is due now.
+    for (const vcpu of domain.vcpus) {
+      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
+      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
+    }
   }
 
   /** Its vCPUs run no more, and its time stands still, until `resume`. */
@@ -265,9 +339,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "running") throw new BadInput(`${name} does not run`);
     managed.status = "paused";
-    domain.group.held = true;
-    domain.clock.hold(true);
-    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+    this.#hold(domain);
     this.events.emit({ kind: "paused", domain: name });
     this.onWork();
   }
@@ -277,14 +349,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "paused") throw new BadInput(`${name} is not paused`);
     managed.status = "running";
-    domain.clock.hold(false);
-    domain.countFromNow();
-    domain.group.held = false;
-    // WFI may end at any time: each looks for itself when its timer is due now.
-    for (const vcpu of domain.vcpus) {
-      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
-      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
-    }
+    this.#release(domain);
     this.events.emit({ kind: "resumed", domain: name });
     this.onWork();
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { ROOT } from "../support/atoll.ts";
-import { bareMetal, type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { bareMetal, Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
 
 const PROMPT = "atoll:~# ";
 
@@ -158,8 +158,8 @@ test("a running domain's pages are logged, shared and taken back without its not
   assert.ok(await runUntil(node, () => node.isQuiet("one"), 5));
   for (const { index, saved } of vcpus) gic.settle(index, saved);
   gic.adopt();
-  let shared = 0;
-  space.shareAll(() => shared++);
+  const shared = space.mapped;
+  node.fork("one", "copy", () => ({ serial: new Console().serial, disks: [] }));
   let copies = 0;
   space.onWriteFault = () => copies++;
   node.resume("one");
