@@ -1,4 +1,4 @@
-import { MAX_BATCH } from "./limits.ts";
+import { MAX_BATCH, MAX_BATCH_MILLISECONDS } from "./limits.ts";
 import {
   type FoundRegion,
   type MadeRegions,
@@ -28,7 +28,7 @@ export interface RegionAnswer extends MadeRegions {
   readonly milliseconds: number;
 }
 
-/** Regions that another thread makes. It is started when the first is asked for. */
+/** Regions that another thread makes. It is started at the first slice's end: until something is hot it has time to get ready. */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
@@ -48,12 +48,12 @@ export class RemoteRegions implements RegionSource {
 
   take(): MadeRegions | undefined {
     if (this.#closed) return undefined;
+    this.#thread ??= this.#start();
     if (this.#requests.length > 0) {
-      this.#thread ??= this.#start();
       this.#thread.send(this.#requests);
       this.#requests = [];
     }
-    const answer = this.#thread?.receive();
+    const answer = this.#thread.receive();
     if (answer) this.#onAnswer(answer);
     return answer;
   }
@@ -77,18 +77,22 @@ export class RegionServer {
 
   /** Serves requests, later ones for a record in place of earlier ones. */
   *serve(requests: readonly RegionRequest[]): Generator<RegionAnswer> {
-    const wanted = [...new Map(requests.map((request) => [request.record, request])).values()];
-    for (let i = 0; i < wanted.length; i += MAX_BATCH) {
+    const wanted = new Map(requests.map((request) => [request.record, request]));
+    while (wanted.size > 0) {
       const started = this.#now();
-      const made = this.#maker.make(this.#found(wanted.slice(i, i + MAX_BATCH)));
-      if (made.regions.length === 0) continue;
-      yield { ...made, milliseconds: this.#now() - started };
+      const made = this.#maker.make(this.#found(wanted, started + MAX_BATCH_MILLISECONDS));
+      if (made.regions.length > 0) yield { ...made, milliseconds: this.#now() - started };
     }
   }
-  *#found(requests: readonly RegionRequest[]): Generator<FoundRegion> {
-    for (const request of requests) {
+
+  /** Takes from what is wanted as much as goes into one module. */
+  *#found(wanted: Map<number, RegionRequest>, until: number): Generator<FoundRegion> {
+    let left = MAX_BATCH;
+    for (const request of wanted.values()) {
+      wanted.delete(request.record);
       const found = this.#maker.find(request);
       if (found) yield found;
+      if (--left === 0 || this.#now() >= until) return;
     }
   }
 }
