@@ -48,6 +48,10 @@ const definitions = fc.record(
         fc.record({ bytes: fc.integer({ min: 1, max: 2 ** 30 }).map((sectors) => sectors * 512), serial }),
       ),
     ),
+    display: fc.record(
+      { vnc: fc.constant({ host: "127.0.0.1", port: 5900 }), passwordFile: path },
+      { requiredKeys: [] },
+    ),
     net: fc.oneof(
       fc.record({ kind: fc.constant("none") }),
       fc.record({ kind: fc.constant("user"), mac: maybe(mac), capture: maybe(path) }),
@@ -97,9 +101,13 @@ test("each path of a definition is changed, and nothing else is", () => {
       const { net } = definition;
       const capture = net?.kind === "user" ? net.capture : undefined;
       const named = definition.load.length + definition.share.length + definition.serialPort.length;
-      const single = [definition.kernel, definition.bios, definition.vsock, capture].filter(
-        (one) => one !== undefined,
-      ).length;
+      const single = [
+        definition.kernel,
+        definition.bios,
+        definition.vsock,
+        definition.display?.passwordFile,
+        capture,
+      ].filter((one) => one !== undefined).length;
       assert.equal(seen.length, named + single + definition.disk.filter((disk) => "file" in disk).length);
     }),
   );

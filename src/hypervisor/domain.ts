@@ -1,6 +1,6 @@
 import { Bus } from "../bus/bus.ts";
 import { X } from "../cpu/state-layout.ts";
-import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, SPSR_EL2 } from "../cpu/sysreg-layout.ts";
+import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import { Flash } from "../devices/flash/flash.ts";
 import { affinityOf } from "../machine/board.ts";
 import { BoardDevices, type DeviceParts } from "../machine/board-devices.ts";
@@ -15,6 +15,7 @@ import { domainFirmware, type PowerActions } from "./domain-firmware.ts";
 import { DomainMemory } from "./domain-memory.ts";
 import type { Refusal } from "./events.ts";
 import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+import { StolenTime } from "./paravirtual.ts";
 import { NANOSECONDS_PER_TICK } from "./physical-pe.ts";
 import { PhysicalTimer } from "./physical-timer.ts";
 import { DEFAULT_WEIGHT, ScheduleGroup, type Share } from "./scheduler.ts";
@@ -42,6 +43,8 @@ export interface DomainHost {
   readonly now: () => number;
   /** A PE's registers after reset, for the parts of CONTEXT. */
   readonly template: Int32Array;
+  /** PE_FEATURES. */
+  readonly features: number;
   readonly invalidateStage2: (domain: Domain) => void;
   readonly frameGone: (frame: number) => void;
   readonly notify: (vcpu: Vcpu) => void;
@@ -53,6 +56,8 @@ export interface DomainHost {
 const POWER_KEY_NANOSECONDS = 100e6;
 /** SPSR_EL2 of a vCPU that starts: EL1h, all masked. */
 const EL1H_MASKED = 0x3c5;
+
+const NO_MEMORY = (name: string): string => `${name}: the machine has no memory left; give it more, or stop a domain`;
 
 const lastPage = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
@@ -74,6 +79,7 @@ export class Domain {
   readonly devices: BoardDevices;
   readonly balloon: MemoryBalloon | undefined;
   readonly timers: readonly PhysicalTimer[];
+  readonly stolen: StolenTime;
   /** The device tree that the guest was given. */
   deviceTree: Uint8Array = new Uint8Array(0);
   /** Why it runs no more; undefined while it does. */
@@ -102,7 +108,7 @@ export class Domain {
     const gicFrames = lastPage(VirtualGic.bytes(cpus));
     const vcpuFrames = VCPU_BYTES / PAGE_BYTES;
     const own = frames.takeTogether(this.owner, gicFrames + cpus * vcpuFrames);
-    if (own < 0) throw new BadInput(`${config.name}: the machine has no memory left; give it more, or stop a domain`);
+    if (own < 0) throw new BadInput(NO_MEMORY(config.name));
     memory.zero(own, gicFrames + cpus * vcpuFrames);
     try {
       this.space = new Stage2Space({
@@ -127,6 +133,11 @@ export class Domain {
       if (pinned !== undefined) vcpu.pinned = pinned.reduce((bits, pe) => bits | (1 << pe), 0);
       return vcpu;
     });
+    // Who executes TLB maintenance for the domain (Native.tlbInvalidate): what it is told by, besides a PE.
+    for (const { saved } of this.vcpus) {
+      saved.set64(VTTBR_EL2, this.vttbrLow, this.vttbrHigh);
+      saved.setWord(PE_FEATURES, host.features);
+    }
     this.gic = new VirtualGic({
       ...{ buffer: memory.buffer, base: memory.linearOf(own), cpus },
       affinity: (index) => affinityOf(index, 3),
@@ -137,6 +148,7 @@ export class Domain {
         new PhysicalTimer(saved, this.clock, (level) => this.gic.setPrivate(index, PPI.physicalTimer, level)),
     );
     this.group = new ScheduleGroup<Vcpu>(this.vcpus, shareOf(config.share));
+    this.stolen = new StolenTime(memory, frames, this.owner, this.space, cpus);
     this.firmware = domainFirmware(this, host.power);
     this.devices = this.#addDevices();
     this.balloon = this.devices.balloon && new RamBalloon(this.devices.balloon, config.memory);
@@ -163,9 +175,10 @@ export class Domain {
     this.space.clear();
     for (const { address, bytes, zeroes } of plan.writes) {
       if (!this.memory.write(address, bytes) || !this.memory.zero(address + bytes.length, zeroes))
-        throw new BadInput(`${config.name}: the machine has no memory left; give it more, or stop a domain`);
+        throw new BadInput(NO_MEMORY(config.name));
     }
     this.deviceTree = plan.deviceTree;
+    if (!this.stolen.map()) throw new BadInput(NO_MEMORY(config.name));
     clock.hold(false);
     this.countFromNow();
     this.resetVcpu(0, plan.entry, plan.x[0], 0);

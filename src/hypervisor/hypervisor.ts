@@ -9,10 +9,10 @@ import {
   HCR_EL2,
   MDCR_EL2,
   MIDR_EL1,
+  PE_FEATURES,
   VBAR_EL2,
   VPIDR_EL2,
   VTCR_EL2,
-  VTTBR_EL2,
 } from "../cpu/sysreg-layout.ts";
 import { GicV3 } from "../devices/gic/gicv3.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
@@ -28,6 +28,7 @@ import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
+import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
@@ -95,6 +96,12 @@ export class Hypervisor {
   /** Called when there may be something to run while the host sleeps. */
   onWork: () => void = () => {};
 
+  /**
+   * An access that Stage2Space.watch does not allow. The instruction is executed again when the vCPU goes on: who wants it to get further changes
+   * the watch, or pauses or stops the domain.
+   */
+  onWatched: ((vcpu: Vcpu, fault: StageTwoFault) => void) | undefined;
+
   /** @throws BadInput when the parts do not fit together. */
   constructor(parts: NodeParts) {
     if (!(parts.cpus >= 1 && parts.cpus <= MAX_CPUS[3]))
@@ -132,7 +139,10 @@ export class Hypervisor {
       now: () => clock.now(),
       domains: () => this.#running,
       initialize: (pe) => initialize(pe),
-      watched: (vcpu, _ec, _iss) => vcpu.domain.end("failed", "a watched page, and nobody watches"),
+      watched: (vcpu, fault) => {
+        if (this.onWatched === undefined) vcpu.domain.end("failed", "a page is watched, and nobody watches it");
+        else this.onWatched(vcpu, fault);
+      },
     });
     this.#processors = new Processors({
       ...{ parts: { ...parts, gicVersion: 3, measure: undefined }, memory, states, plan, clock, native },
@@ -164,6 +174,7 @@ export class Hypervisor {
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
+      features: state.word(PE_FEATURES),
       invalidateStage2: (domain) => this.#invalidate(domain),
       frameGone: (frame) => this.#processors.codeChanged(this.#memory.linearOf(frame), PAGE_BYTES),
       notify: (vcpu) => {
@@ -185,15 +196,10 @@ export class Hypervisor {
     };
   }
 
-  /** Every PE forgets the domain's translations. */
+  /** Every PE forgets the domain's translations: as if a vCPU of it executed TLBI VMALLS12E1IS. */
   #invalidate(domain: Domain): void {
-    for (const { state, native } of this.#pes) {
-      const low = state.word(VTTBR_EL2);
-      const high = state.high(VTTBR_EL2);
-      state.set64(VTTBR_EL2, domain.vttbrLow, domain.vttbrHigh);
-      native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2);
-      state.set64(VTTBR_EL2, low, high);
-    }
+    const by = domain.vcpus[0]?.saved.cpu;
+    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2, by);
   }
 
   subscribe(listener: Listener): () => void {
@@ -305,6 +311,15 @@ export class Hypervisor {
     if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}; stop it first`);
     this.#domains.delete(name);
     this.events.emit({ kind: "removed", domain: name });
+  }
+
+  /**
+   * Whether no PE has registers of a paused domain any more, so that all of its state is in its memory, its vCPUs' blocks, its interrupt
+   * controller's and its devices: some time of `run` after `pause`.
+   */
+  isQuiet(name: string): boolean {
+    const managed = this.#find(name);
+    return managed.status === "paused" && managed.domain?.vcpus.every(({ pe }) => pe === undefined) === true;
   }
 
   /** Names, in the order of their definition. */

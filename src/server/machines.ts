@@ -53,7 +53,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     machines: await Promise.all(this.#store.list().map((stored) => this.#describe(stored))),
   });
 
-  readonly info = ({ name }: InputOf<"info">): Promise<MachineInfo> => this.#describe(this.#store.get(name));
+  readonly info = async ({ name }: InputOf<"info">): Promise<MachineInfo> => this.#describe(this.#store.get(name));
 
   readonly create = async ({ name, definition }: InputOf<"create">): Promise<MachineInfo> => {
     if (this.#store.find(name) !== undefined) throw exists(name);

@@ -14,7 +14,8 @@ export type { MachineConfiguration, Source } from "../library/config.ts";
 export type { ConsoleStreams } from "../library/console-streams.ts";
 export { AtollError, type ErrorCode } from "../library/errors.ts";
 export type { MachineEvents } from "../library/machine.ts";
-export type { MachineEnd, MachineState } from "../library/session.ts";
+export type { Frame, FrameCursor } from "../library/screen.ts";
+export type { InputEvent, MachineEnd, MachineState } from "../library/session.ts";
 
 export class Machine extends LibraryMachine {
   /** Makes a machine in a worker of its own, which is paused. The rest is as in Node (docs/library.md). @throws AtollError */

@@ -8,7 +8,8 @@ import type { Statistic } from "../../machine/runnable.ts";
 import type { Remote } from "./calls.ts";
 import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
-import type { MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
+import type { Frame } from "./screen.ts";
+import type { InputEvent, MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
 
 /** Events, and what their listeners get. */
 export interface MachineEvents {
@@ -336,6 +337,51 @@ export class LibraryMachine {
    */
   save(): Promise<Blob> {
     return this.#access.session.save();
+  }
+
+  /**
+   * What of the display has changed since the last call. Ask again and again, as often as it is to be shown.
+   *
+   * @returns undefined: nothing has.
+   * @throws AtollError "state" when the machine has none: create it with `display: {}`.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * const frame = await machine.frame();
+   * assert.equal(frame.pixels.length, frame.area.width * frame.area.height * 4);
+   * await machine.close();
+   */
+  frame(): Promise<Frame | undefined> {
+    return this.#access.session.frame();
+  }
+
+  /**
+   * Presses keys, moves the pointer.
+   *
+   * @throws AtollError "state" when the machine has no display.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * await machine.input({ kind: "key", code: 30, pressed: true });
+   * await machine.input({ kind: "key", code: 30, pressed: false });
+   * await machine.input({ kind: "pointer", x: 0.5, y: 0.5, buttons: ["left"] });
+   * await machine.close();
+   */
+  input(event: InputEvent): Promise<void> {
+    return this.#access.session.input(event);
+  }
+
+  /**
+   * Asks the guest to make its picture of that size.
+   *
+   * @param width in pixels. @returns false where it cannot be asked.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * assert.equal(await machine.requestDisplaySize(800, 600), false); // No driver is there yet.
+   * await machine.close();
+   */
+  requestDisplaySize(width: number, height: number): Promise<boolean> {
+    return this.#access.session.requestDisplaySize(width, height);
   }
 
   /**

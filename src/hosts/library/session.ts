@@ -1,6 +1,7 @@
 // A machine with its run loop, in the thread where it runs. What is outside of that thread calls its functions and hears its events.
 
 import type { SerialPort } from "../../bus/device.ts";
+import { POINTER_MAX, type PointerButton } from "../../bus/input.ts";
 import type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
 import type { HotCode } from "../../machine/inspection/inspector.ts";
 import type { Walk } from "../../machine/inspection/walk.ts";
@@ -15,6 +16,7 @@ import { AtollError, asAtollError } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
+import { type Frame, Screen } from "./screen.ts";
 import { type Closable, type Opener, type OpenWanted, openWanted } from "./wanted-machine.ts";
 
 /** No more input is taken when so many bytes wait for the guest. */
@@ -135,6 +137,7 @@ export class Session {
   readonly #console: Console;
   readonly #emit: (event: SessionEvent) => void;
   #state: MachineState = "paused";
+  #screen: Screen | undefined;
   #started = false;
 
   /** @throws AtollError, BadInput, ImageError and SnapshotError when it cannot be made of this. */
@@ -289,6 +292,39 @@ export class Session {
     return new Blob(pieces);
   }
 
+  /** What of the display has changed since the last call; undefined: nothing. */
+  frame(): Frame | undefined {
+    const { display } = this.#machine;
+    if (display === undefined) throw noDisplay();
+    this.#screen ??= new Screen(display);
+    return this.#screen.frame();
+  }
+
+  /** Something that its user does with keyboard or pointer. */
+  input(event: InputEvent): void {
+    const { input } = this.#machine;
+    if (input === undefined) throw noDisplay();
+    switch (event.kind) {
+      case "key":
+        input.key(event.code, event.pressed);
+        break;
+      case "pointer":
+        input.pointer(unit(event.x), unit(event.y), new Set(event.buttons));
+        break;
+      case "wheel":
+        input.wheel(event.vertical, event.horizontal);
+        break;
+    }
+    this.#loop.wake();
+  }
+
+  /** False where the guest cannot be asked for another size. */
+  requestDisplaySize(width: number, height: number): boolean {
+    const asked = this.#machine.display?.requestSize(width, height) ?? false;
+    this.#loop.wake();
+    return asked;
+  }
+
   // What people who learn look at.
 
   processors(): PeReport[] {
@@ -358,6 +394,18 @@ export class Session {
       throw new AtollError("state", `the machine is ${this.#state}, and must be ${state} for that`);
   }
 }
+
+/** What is done with a keyboard or a pointer. */
+export type InputEvent =
+  /** `code`: KEY_* of linux/input-event-codes.h. */
+  | { readonly kind: "key"; readonly code: number; readonly pressed: boolean }
+  /** Where the pointer is, from 0 to 1 in both directions, and what is pressed. */
+  | { readonly kind: "pointer"; readonly x: number; readonly y: number; readonly buttons: readonly PointerButton[] }
+  /** Notches, away from the user and to the right positive. */
+  | { readonly kind: "wheel"; readonly vertical: number; readonly horizontal: number };
+
+const unit = (part: number): number => Math.round(Math.min(1, Math.max(0, part)) * POINTER_MAX);
+const noDisplay = (): AtollError => new AtollError("state", "the machine has no display: create it with display: {}");
 
 const closed = (): AtollError => new AtollError("state", "the machine is closed");
 
