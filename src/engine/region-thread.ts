@@ -25,6 +25,8 @@ export type StartRegionThread = (setup: MakerSetup) => RegionThread;
 
 /** What the other thread made, and how long it took. */
 export interface RegionAnswer extends MadeRegions {
+  /** The records that it answers for, with a region or without. */
+  readonly records: readonly number[];
   readonly milliseconds: number;
 }
 
@@ -34,6 +36,8 @@ export class RemoteRegions implements RegionSource {
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
   #requests: RegionRequest[] = [];
+  /** Records that were asked for and not answered. */
+  readonly #asked = new Set<number>();
   #closed = false;
 
   /** `onAnswer`: for statistics. */
@@ -43,6 +47,8 @@ export class RemoteRegions implements RegionSource {
   }
 
   ask(request: RegionRequest): void {
+    if (this.#asked.has(request.record)) return;
+    this.#asked.add(request.record);
     this.#requests.push(request);
   }
 
@@ -54,7 +60,9 @@ export class RemoteRegions implements RegionSource {
       this.#requests = [];
     }
     const answer = this.#thread.receive();
-    if (answer) this.#onAnswer(answer);
+    if (answer === undefined) return undefined;
+    for (const record of answer.records) this.#asked.delete(record);
+    this.#onAnswer(answer);
     return answer;
   }
 
@@ -75,24 +83,25 @@ export class RegionServer {
     this.#now = now;
   }
 
-  /** Serves requests, later ones for a record in place of earlier ones. */
+  /** Serves requests, each for another record. */
   *serve(requests: readonly RegionRequest[]): Generator<RegionAnswer> {
-    const wanted = new Map(requests.map((request) => [request.record, request]));
-    while (wanted.size > 0) {
+    for (let done = 0; done < requests.length; ) {
       const started = this.#now();
-      const made = this.#maker.make(this.#found(wanted, started + MAX_BATCH_MILLISECONDS));
-      if (made.regions.length > 0) yield { ...made, milliseconds: this.#now() - started };
+      const records: number[] = [];
+      const made = this.#maker.make(this.#found(requests.slice(done, done + MAX_BATCH), records));
+      done += records.length;
+      yield { ...made, records, milliseconds: this.#now() - started };
     }
   }
 
-  /** Takes from what is wanted as much as goes into one module. */
-  *#found(wanted: Map<number, RegionRequest>, until: number): Generator<FoundRegion> {
-    let left = MAX_BATCH;
-    for (const request of wanted.values()) {
-      wanted.delete(request.record);
+  /** Finds regions until it is time to hand over what there is; `records` are those that were looked at. */
+  *#found(requests: readonly RegionRequest[], records: number[]): Generator<FoundRegion> {
+    const until = this.#now() + MAX_BATCH_MILLISECONDS;
+    for (const request of requests) {
+      records.push(request.record);
       const found = this.#maker.find(request);
       if (found) yield found;
-      if (--left === 0 || this.#now() >= until) return;
+      if (this.#now() >= until) return;
     }
   }
 }
