@@ -1,14 +1,29 @@
+import type { Fields, Saved } from "../snapshot/fields.ts";
+
+/** What has state that is not in the machine's linear memory, for snapshots. */
+export interface Stateful {
+  /** What it has, as plain values; changes nothing. */
+  save(): Saved;
+  /**
+   * Takes what `save` gave, after a reset. Its lines and its driver are told nothing: interrupt controller and memory are restored, too.
+   * @throws SnapshotError where the values cannot be.
+   */
+  restore(state: Fields): void;
+  /** Everything has been restored: what has changed outside meanwhile is told to the guest, and what was under way goes on. */
+  resumed?(): void;
+}
+
 /**
  * A device as the bus sees it: registers at offsets. Accesses are little-endian and naturally aligned inside the device's window;
  * the bus makes two 4-byte accesses of an 8-byte one, the lower address first. Values are unsigned 32-bit numbers.
  * Whatever a guest reads or writes, neither function throws: what the specification calls reserved reads as zero and ignores writes.
  */
-export interface Device {
+export interface Device extends Partial<Stateful> {
   /** Bytes of the window that it answers. */
   readonly size: number;
   read(offset: number, bytes: AccessSize): number;
   write(offset: number, bytes: AccessSize, value: number): void;
-  /** To the state after power-on. */
+  /** To the state after power-on. `save` and `restore` are missing where all of its state is in linear memory. */
   reset(): void;
 }
 export type AccessSize = 1 | 2 | 4;

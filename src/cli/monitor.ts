@@ -1,10 +1,12 @@
 // The monitor: what ctrl-a c opens. Commands as data, against the little of a machine that they need.
 
-import type { RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
 
 export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMap" | "pressPowerKey" | "balloon"> {
   /** Counters, for people. */
   statistics(): string;
+  /** Writes what the display shows to a PNG file; undefined: there is no display. @throws BadInput */
+  readonly screendump?: ((file: string) => void) | undefined;
   /** Resets the machine. */
   reset(): void;
   /** Ends the run. */
@@ -56,6 +58,14 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
     },
   ],
   ["balloon", { argument: "MIB", help: "ask the guest to do with so much RAM", run: (m, text) => setBalloon(m, text) }],
+  [
+    "screendump",
+    {
+      argument: "FILE.png",
+      help: "write what the display shows to a file",
+      run: (m, file) => screendump(m, file),
+    },
+  ],
   ["help", { help: "list the commands", run: () => help() }],
   [
     "quit",
@@ -88,9 +98,21 @@ function setBalloon({ balloon }: Monitored, text: string): string {
   return "";
 }
 
+function screendump({ screendump }: Monitored, file: string): string {
+  if (screendump === undefined) return "there is no display; give --display\n";
+  if (file === "") return "give the name of a file\n";
+  try {
+    screendump(file);
+    return "";
+  } catch (error) {
+    if (error instanceof BadInput) return `${error.message}\n`;
+    throw error;
+  }
+}
+
 function help(): string {
   return [...COMMANDS]
-    .map(([name, { argument, help }]) => `${(argument ? `${name} ${argument}` : name).padEnd(18)}${help}\n`)
+    .map(([name, { argument, help }]) => `${(argument ? `${name} ${argument}` : name).padEnd(20)}${help}\n`)
     .join("");
 }
 

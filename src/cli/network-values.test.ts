@@ -7,19 +7,37 @@ const MAC = "52:54:00:aa:bb:cc";
 
 test("networks", () => {
   assert.deepEqual(net("none"), { kind: "none" });
-  assert.deepEqual(net("user"), { kind: "user", mac: undefined, dns: undefined });
+  assert.deepEqual(net("user"), { kind: "user", mac: undefined, capture: undefined, dns: undefined });
   assert.deepEqual(net("user,dns=192.0.2.1,mac=52:54:00:aa:bb:CC"), {
     kind: "user",
     mac: MAC,
+    capture: undefined,
     dns: { address: "192.0.2.1", port: 53 },
   });
   assert.deepEqual(net("user,dns=127.0.0.1:5353"), {
     kind: "user",
     mac: undefined,
+    capture: undefined,
     dns: { address: "127.0.0.1", port: 5353 },
   });
-  assert.deepEqual(net("user,dns=[::1]:5353"), { kind: "user", mac: undefined, dns: { address: "::1", port: 5353 } });
-  assert.deepEqual(net("switch:lan-1,mac=52:54:00:aa:bb:cc"), { kind: "switch", name: "lan-1", mac: MAC });
+  assert.deepEqual(net("user,dns=[::1]:5353"), {
+    kind: "user",
+    mac: undefined,
+    capture: undefined,
+    dns: { address: "::1", port: 5353 },
+  });
+  assert.deepEqual(net("switch:lan-1,mac=52:54:00:aa:bb:cc"), {
+    kind: "switch",
+    name: "lan-1",
+    mac: MAC,
+    capture: undefined,
+  });
+  assert.deepEqual(net("switch:a,capture=/tmp/a.pcap"), {
+    kind: "switch",
+    name: "a",
+    mac: undefined,
+    capture: "/tmp/a.pcap",
+  });
 });
 
 test("publications", () => {
@@ -38,6 +56,9 @@ test("publications", () => {
 test("what is none", () => {
   const bad = [
     "",
+    "user,capture",
+    "user,capture=",
+    "none,capture=a",
     "users",
     "user,",
     "user,x=1",

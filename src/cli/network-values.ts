@@ -5,11 +5,11 @@ import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 
-/** `user[,dns=ADDRESS[:PORT]][,mac=MAC]`, `switch:NAME[,mac=MAC]` or `none`. */
+/** `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]` or `none`. */
 export function net(value: string): Net {
   const [kind = "", ...properties] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
-  const known = kind === "user" ? ["dns", "mac"] : name !== undefined ? ["mac"] : [];
+  const known = kind === "user" ? ["dns", "mac", "capture"] : name !== undefined ? ["mac", "capture"] : [];
   const given = new Map<string, string>();
   for (const property of properties) {
     const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
@@ -17,11 +17,14 @@ export function net(value: string): Net {
     given.set(key, text);
   }
   const mac = given.has("mac") ? macAddress(given.get("mac") as string) : undefined;
+  const capture = given.get("capture");
+  if (capture === "") throw new BadInput("give capture=FILE");
   if (kind === "none") return { kind };
-  if (kind === "user") return { kind, mac, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
+  if (kind === "user")
+    return { kind, mac, capture, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
   if (name !== undefined) {
     if (!SWITCH_NAME.test(name)) throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
-    return { kind: "switch", name, mac };
+    return { kind: "switch", name, mac, capture };
   }
   if (/^tap\b/.test(kind))
     throw new BadInput("tap needs an ioctl, which Node.js does not have; give user, switch:NAME or none");

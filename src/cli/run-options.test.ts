@@ -30,6 +30,7 @@ const DEFAULTS: RunOptions = {
   share: [],
   vsock: undefined,
   serialPort: [],
+  display: undefined,
   balloon: false,
   noReboot: false,
   timeout: undefined,

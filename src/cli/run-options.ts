@@ -4,6 +4,7 @@ import type { Disk, Load, Publication, SerialPort, Share } from "../contract/def
 import { CPU_MODELS, DEFAULT_MEMORY, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "../contract/limits.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import { serialPort, share, vsock } from "./device-values.ts";
+import { display } from "./display-values.ts";
 import { net, publication } from "./network-values.ts";
 import type { FlagRow, ListRow, OptionRows, Parsed, ValueRow } from "./option.ts";
 import {
@@ -57,7 +58,7 @@ export const RUN_OPTIONS = {
   net: value(
     "--net <NETWORK>",
     net,
-    "user[,dns=ADDRESS[:PORT]][,mac=MAC]: through this computer's sockets (default); switch:NAME[,mac=MAC]: with other machines; none (default with --bios)",
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; none (default with --bios alone)",
   ),
   publish: list<Publication>(
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",
@@ -78,6 +79,11 @@ export const RUN_OPTIONS = {
     "--serial-port <name=NAME,socket=PATH>",
     serialPort,
     "a virtio serial port: /dev/virtio-ports/NAME in the guest, a Unix socket here; or file=PATH, for output alone",
+  ),
+  display: value(
+    "--display <none|vnc[=ADDRESS]>",
+    display,
+    "a screen, a keyboard and a tablet, shown to VNC viewers: vnc[=[HOST]:DISPLAY][,password=TEXT|,password-file=FILE]; none: to nobody",
   ),
   balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),

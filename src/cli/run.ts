@@ -7,11 +7,11 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import { TraceFile } from "../hosts/node/trace-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
@@ -64,7 +64,7 @@ async function run(options: RunOptions): Promise<number> {
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
-    const trace = options.trace && new TraceFile(options.traceFile, say);
+    const trace = options.trace && new OutputFile(options.traceFile, "trace", say);
     const wanted: WantedMachine = {
       ...opened.wanted,
       ...developmentParts(options),
@@ -80,11 +80,19 @@ async function run(options: RunOptions): Promise<number> {
     }
 
     loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
-    prompt = monitorPrompt(machine, loop, terminal);
-    const gdb = await serveGdb(options, machine, loop);
+    const screen = options.display && (await import("../hosts/node/display-server.ts"));
+    const monitored = monitoredOf(machine, loop, screen?.screendump);
+    prompt = new MonitorPrompt(
+      (line) => executeMonitorLine(monitored, line),
+      (text) => terminal.print(text),
+    );
+    const gdb = await serveGdb(options, machine, loop, monitored);
+    const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
+    if (display !== undefined) say(display.description);
     const end = await onTerminal(terminal, loop);
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
+    display?.close();
     // The shell's prompt belongs on a line of its own.
     if (end === "quit") terminal.print("\n");
     if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
@@ -98,9 +106,13 @@ async function run(options: RunOptions): Promise<number> {
   }
 }
 
-async function serveGdb(options: RunOptions, machine: Machine, loop: RunLoop): Promise<GdbSocket | undefined> {
+async function serveGdb(
+  options: RunOptions,
+  machine: Machine,
+  loop: RunLoop,
+  monitored: Monitored,
+): Promise<GdbSocket | undefined> {
   if (options.gdb === undefined || machine.debugger === undefined) return undefined;
-  const monitored = monitoredOf(machine, loop);
   const socket = await GdbSocket.listen(options.gdb, machine.debugger, {
     resumed: () => loop.wake(),
     monitor: (line) => executeMonitorLine(monitored, line),
@@ -138,8 +150,14 @@ function statisticsOf(machine: RunnableMachine): string {
   return formatStatistics([...machine.statistics(), ...processStatistics()]);
 }
 
-function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
+/** @param screendump undefined: there is no display. */
+function monitoredOf(
+  machine: RunnableMachine,
+  loop: RunLoop,
+  screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
+): Monitored {
   return {
+    screendump: screendump && ((file) => screendump(machine, file)),
     registers: () => machine.registers(),
     memoryMap: () => machine.memoryMap(),
     statistics: () => statisticsOf(machine),
@@ -165,14 +183,6 @@ function monitoredOf(machine: RunnableMachine, loop: RunLoop): Monitored {
     },
     quit: () => loop.stop("quit"),
   };
-}
-
-function monitorPrompt(machine: RunnableMachine, loop: RunLoop, terminal: Terminal): MonitorPrompt {
-  const monitored = monitoredOf(machine, loop);
-  return new MonitorPrompt(
-    (line) => executeMonitorLine(monitored, line),
-    (text) => terminal.print(text),
-  );
 }
 
 /** Runs with the terminal in raw mode, and gives it back however the run ends. */

@@ -20,6 +20,7 @@ import {
   SERIAL_PORT_NAME,
   SWITCH_NAME,
   TAG_MAX,
+  VNC_PASSWORD,
 } from "./limits.ts";
 
 const NUL = "\0";
@@ -64,10 +65,12 @@ export const board = z.strictObject({
   secure: z.boolean().default(false).describe("EL3 and Secure state for the guest"),
 });
 
+const capture = path.optional().describe("A file for the frames, in pcap's format");
+
 export const net = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
-  z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional() }),
-  z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac }),
+  z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional(), capture }),
+  z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac, capture }),
 ]);
 
 export const publication = z.strictObject({
@@ -100,6 +103,15 @@ export const serialPort = z.strictObject({
   path,
 });
 
+export const display = z.strictObject({
+  vnc: z
+    .strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65535) })
+    .optional()
+    .describe("Where VNC viewers connect; without it nobody sees the display. Port 0: any that is free"),
+  password: z.string().regex(VNC_PASSWORD, "give a password of 1 to 8 ASCII characters").optional(),
+  passwordFile: path.optional().describe("Its first line is the password"),
+});
+
 export const load = z.strictObject({ file: path, address: z.int().min(0) });
 
 /** The names of its fields are those of `atoll run`'s options. */
@@ -115,11 +127,12 @@ export const machineDefinition = z.strictObject({
   cpu: z.enum(CPU_MODELS).default("max"),
   machine: board.default(() => board.parse({})),
   disk: z.array(disk).readonly().default([]),
-  net: net.optional().describe("Without it: user, or none with bios"),
+  net: net.optional().describe("Without it: user, or none with bios where there is neither kernel nor disk"),
   publish: z.array(publication).readonly().default([]),
   share: z.array(share).readonly().default([]),
   vsock: vsock.optional(),
   serialPort: z.array(serialPort).readonly().default([]),
+  display: display.optional(),
   balloon: z.boolean().default(false),
   noReboot: z.boolean().default(false).describe("A reset ends the machine"),
 });
@@ -140,6 +153,7 @@ export type Publication = Readonly<z.infer<typeof publication>>;
 export type Share = Readonly<z.infer<typeof share>>;
 export type Vsock = Readonly<z.infer<typeof vsock>>;
 export type SerialPort = Readonly<z.infer<typeof serialPort>>;
+export type DisplayDefinition = Readonly<z.infer<typeof display>>;
 export type Load = Readonly<z.infer<typeof load>>;
 export type MachineDefinition = Readonly<z.infer<typeof machineDefinition>>;
 export type NewMachine = Readonly<z.infer<typeof newMachine>>;

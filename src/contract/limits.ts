@@ -32,6 +32,9 @@ export const SWITCH_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Of one station: the group bit of the first byte is 0. */
 export const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;
 
+/** RFC 6143, 7.2.2: of a longer one no more would count. */
+export const VNC_PASSWORD = /^[ -~]{1,8}$/;
+
 /** A machine's name is a host name, too (RFC 1123, 2.1), in lower case. */
 export const MACHINE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 

@@ -4,7 +4,7 @@ import type { MachineDefinition, NewMachine } from "./definition.ts";
 
 /** The fields of a definition that have paths. */
 type WithPaths = Omit<Pick<MachineDefinition, Field>, "disk"> & Pick<MachineDefinition | NewMachine, "disk">;
-type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock";
+type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock" | "display";
 
 /** The definition with each path replaced by what `change` makes of it. */
 export function mapPaths<D extends WithPaths>(definition: D, change: (path: string) => string): D {
@@ -26,6 +26,9 @@ export function mapPaths<D extends WithPaths>(definition: D, change: (path: stri
     disk: definition.disk.map((disk) => ("file" in disk ? one("file", disk) : disk)),
     share: definition.share.map((share) => one("folder", share)),
     serialPort: definition.serialPort.map((port) => one("path", port)),
+    ...(definition.display?.passwordFile === undefined
+      ? {}
+      : { display: { ...definition.display, passwordFile: change(definition.display.passwordFile) } }),
     ...(definition.vsock === undefined ? {} : { vsock: one("path", definition.vsock) }),
   };
 }

@@ -31,7 +31,7 @@ export {
   probeWrite,
 } from "../vmsa/access.as";
 export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
-export { isSame } from "../memory/compare.as";
+export { isSame, zeroPages } from "../memory/compare.as";
 export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";

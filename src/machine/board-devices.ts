@@ -1,8 +1,10 @@
 import { utf8 } from "../base/text.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
+import { Display } from "../bus/display.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
+import { Ramfb } from "../devices/fw-cfg/ramfb.ts";
 import { Pl011 } from "../devices/pl011/pl011.ts";
 import { Pl031 } from "../devices/pl031/pl031.ts";
 import { Pl061 } from "../devices/pl061/pl061.ts";
@@ -13,6 +15,8 @@ import { VirtioConsole } from "../devices/virtio/console/console.ts";
 import { VirtioSerialPorts } from "../devices/virtio/console/ports.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VirtioEntropy } from "../devices/virtio/entropy/entropy.ts";
+import { VirtioGpu } from "../devices/virtio/gpu/gpu.ts";
+import { VirtioInputs } from "../devices/virtio/input/input-port.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
@@ -26,7 +30,10 @@ export type DeviceParts = Pick<
   "memory" | "cpus" | "append" | "disks" | "serial" | "terminalSize" | "entropy" | "wallClock"
 > &
   Partial<
-    Pick<MachineParts, "kernel" | "initrd" | "bios" | "networks" | "shares" | "vsock" | "serialPorts" | "balloon">
+    Pick<
+      MachineParts,
+      "kernel" | "initrd" | "bios" | "networks" | "shares" | "vsock" | "serialPorts" | "balloon" | "display"
+    >
   >;
 
 export interface BoardDevicesOptions {
@@ -43,6 +50,8 @@ export class BoardDevices {
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
   readonly balloon: VirtioBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly inputs: VirtioInputs | undefined;
 
   constructor({ parts, bus, dma, clock, interrupts }: BoardDevicesOptions) {
     const consoles = new ConsoleSwitch(parts.serial);
@@ -51,9 +60,17 @@ export class BoardDevices {
     bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(interrupts.line(SPI.gpio));
     bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
-    bus.add(MAP.fwCfg.name, MAP.fwCfg.base, firmwareConfiguration(dma, parts));
+    const configuration = firmwareConfiguration(dma, parts);
+    bus.add(MAP.fwCfg.name, MAP.fwCfg.base, configuration);
     this.balloon = parts.balloon ? new VirtioBalloon(dma, clock) : undefined;
     const devices = virtioDevices(parts, dma, clock, consoles, this.balloon);
+    if (parts.display) {
+      this.display = new Display();
+      this.inputs = new VirtioInputs(dma, clock);
+      // The GPU comes first on the display when both have a picture.
+      devices.push(new VirtioGpu(dma, this.display, clock), this.inputs.keyboard, this.inputs.tablet);
+      new Ramfb(dma, configuration, this.display);
+    }
     for (let slot = 0; slot < VIRTIO_SLOTS; slot++) {
       const transport = new VirtioMmio(devices[slot], interrupts.line(SPI.virtio0 + slot));
       bus.add(`${MAP.virtio.name}.${slot}`, MAP.virtio.base + slot * VIRTIO_STRIDE, transport);
@@ -93,7 +110,7 @@ function virtioDevices(
 function firmwareConfiguration(dma: Dma, parts: DeviceParts): FwCfg {
   const config = new FwCfg(dma);
   config.addNumber(KEY.ramSize, parts.memory, 8);
-  config.addNumber(KEY.noGraphic, 1, 2);
+  config.addNumber(KEY.noGraphic, parts.display ? 0 : 1, 2);
   config.addNumber(KEY.cpus, parts.cpus, 2);
   config.addNumber(KEY.maxCpus, parts.cpus, 2);
   const file = (size: number, data: number, bytes: Uint8Array): void => {

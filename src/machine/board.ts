@@ -1,6 +1,8 @@
 import { linear, physical } from "../base/addresses.ts";
 import { Bus } from "../bus/bus.ts";
 import type { Clock, Line } from "../bus/device.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import type { InterruptSysregs, PpiPort } from "../cpu/ports.ts";
 import { Flash } from "../devices/flash/flash.ts";
 import { GicV2 } from "../devices/gic/gicv2.ts";
@@ -45,16 +47,27 @@ export interface InterruptController extends PpiPort {
   resetCpu(cpuIndex: number): void;
 }
 
+/** The part of it that snapshots see, beneath whatever looks on. */
+export interface SavedController {
+  /** All of its state. */
+  readonly words: Int32Array;
+  /** `words` were restored. */
+  restored(): void;
+}
+
 /** Everything on the board but its processing elements. */
 export class Board {
   readonly memory: GuestMemory;
   readonly bus = new Bus();
   readonly interrupts: InterruptController;
+  readonly controller: SavedController;
   /** CPU interface registers, with a GICv3. */
   readonly interruptSysregs: InterruptSysregs | undefined;
   readonly gpio: Pl061;
   readonly consoles: ConsoleSwitch;
   readonly balloon: VirtioBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
 
   constructor(options: BoardOptions) {
     const { parts, plan, clock } = options;
@@ -69,6 +82,7 @@ export class Board {
     }
 
     const gic = parts.gicVersion === 2 ? this.#addGicV2(options) : this.#addGicV3(options);
+    this.controller = gic;
     this.interrupts = options.trace?.interrupts(gic) ?? gic;
     this.interruptSysregs = gic instanceof GicV3 ? gic.sysregs : undefined;
 
@@ -81,6 +95,8 @@ export class Board {
     this.consoles = devices.consoles;
     this.gpio = devices.gpio;
     this.balloon = devices.balloon;
+    this.display = devices.display;
+    this.input = devices.inputs;
     if (parts.secure) this.#addSecureDevices(options, devices.consoles);
   }
 
@@ -154,8 +170,9 @@ export function mostDisks({
   vsock,
   balloon,
   serialPorts,
-}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts">): number {
+  display,
+}: Pick<MachineParts, "networks" | "shares" | "vsock" | "balloon" | "serialPorts" | "display">): number {
   const several = (networks?.length ?? 0) + (shares?.length ?? 0);
   const single = [vsock, balloon, serialPorts?.length].filter(Boolean).length;
-  return VIRTIO_SLOTS - 2 - several - single;
+  return VIRTIO_SLOTS - 2 - several - single - (display ? 3 : 0);
 }

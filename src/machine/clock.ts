@@ -34,6 +34,12 @@ export class MachineClock implements Clock {
     if (!held) this.#start = this.#monotonic() - this.#now;
   }
 
+  /** Goes on from that time, as a machine that is restored does. Alarms that were set are not moved. */
+  resumeAt(nanoseconds: number): void {
+    this.#now = nanoseconds;
+    this.#start = this.#monotonic() - nanoseconds;
+  }
+
   now(): number {
     if (this.#held) return this.#now;
     const now = this.#monotonic() - this.#start;

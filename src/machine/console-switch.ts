@@ -19,6 +19,15 @@ export class ConsoleSwitch {
     port.onReadable(() => this.#listeners[this.#active]?.());
   }
 
+  /** Which console has the input, counted from 0 in the order of `connect`. */
+  get active(): number {
+    return this.#active;
+  }
+
+  set active(index: number) {
+    if (index < this.#listeners.length) this.#active = index;
+  }
+
   /** One more console. The first one has the input until another writes. */
   connect(): SwitchedConsole {
     const index = this.#listeners.length;

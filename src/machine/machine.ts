@@ -1,4 +1,6 @@
 import { physical } from "../base/addresses.ts";
+import type { Display } from "../bus/display.ts";
+import type { InputPort } from "../bus/input.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { CONTROLLER_LINES } from "../cpu/ports.ts";
@@ -29,6 +31,7 @@ import { RamBalloon } from "./ram-balloon.ts";
 import { memoryMapOf, registersOf } from "./report.ts";
 import type { MachineParts, MemoryBalloon, RunnableMachine, RunState, Statistic } from "./runnable.ts";
 import { Semihosting } from "./semihosting/semihosting.ts";
+import type { MachineAnatomy } from "./snapshot/anatomy.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
 
@@ -54,25 +57,38 @@ export class Machine implements RunnableMachine {
   readonly debugger: Debugger | undefined;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
-  #deviceTree: Uint8Array;
+  #deviceTree: Uint8Array | undefined;
+  /** For snapshots. */
+  readonly anatomy: MachineAnatomy;
   readonly #native: NativeModule;
   readonly #sampler: Sampler | undefined;
   readonly #trace: MachineTrace | undefined;
   /** The stacks that were sampled, where parts.measure asks for them. */
   readonly recording: Recording | undefined;
   readonly balloon: MemoryBalloon | undefined;
+  readonly display: Display | undefined;
+  readonly input: InputPort | undefined;
   #ended: RunState | undefined;
   /** Nanoseconds inside of `run`. */
   #running = 0;
 
   /** @throws BadInput when the parts do not fit together. */
   static create(parts: MachineParts): Promise<Machine> {
-    return Promise.resolve().then(() => new Machine(parts));
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, bootPlanOf(parts));
+    });
   }
 
-  private constructor(parts: MachineParts) {
-    checkParts(parts);
-    const boot = bootPlanOf(parts);
+  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
+  static blank(parts: MachineParts): Promise<Machine> {
+    return Promise.resolve().then(() => {
+      checkParts(parts);
+      return new Machine(parts, undefined);
+    });
+  }
+
+  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
     const clock = new MachineClock(parts.monotonic);
@@ -87,7 +103,7 @@ export class Machine implements RunnableMachine {
     const toLines = (cpu: number, lines: number): void => setLines(states[cpu] as PeState, lines);
     const board: Board = new Board({
       ...{ parts, memory, plan, clock },
-      firmware: boot.flash,
+      firmware: boot?.flash ?? new Uint8Array(0),
       codeChanged: (start, bytes) => this.#processors.codeChanged(start, bytes),
       setLines: trace?.inputs(toLines) ?? toLines,
       currentCpu: () => native.currentCpu,
@@ -119,6 +135,8 @@ export class Machine implements RunnableMachine {
     this.#clock = clock;
     this.#states = states;
     this.#board = board;
+    this.display = board.display;
+    this.input = board.input;
     this.balloon = board.balloon && new RamBalloon(board.balloon, parts.memory);
     const access = new GuestAccess({
       memory: board.memory,
@@ -143,7 +161,14 @@ export class Machine implements RunnableMachine {
     });
     this.debugger = parts.debug && this.#makeDebugger(access);
     if (parts.debug === "wait") this.debugger?.hold();
-    this.#deviceTree = this.#powerOn(boot);
+    const { buffer } = memory;
+    const processors = this.#processors;
+    this.anatomy = {
+      ...{ parts, board, clock, processors, states, buffer, native: native.exports },
+      ...{ powerKey: undefined, held: false },
+    };
+    this.#deviceTree = boot && this.#powerOn(boot);
+    if (boot === undefined) this.#toReset();
   }
 
   #makeDebugger(access: GuestAccess): Debugger {
@@ -220,6 +245,7 @@ export class Machine implements RunnableMachine {
 
   #runUntil(deadline: number): RunState {
     while (this.#ended === undefined) {
+      if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
@@ -250,8 +276,7 @@ export class Machine implements RunnableMachine {
   #powerOn({ writes, entry, x, deviceTree }: BootPlan): Uint8Array {
     this.#ended = undefined;
     this.#heap = largestGap(writes, this.#parts.memory);
-    this.#semihosting?.reset();
-    this.#board.bus.reset();
+    this.#toReset();
     const { memory } = this.#board;
     for (const { address, bytes, zeroes } of writes) {
       memory.write(physical(address), bytes);
@@ -261,11 +286,31 @@ export class Machine implements RunnableMachine {
     return deviceTree;
   }
 
+  #toReset(): void {
+    this.#semihosting?.reset();
+    this.#board.bus.reset();
+    this.#processors.reset(0, []);
+  }
+
   /** Presses and releases the power key: guests then shut down in order. */
   pressPowerKey(): void {
-    const { gpio } = this.#board;
-    gpio.setInput(POWER_KEY_PIN, true);
-    this.#clock.at(this.#clock.now() + POWER_KEY_NANOSECONDS, () => gpio.setInput(POWER_KEY_PIN, false));
+    this.#board.gpio.setInput(POWER_KEY_PIN, true);
+    this.anatomy.powerKey = this.#clock.now() + POWER_KEY_NANOSECONDS;
+    this.#releasePowerKey();
+  }
+
+  #releasePowerKey(): void {
+    const { powerKey } = this.anatomy;
+    if (powerKey === undefined) return;
+    this.#clock.at(powerKey, () => {
+      this.anatomy.powerKey = undefined;
+      this.#board.gpio.setInput(POWER_KEY_PIN, false);
+    });
+  }
+
+  /** A snapshot has been restored to `anatomy`: what this machine itself had under way goes on. */
+  restored(): void {
+    this.#releasePowerKey();
   }
 
   /** Stops the guest's time while nothing runs, or lets it go on. */
@@ -274,6 +319,7 @@ export class Machine implements RunnableMachine {
   }
 
   deviceTree(): Uint8Array {
+    this.#deviceTree ??= bootPlanOf(this.#parts).deviceTree;
     return this.#deviceTree;
   }
 

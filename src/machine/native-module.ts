@@ -2,7 +2,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { PeState } from "../cpu/pe-state.ts";
 import { ARG0, ARG1, CPU_STRIDE, RESULT, RESULT_HI } from "../cpu/state-layout.ts";
 import { CPU_BASE } from "../memory/linear-layout.ts";
-import type { Native, NativeHost, NativeOutside } from "../vmsa/native.ts";
+import type { Native, NativeHost, NativeMemory, NativeOutside } from "../vmsa/native.ts";
 import { instantiate, moduleFor } from "../wasm/instantiate.ts";
 
 export interface NativeModuleOptions {
@@ -18,7 +18,7 @@ export interface NativeModuleOptions {
 
 /** An instance of native.wasm, with what it asks of its host: the bus and the time. */
 export class NativeModule {
-  readonly exports: Native & NativeOutside & Readonly<Record<string, unknown>>;
+  readonly exports: Native & NativeOutside & NativeMemory & Readonly<Record<string, unknown>>;
   /** Index of the PE that made the access which is or was last on the bus. */
   currentCpu = 0;
   /** Whether that access is Secure. */

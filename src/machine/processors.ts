@@ -154,6 +154,16 @@ export class Processors {
     }
   }
 
+  /** The PEs' blocks were filled from a snapshot: what is derived from them is made anew. */
+  restored(): void {
+    this.#engine.invalidateAllCode();
+    for (const { pe, pmu } of this.#all) {
+      pe.restored();
+      pmu.restart();
+    }
+    this.updateTimers();
+  }
+
   /** Starts a PE that is off. `entry`, `x0`: exact below 2^53; x0High is for all 64 bits. */
   start(index: number, entry: number, x0: number, x0High = Math.floor(x0 / 2 ** 32)): void {
     this.#all[index]?.pe.reset(entry, this.#levels.entry, x0 | 0, x0High | 0);

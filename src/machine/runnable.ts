@@ -3,7 +3,9 @@
 
 import type { SerialChannel } from "../bus/channel.ts";
 import type { BlockStore, EntropySource, SerialPort, TerminalSize, WallClock } from "../bus/device.ts";
+import type { Display } from "../bus/display.ts";
 import type { SharedFolder } from "../bus/folder.ts";
+import type { InputPort } from "../bus/input.ts";
 import type { StreamHost } from "../bus/streams.ts";
 import type { CPU_MODELS } from "../contract/limits.ts";
 import type { NetworkLink } from "../network/link.ts";
@@ -67,6 +69,8 @@ export interface MachineParts {
   readonly serialPorts?: readonly { readonly name: string; readonly channel: SerialChannel }[] | undefined;
   /** Whether there is a memory balloon. */
   readonly balloon?: boolean | undefined;
+  /** Whether there are a display, a keyboard and a pointer. */
+  readonly display?: boolean | undefined;
   readonly serial: SerialPort;
   readonly terminalSize: TerminalSize;
   readonly entropy: EntropySource;
@@ -118,6 +122,9 @@ export interface RunnableMachine {
   memoryMap(): string;
   /** The memory balloon, where parts.balloon asks for it. */
   readonly balloon?: MemoryBalloon | undefined;
+  /** What the guest shows, and its keyboard and pointer, where parts.display asks for them. */
+  readonly display?: Display | undefined;
+  readonly input?: InputPort | undefined;
   /** Counters since power-on. */
   statistics(): readonly Statistic[];
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../bus/device.ts";
+import type { Fields, Saved } from "../snapshot/fields.ts";
 import type { Frame } from "./frame.ts";
 
 /** The work that an interface's driver takes over on frames which it is given. */
@@ -38,4 +39,8 @@ export interface NetworkLink {
   receive(): Frame | undefined;
   /** The guest's driver is gone, and all that it knew. */
   reset(): void;
+  /** What the guest knows of what it speaks with: a snapshot has that, and nothing of what is outside. */
+  save?(): Saved;
+  /** For a guest that was restored: what it has open here, and there is no more, is ended. @throws SnapshotError */
+  restore?(state: Fields): void;
 }

@@ -1,3 +1,4 @@
+import type { Fields, Saved } from "../snapshot/fields.ts";
 import { DHCP_SERVER_PORT, DhcpServer } from "./dhcp.ts";
 import { answerDhcp6, DHCP6_SERVER_PORT } from "./dhcp6.ts";
 import { DNS_PORT, DnsProxy } from "./dns.ts";
@@ -12,7 +13,7 @@ import { ETHERTYPE_ARP, ETHERTYPE_IP4, ETHERTYPE_IP6, ICMP, ICMP6, Packet, TCP, 
 import { DEFAULT_MAC, destinationOf, GATEWAY_MAC } from "./plan.ts";
 import type { Listener, NetworkHost } from "./ports.ts";
 import { ReadyQueue } from "./ready-queue.ts";
-import { TcpTable } from "./tcp/table.ts";
+import { CONNECTIONS_MAX, TcpTable } from "./tcp/table.ts";
 import { isDatagram, UdpTable } from "./udp.ts";
 
 /** The least time between two looks at what is due, in nanoseconds: no time here is finer. */
@@ -98,6 +99,14 @@ export class UserNetwork implements NetworkLink {
     this.#outbox.clear();
     this.#ready.clear();
     this.#neighbors.clear();
+  }
+
+  save(): Saved {
+    return { tcp: this.#tcp.save() };
+  }
+
+  restore(state: Fields): void {
+    this.#tcp.restore(state.list("tcp", CONNECTIONS_MAX));
   }
 
   receive(): Frame | undefined {

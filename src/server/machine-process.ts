@@ -10,6 +10,7 @@ import { monotonic } from "../hosts/library/clocks.ts";
 import { machineParts } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
+import { type DisplayServer, serveDisplay } from "../hosts/node/display-server.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -68,6 +69,7 @@ async function runLocked(
   const definition = mapPaths(store.get(name).definition, (path) => folder.resolve(path));
   writeFileSync(folder.process, JSON.stringify({ pid: process.pid }));
   let loop: RunLoop | undefined;
+  let display: DisplayServer | undefined;
   const wake = (): void => loop?.wake();
   const hub = new ConsoleHub(wake);
   const log = new ConsoleLog(folder.consoleLog);
@@ -82,9 +84,12 @@ async function runLocked(
     const parts = await machineParts(opened.wanted, hub, { ...nodeBindings, monotonic: clock.now }, nodePackageFile);
     const machine = await Machine.create(parts);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
+    display = definition.display && (await serveDisplay(definition.display, machine, wake));
+    if (display !== undefined) progress({ step: display.description });
     const running = new RunningMachine(store, name, folder, { machine, loop, clock, hub, close: opened.close });
     return await running.run(() => ready(running));
   } finally {
+    display?.close();
     opened.close();
     log.close();
     rmSync(folder.process, { force: true });

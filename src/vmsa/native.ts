@@ -61,6 +61,12 @@ export interface NativeHost {
   now(): number;
 }
 
+/** What snapshots call in native.wasm. */
+export interface NativeMemory {
+  /** How many of the pages of 4 KiB from linear address `at` hold nothing but zeros, up to the first that does not. */
+  zeroPages(at: number, pages: number): number;
+}
+
 /** What a debugger and semihosting call in native.wasm. */
 export interface NativeOutside {
   /**

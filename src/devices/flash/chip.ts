@@ -1,3 +1,4 @@
+import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import { cfiTable, ID_DEVICE, ID_MANUFACTURER, WRITE_BUFFER_WORDS } from "./cfi.ts";
 
 // Commands of the Intel/Sharp extended command set (JEP137B, 0x0001).
@@ -28,9 +29,11 @@ const SR_SEQUENCE_ERROR = SR_ERASE_ERROR | SR_PROGRAM_ERROR;
 const ERASED = 0xff;
 
 /** What reading shows. */
-type Mode = "array" | "status" | "id" | "query";
+const MODES = ["array", "status", "id", "query"] as const;
+type Mode = (typeof MODES)[number];
 /** What the next write is. */
-type Expected = "command" | "data" | "erase" | "lock" | "count" | "buffer" | "confirm";
+const EXPECTED = ["command", "data", "erase", "lock", "count", "buffer", "confirm"] as const;
+type Expected = (typeof EXPECTED)[number];
 
 /** Where a chip's words are: word `n` in the two bytes from 4n + 2 * lane of `bytes`. */
 export interface ChipArray {
@@ -75,6 +78,35 @@ export class FlashChip {
     this.#expected = "command";
     this.#status = SR_READY;
     this.#locked.fill(0);
+  }
+
+  save(): Saved {
+    const filled = this.#bufferFilled;
+    return {
+      ...{ mode: this.#mode, expected: this.#expected, status: this.#status, locked: hex(this.#locked) },
+      count: this.#bufferCount,
+      addresses: [...this.#bufferAddress.subarray(0, filled)],
+      data: [...this.#bufferData.subarray(0, filled)],
+    };
+  }
+
+  restore(state: Fields): void {
+    this.#mode = state.oneOf("mode", ...MODES);
+    this.#expected = state.oneOf("expected", ...EXPECTED);
+    this.#status = state.whole("status", 0xff);
+    this.#locked.set(state.bytes("locked", this.#locked.length, this.#locked.length));
+    const addresses = state.wholes("addresses", WRITE_BUFFER_WORDS, this.#words - 1);
+    const data = state.wholes("data", WRITE_BUFFER_WORDS, 0xffff);
+    if (data.length !== addresses.length) throw state.wrong("data");
+    this.#bufferAddress.set(addresses);
+    this.#bufferData.set(data);
+    this.#bufferFilled = addresses.length;
+    // What fills the buffer ends when it is full, and only full is it programmed.
+    this.#bufferCount = state.whole("count", 0x1_0000);
+    const least = this.#expected === "buffer" ? addresses.length + 1 : addresses.length;
+    const most = this.#expected === "buffer" ? WRITE_BUFFER_WORDS : this.#bufferCount;
+    if (this.#expected !== "command" && (this.#bufferCount < least || this.#bufferCount > most))
+      throw state.wrong("count");
   }
 
   read(address: number): number {

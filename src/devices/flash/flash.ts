@@ -1,4 +1,5 @@
 import type { AccessSize, Device } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { FlashChip } from "./chip.ts";
 
 /** Bytes of an erase block of both chips together. */
@@ -49,6 +50,17 @@ export class Flash implements Device {
   reset(): void {
     this.#low.reset();
     this.#high.reset();
+    this.#update();
+  }
+
+  /** Without the array, which is memory of the machine's. */
+  save(): Saved {
+    return { low: this.#low.save(), high: this.#high.save() };
+  }
+
+  restore(state: Fields): void {
+    this.#low.restore(state.object("low"));
+    this.#high.restore(state.object("high"));
     this.#update();
   }
 

@@ -80,7 +80,7 @@ test("DMA writes only files that may be written, and only inside of them", () =>
   const { memory, fwCfg, transfer } = setUp();
   let writes = 0;
   const bytes = new Uint8Array(4);
-  const open = fwCfg.addFile("open", bytes, () => writes++);
+  const open = fwCfg.addFile("open", bytes, { written: () => writes++, reset: () => {} });
   const closed = fwCfg.addFile("closed", new Uint8Array(4));
   memory.bytes.set([9, 8, 7, 6, 5], 0x100);
   assert.equal(transfer(((open << 16) | F.DMA_SELECT | F.DMA_WRITE) >>> 0, 4, RAM + 0x100), 0);
@@ -104,7 +104,7 @@ test("any accesses and structures are harmless", () => {
       fc.array(fc.tuple(fc.nat(31), fc.nat(0x22), fc.nat(0x1100), fc.nat(0x1100))),
       (list, transfers) => {
         const { fwCfg, memory, transfer } = setUp();
-        fwCfg.addFile("open", new Uint8Array(16), () => {});
+        fwCfg.addFile("open", new Uint8Array(16), { written: () => {}, reset: () => {} });
         for (const access of list) perform(fwCfg, access);
         for (const [control, key, length, at] of transfers) transfer((key << 16) | control, length, RAM + at);
         assert.ok(memory.guardsIntact());

@@ -1,15 +1,24 @@
 import type { AccessSize, Device, Dma } from "../../bus/device.ts";
+import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import * as F from "./keys.ts";
 
 const SIGNATURE = bytesOf("QEMU");
 /** What the DMA register reads as. */
 const DMA_SIGNATURE = bytesOf("QEMU CFG");
-const NOTHING: Item = { bytes: new Uint8Array(0), written: undefined };
+const NOTHING: Item = { bytes: new Uint8Array(0), writable: undefined };
 
 interface Item {
   readonly bytes: Uint8Array;
-  /** Guests may write it; called after each write. */
-  readonly written: (() => void) | undefined;
+  /** undefined: guests cannot write it. */
+  readonly writable: WritableFile | undefined;
+}
+
+/** What is done with a file that guests may write. */
+export interface WritableFile {
+  /** Called after each write, and when a snapshot has been restored. */
+  written(): void;
+  /** The device is reset. */
+  reset(): void;
 }
 
 /**
@@ -22,6 +31,7 @@ export class FwCfg implements Device {
   readonly #items = new Map<number, Item>();
   readonly #files: { readonly name: string; readonly bytes: number; readonly key: number }[] = [];
   #selected = NOTHING;
+  #key = 0;
   /** Where the item is read next. */
   #offset = 0;
   #dmaHigh = 0;
@@ -36,7 +46,7 @@ export class FwCfg implements Device {
 
   /** The item `key` becomes those bytes. */
   add(key: number, bytes: Uint8Array): void {
-    this.#items.set(key, { bytes, written: undefined });
+    this.#items.set(key, { bytes, writable: undefined });
   }
 
   /** An item that is one little-endian number, 0 .. 2^53 - 1. */
@@ -48,16 +58,16 @@ export class FwCfg implements Device {
 
   /**
    * @param name such as "etc/system-states", at most 55 characters of ASCII.
-   * @param written makes the file writable, and is called after the guest has written to `bytes`.
+   * @param writable lets guests write to `bytes`.
    * @returns its key.
    * @throws RangeError for a name that is too long, empty or taken.
    */
-  addFile(name: string, bytes: Uint8Array, written?: () => void): number {
+  addFile(name: string, bytes: Uint8Array, writable?: WritableFile): number {
     if (name.length === 0 || name.length > F.FILE_NAME_MAX) throw new RangeError(`${name}: no name for a file`);
     if (this.#files.some((file) => file.name === name)) throw new RangeError(`${name}: exists already`);
     const key = F.KEY.firstFile + this.#files.length;
     this.#files.push({ name, bytes: bytes.length, key });
-    this.#items.set(key, { bytes, written });
+    this.#items.set(key, { bytes, writable });
     this.#writeDirectory();
     return key;
   }
@@ -65,6 +75,27 @@ export class FwCfg implements Device {
   reset(): void {
     this.#select(F.KEY.signature);
     this.#dmaHigh = 0;
+    for (const { writable } of this.#items.values()) writable?.reset();
+  }
+
+  /** With the items that guests may write; the others are the board's. */
+  save(): Saved {
+    const written = [...this.#items]
+      .filter(([, item]) => item.writable !== undefined)
+      .map(([key, { bytes }]) => ({ key, bytes: hex(bytes) }));
+    return { key: this.#key, offset: this.#offset, dmaHigh: this.#dmaHigh, written };
+  }
+
+  restore(state: Fields): void {
+    for (const saved of state.list("written", F.FILES_MAX)) {
+      const item = this.#items.get(saved.whole("key", 0xffff));
+      if (item?.writable === undefined) throw saved.wrong("key");
+      item.bytes.set(saved.bytes("bytes", item.bytes.length, item.bytes.length));
+      item.writable.written();
+    }
+    this.#select(state.whole("key", 0xffff));
+    this.#offset = state.whole("offset", Number.MAX_SAFE_INTEGER);
+    this.#dmaHigh = state.whole("dmaHigh");
   }
 
   read(offset: number, bytes: AccessSize): number {
@@ -92,6 +123,7 @@ export class FwCfg implements Device {
 
   #select(key: number): void {
     this.#selected = this.#items.get(key & ~F.KEY_WRITE_CHANNEL) ?? NOTHING;
+    this.#key = key;
     this.#offset = 0;
   }
 
@@ -114,7 +146,7 @@ export class FwCfg implements Device {
 
   /** False where that is an error. The offset moves on in any case, as after a read of that many bytes. */
   #move(control: number, length: number, address: number): boolean {
-    const { bytes, written } = this.#selected;
+    const { bytes, writable } = this.#selected;
     const from = this.#offset;
     if (!(control & (F.DMA_READ | F.DMA_WRITE | F.DMA_SKIP))) return true;
     this.#offset += length;
@@ -129,9 +161,9 @@ export class FwCfg implements Device {
     }
     if (control & F.DMA_WRITE) {
       const source = this.#dma.view(address, length, false);
-      if (source === undefined || written === undefined || from + length > bytes.length) return false;
+      if (source === undefined || writable === undefined || from + length > bytes.length) return false;
       bytes.set(source, from);
-      written();
+      writable.written();
     }
     return true;
   }

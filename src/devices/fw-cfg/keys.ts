@@ -51,3 +51,6 @@ export const DMA_STRUCTURE = 16;
 export const FILE_ENTRY = 64;
 export const FILE_NAME_AT = 8;
 export const FILE_NAME_MAX = 55;
+
+/** Files that a directory is taken to have at most, in a snapshot. */
+export const FILES_MAX = 256;

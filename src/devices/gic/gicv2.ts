@@ -77,6 +77,17 @@ export class GicV2 implements PpiPort {
     this.#routes.routeAll();
   }
 
+  /** All of its state, for snapshots. */
+  get words(): Int32Array {
+    return this.#state.words;
+  }
+
+  /** `words` were restored. */
+  restored(): void {
+    this.#state.restored();
+    for (let cpu = 0; cpu < this.#state.cpus; cpu++) this.#virtual.update(cpu);
+  }
+
   /** The CPU interface of one PE, when that PE is reset. */
   resetCpu(cpuIndex: number): void {
     this.#state.resetInterface(cpuIndex);

@@ -230,6 +230,21 @@ export class GicState {
     }
   }
 
+  /** The words that are used, all of the controller's state, for snapshots. */
+  get words(): Int32Array {
+    return this.#words.subarray(0, L.PE_BLOCKS + this.cpus * L.PE_STRIDE);
+  }
+
+  /** After the words were restored: what is chosen is chosen anew, and all PEs are told. */
+  restored(): void {
+    for (let cpu = 0; cpu < this.cpus; cpu++) this.setPe(cpu, L.OUTPUT, 0);
+    this.#participants();
+    for (let cpu = 0; cpu < this.cpus; cpu++) {
+      this.#setLines(cpu, 0);
+      this.update(cpu);
+    }
+  }
+
   updateAll(): void {
     for (let cpu = 0; cpu < this.cpus; cpu++) this.update(cpu);
   }

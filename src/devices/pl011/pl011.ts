@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Line, SerialPort } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { PRIMECELL_SIZE, primeCellId } from "../primecell.ts";
 import * as R from "./registers.ts";
 
@@ -52,6 +53,39 @@ export class Pl011 implements Device {
     this.#cr = RESET_CR;
     this.#ifls = RESET_IFLS;
     this.#modem = this.#modemLines();
+    this.#receive();
+  }
+
+  save(): Saved {
+    const fifo = Array.from({ length: this.#level }, (_, i) => this.#fifo[(this.#first + i) % FIFO_DEPTH] as number);
+    return {
+      ...{ fifo, overrun: this.#overrun, rsr: this.#rsr, ris: this.#ris, modem: this.#modem },
+      ...{ ilpr: this.#ilpr, ibrd: this.#ibrd, fbrd: this.#fbrd, lcrH: this.#lcrH, cr: this.#cr },
+      ...{ ifls: this.#ifls, imsc: this.#imsc, dmacr: this.#dmacr },
+    };
+  }
+
+  restore(state: Fields): void {
+    const register = (name: string): number => state.whole(name, 0xffff);
+    const fifo = state.wholes("fifo", FIFO_DEPTH, 0xffff);
+    this.#first = 0;
+    this.#level = fifo.length;
+    this.#fifo.set(fifo);
+    this.#overrun = state.flag("overrun");
+    this.#rsr = register("rsr");
+    this.#ris = register("ris");
+    this.#modem = register("modem");
+    this.#ilpr = register("ilpr");
+    this.#ibrd = register("ibrd");
+    this.#fbrd = register("fbrd");
+    this.#lcrH = register("lcrH");
+    this.#cr = register("cr");
+    this.#ifls = register("ifls");
+    this.#imsc = register("imsc");
+    this.#dmacr = register("dmacr");
+  }
+
+  resumed(): void {
     this.#receive();
   }
 

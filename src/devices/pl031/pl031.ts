@@ -1,4 +1,5 @@
 import type { AccessSize, Clock, Device, Line, WallClock } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { PRIMECELL_SIZE, primeCellId } from "../primecell.ts";
 import * as R from "./registers.ts";
 
@@ -21,6 +22,8 @@ export class Pl031 implements Device {
   #lr = 0;
   #imsc = 0;
   #ris = 0;
+  /** Whether an alarm for the match is set. */
+  #armed = false;
   #cancel = (): void => {};
 
   constructor(wall: WallClock, clock: Clock, line: Line) {
@@ -30,9 +33,31 @@ export class Pl031 implements Device {
   }
 
   reset(): void {
-    this.#cancel();
+    this.#disarm();
     this.#offset = this.#mr = this.#lr = this.#imsc = this.#ris = 0;
     this.#line.set(false);
+  }
+
+  save(): Saved {
+    const { mr, lr, imsc, ris, offset } = {
+      mr: this.#mr,
+      lr: this.#lr,
+      imsc: this.#imsc,
+      ris: this.#ris,
+      offset: this.#offset,
+    };
+    return { mr, lr, imsc, ris, offset, armed: this.#armed };
+  }
+
+  /** The counter goes with the wall clock, while the machine is a snapshot, too: what it has passed meanwhile matches at once. */
+  restore(state: Fields): void {
+    this.#disarm();
+    this.#mr = state.whole("mr");
+    this.#lr = state.whole("lr");
+    this.#imsc = state.whole("imsc", 1);
+    this.#ris = state.whole("ris", 1);
+    this.#offset = state.whole("offset");
+    if (state.flag("armed")) this.#alarm(Math.max(0, (this.#mr - this.#counter()) | 0));
   }
 
   read(offset: number, _bytes: AccessSize): number {
@@ -87,7 +112,7 @@ export class Pl031 implements Device {
 
   /** The match interrupt when the counter is at the match register, and an alarm for when it will be. */
   #check(): void {
-    this.#cancel();
+    this.#disarm();
     const left = (this.#mr - this.#counter()) >>> 0;
     if (left === 0) {
       this.#ris = 1;
@@ -97,12 +122,19 @@ export class Pl031 implements Device {
     this.#alarm(left - (this.#wall.now() % 1000) / 1000);
   }
 
+  #disarm(): void {
+    this.#armed = false;
+    this.#cancel();
+  }
+
   #alarm(seconds: number): void {
+    this.#armed = true;
     this.#cancel = this.#clock.at(this.#clock.now() + seconds * SECOND, () => {
       // The wall clock need not go as the machine's does: it may have been set, or not quite be there.
       const left = (this.#mr - this.#counter()) | 0;
       if (left > 0) this.#alarm(left);
       else {
+        this.#armed = false;
         this.#ris = 1;
         this.#line.set((this.#ris & this.#imsc) !== 0);
       }

@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Line } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { PRIMECELL_SIZE, primeCellId } from "../primecell.ts";
 import * as R from "./registers.ts";
 
@@ -32,6 +33,26 @@ export class Pl061 implements Device {
   reset(): void {
     this.#output = this.#dir = this.#is = this.#ibe = this.#iev = this.#ie = this.#afsel = this.#edges = 0;
     this.#updateLine();
+  }
+
+  save(): Saved {
+    return {
+      ...{ input: this.#input, output: this.#output, dir: this.#dir, is: this.#is, ibe: this.#ibe, iev: this.#iev },
+      ...{ ie: this.#ie, afsel: this.#afsel, edges: this.#edges },
+    };
+  }
+
+  restore(state: Fields): void {
+    const bits = (name: string): number => state.whole(name, 0xff);
+    this.#input = bits("input");
+    this.#output = bits("output");
+    this.#dir = bits("dir");
+    this.#is = bits("is");
+    this.#ibe = bits("ibe");
+    this.#iev = bits("iev");
+    this.#ie = bits("ie");
+    this.#afsel = bits("afsel");
+    this.#edges = bits("edges");
   }
 
   /** Drives a line, 0..7, from outside. */

@@ -1,4 +1,5 @@
-import type { AccessSize, Clock, Dma } from "../../bus/device.ts";
+import type { AccessSize, Clock, Dma, Stateful } from "../../bus/device.ts";
+import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import type { Chain } from "./chain.ts";
 import { Queue } from "./queue.ts";
 
@@ -27,7 +28,7 @@ export interface VirtioNotifier {
 }
 
 /** The part of a virtio device that is the same in all types and on all transports (virtio 1.2, section 2). */
-export abstract class VirtioDevice {
+export abstract class VirtioDevice implements Stateful {
   /** Device ID (section 5). */
   abstract readonly id: number;
   readonly queues: readonly Queue[];
@@ -86,6 +87,41 @@ export abstract class VirtioDevice {
     this.#accepted.fill(0);
     for (const queue of this.queues) queue.reset();
   }
+
+  save(): Saved {
+    return {
+      id: this.id,
+      status: this.#status,
+      accepted: [...this.#accepted],
+      configGeneration: this.configGeneration,
+      config: hex(new Uint8Array(this.config.buffer)),
+      queues: this.queues.map((queue) => queue.save()),
+      waiting: [...this.#waiting].map((queue) => this.queues.indexOf(queue)),
+    };
+  }
+
+  restore(state: Fields): void {
+    if (state.whole("id") !== this.id) throw state.wrong("id");
+    const [low = 0, high = 0] = state.wholes("accepted", 2);
+    // A driver that has written bits which were not offered has not got FEATURES_OK; one that has keeps what it relies on.
+    const status = state.whole("status", 0xff);
+    const unknown = (low & ~this.#offered[0]) | (high & ~this.#offered[1]);
+    if (status & STATUS_FEATURES_OK && unknown !== 0) throw state.wrong("features");
+    this.#status = status;
+    this.#accepted[0] = low;
+    this.#accepted[1] = high;
+    this.configGeneration = state.whole("configGeneration");
+    const bytes = this.config.byteLength;
+    new Uint8Array(this.config.buffer).set(state.bytes("config", bytes, bytes));
+    const queues = state.list("queues", this.queues.length);
+    if (queues.length !== this.queues.length) throw state.wrong("queues");
+    for (const [i, queue] of this.queues.entries()) queue.restore(queues[i] as Fields);
+    this.#waiting.clear();
+    for (const index of state.wholes("waiting", this.queues.length, this.queues.length - 1))
+      this.#goOnLater(this.queues[index] as Queue);
+  }
+
+  resumed(): void {}
 
   /** @param word which 32 feature bits. */
   offeredFeatures(word: number): number {

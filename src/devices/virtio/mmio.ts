@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Line } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import type { VirtioDevice, VirtioNotifier } from "./device.ts";
 import type { Queue } from "./queue.ts";
 
@@ -60,6 +61,29 @@ export class VirtioMmio implements Device, VirtioNotifier {
     this.#deviceFeaturesSel = this.#driverFeaturesSel = this.#queueSel = 0;
     this.device?.reset();
     this.#setInterrupt(0);
+  }
+
+  save(): Saved {
+    return {
+      deviceFeaturesSel: this.#deviceFeaturesSel,
+      driverFeaturesSel: this.#driverFeaturesSel,
+      queueSel: this.#queueSel,
+      interruptStatus: this.#interruptStatus,
+      device: this.device?.save() ?? null,
+    };
+  }
+
+  restore(state: Fields): void {
+    this.#deviceFeaturesSel = state.whole("deviceFeaturesSel");
+    this.#driverFeaturesSel = state.whole("driverFeaturesSel");
+    this.#queueSel = state.whole("queueSel");
+    this.#interruptStatus = state.whole("interruptStatus", INTERRUPT_USED | INTERRUPT_CONFIG);
+    if (state.has("device") !== (this.device !== undefined)) throw state.wrong("device");
+    this.device?.restore(state.object("device"));
+  }
+
+  resumed(): void {
+    this.device?.resumed();
   }
 
   used(): void {

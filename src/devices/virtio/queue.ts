@@ -1,4 +1,5 @@
 import type { Dma } from "../../bus/device.ts";
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { Chain } from "./chain.ts";
 
 // Flags of a descriptor (virtio 1.2, 2.7.5).
@@ -77,6 +78,29 @@ export class Queue {
     this.#broken = false;
     this.progress = 0;
     this.#nextAvailable = this.#nextUsed = 0;
+  }
+
+  save(): Saved {
+    const { size, ready, descriptors, driver, device, indirect, eventIndex, progress } = this;
+    const addresses = { descriptors, driver, device };
+    const rings = { nextAvailable: this.#nextAvailable, nextUsed: this.#nextUsed, broken: this.#broken };
+    return { size, ready, ...addresses, indirect, eventIndex, progress, ...rings };
+  }
+
+  restore(state: Fields): void {
+    const size = state.whole("size", this.sizeMax, 1);
+    if ((size & (size - 1)) !== 0) throw state.wrong("size");
+    this.size = size;
+    this.ready = state.flag("ready");
+    this.descriptors = state.number("descriptors", 2 ** 64);
+    this.driver = state.number("driver", 2 ** 64);
+    this.device = state.number("device", 2 ** 64);
+    this.indirect = state.flag("indirect");
+    this.eventIndex = state.flag("eventIndex");
+    this.progress = state.whole("progress", Number.MAX_SAFE_INTEGER);
+    this.#nextAvailable = state.whole("nextAvailable", 0xffff);
+    this.#nextUsed = state.whole("nextUsed", 0xffff);
+    this.#broken = state.flag("broken");
   }
 
   /** QueueNum: a power of two up to the maximum; others are refused. */

@@ -1,7 +1,7 @@
 // What every host makes a machine of beside what its user gives: the one place where the package's own files, the host's clocks and the
 // embedded guest come together. The command line, the library and the page all use it.
 
-import type { EntropySource, SerialPort, TerminalSize, WallClock } from "../../bus/device.ts";
+import type { EntropySource, SerialPort, WallClock } from "../../bus/device.ts";
 import type { Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
 
 /** What a host gives to every machine. */
@@ -53,11 +53,12 @@ export async function machineParts(
     embedded("Image.gz", "guests/embedded/Image.gz"),
     wanted.initrd ?? embedded("initramfs.cpio.gz", "guests/embedded/initramfs.cpio.gz"),
   ]);
-  return { ...parts, kernel, initrd, append: wanted.append ?? embeddedCommandLine(wanted.terminalSize) };
+  return { ...parts, kernel, initrd, append: wanted.append ?? embeddedCommandLine(wanted) };
 }
 
 /** A serial console has no window size: the embedded guest reads it from its command line. */
-function embeddedCommandLine(terminal: TerminalSize): string {
-  const size = terminal.get();
-  return `console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
+function embeddedCommandLine({ terminalSize, display }: WantedMachine): string {
+  const size = terminalSize.get();
+  // The last console is the one that the first process has.
+  return `${display ? "console=tty0 " : ""}console=ttyAMA0 quiet${size ? ` atoll.rows=${size.rows} atoll.cols=${size.columns}` : ""}`;
 }

@@ -15,7 +15,7 @@ export interface GuestDevices extends Closable {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
 }
 
-type DeviceFields = "bios" | "net" | "publish" | "share" | "vsock" | "serialPort";
+type DeviceFields = "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort";
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {
@@ -50,12 +50,13 @@ export async function openWanted(
     for (const disk of definition.disk) disks.push({ store: keep(await opener.openDisk(disk)), serial: disk.serial });
     const devices = keep(await opener.openDevices(definition, wake));
     const { memory, cpus, cpu, machine, balloon, append } = definition;
+    const display = definition.display !== undefined;
     type File = "kernel" | "initrd" | "dtb" | "bios";
     const optional = async (name: File): Promise<{ [N in File]?: NamedBytes }> =>
       definition[name] === undefined ? {} : { [name]: await opener.load(definition[name]) };
     const files = await Promise.all([optional("kernel"), optional("initrd"), optional("dtb"), optional("bios")]);
     const wanted: WantedMachine = {
-      ...{ memory, cpus, cpu, ...machine, balloon, append, tier: "auto" },
+      ...{ memory, cpus, cpu, ...machine, balloon, display, append, tier: "auto" },
       ...Object.assign({}, ...files),
       loads: await Promise.all(
         definition.load.map(async ({ file, address }) => ({ file: await opener.load(file), address })),

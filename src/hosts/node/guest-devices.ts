@@ -15,7 +15,10 @@ import { StreamSockets } from "./stream-sockets.ts";
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<CheckedConfiguration, "bios" | "net" | "publish" | "share" | "vsock" | "serialPort">,
+  options: Pick<
+    CheckedConfiguration,
+    "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort"
+  >,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(

@@ -16,6 +16,7 @@ import {
   TCP_CHECKSUM,
   writeSynOptions,
 } from "./header.ts";
+import type { Orphan } from "./orphans.ts";
 
 /** What the guest may send before the host has taken it. A slice of the machine's at a gigabit in a second is less. */
 const RECEIVE_BUFFER = 0x100000;
@@ -138,6 +139,14 @@ export class Connection implements StreamEvents, Source {
 
   get over(): boolean {
     return this.#phase === LINGERING || this.#phase === CLOSED;
+  }
+
+  /** What the guest has of it, where its ends have agreed to it or may have. */
+  get orphan(): Orphan | undefined {
+    const { mac, guest, peer, guestPort, peerPort } = this.ends;
+    const known = this.#phase === OPEN || this.#phase === LINGERING || this.#phase === SYN_RECEIVED;
+    if (!known || mac === undefined) return undefined;
+    return { mac, guest, peer, guestPort, peerPort, sequence: this.#next, expected: this.#expected };
   }
 
   /** Bytes of memory that it takes. */

@@ -1,3 +1,4 @@
+import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { isAddress, parseAddress } from "../address.ts";
 import type { Icmp } from "../icmp.ts";
 import type { Offloads } from "../link.ts";
@@ -11,6 +12,7 @@ import type { ReadyQueue } from "../ready-queue.ts";
 import { leaveChecksum, writeIp } from "../writer.ts";
 import { Connection, type ConnectionEnds, type ConnectionOwner } from "./connection.ts";
 import { ACK, RST, Segment, SYN, TCP_BYTES, TCP_CHECKSUM } from "./header.ts";
+import { Orphans, saveOrphan } from "./orphans.ts";
 
 export const CONNECTIONS_MAX = 1024;
 /** What connections may buffer together before each may only little. */
@@ -41,6 +43,7 @@ export class TcpTable implements ConnectionOwner {
   readonly #byHash = new Map<number, Connection>();
   readonly #all = new Set<Connection>();
   readonly #segment = new Segment();
+  readonly #orphans: Orphans;
   #sinceCensus = 0;
   #ephemeral = FIRST_EPHEMERAL;
   /** RFC 9293, 3.4.1 asks for a number that others do not guess; here the other is the guest itself. */
@@ -48,6 +51,7 @@ export class TcpTable implements ConnectionOwner {
 
   constructor(parts: TcpParts) {
     this.#parts = parts;
+    this.#orphans = new Orphans(parts.outbox);
   }
 
   get size(): number {
@@ -78,6 +82,18 @@ export class TcpTable implements ConnectionOwner {
   /** Ends all connections. */
   clear(): void {
     for (const connection of [...this.#all]) connection.drop();
+    this.#orphans.clear();
+  }
+
+  /** The connections that a restored guest will have, and nobody else. */
+  save(): Saved[] {
+    const own = [...this.#all].flatMap(({ orphan }) => orphan ?? []);
+    return [...own, ...this.#orphans.left].slice(0, CONNECTIONS_MAX).map(saveOrphan);
+  }
+
+  /** What `save` gave: each is reset. */
+  restore(connections: readonly Fields[]): void {
+    this.#orphans.restore(connections);
   }
 
   /** Does what is due. @returns when the next is. */

@@ -1,5 +1,6 @@
 import type { Clock, Dma } from "../../../bus/device.ts";
 import type { SharedFolder } from "../../../bus/folder.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
 import { ERROR_BYTES } from "./messages.ts";
@@ -33,6 +34,15 @@ export class Virtio9p extends VirtioDevice {
   override reset(): void {
     super.reset();
     this.#session.reset();
+  }
+
+  override save(): Saved {
+    return { ...super.save(), session: this.#session.save() };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    this.#session.restore(state.object("session"));
   }
 
   protected override notified(queue: Queue): void {

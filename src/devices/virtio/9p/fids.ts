@@ -1,10 +1,18 @@
 // Fids: the client's handles on files.
 
-import type { FolderPath, OpenDirectory, OpenFile } from "../../../bus/folder.ts";
+import {
+  type FolderPath,
+  isName,
+  type OpenDirectory,
+  type OpenFile,
+  type OpenFlags,
+  type SharedFolder,
+} from "../../../bus/folder.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { FileError } from "./errno.ts";
 
 /** As many as a client may have, and may have open: what it makes the host keep is bounded. */
-const FIDS_MAX = 0x1_0000;
+export const FIDS_MAX = 0x1_0000;
 const OPEN_MAX = 0x1000;
 /** Characters of one path, as Linux has it, and of all. */
 const PATH_MAX = 4095;
@@ -23,13 +31,77 @@ export interface Fid {
   path: FolderPath;
   /** Who has attached. */
   readonly user: number;
-  open: { readonly file: OpenFile } | { readonly listing: Listing } | undefined;
+  /** A file with the flags that it is open for. */
+  open: { readonly file: OpenFile; readonly flags: OpenFlags } | { readonly listing: Listing } | undefined;
+}
+
+function stale(): never {
+  throw new FileError("ESTALE");
+}
+
+/** A file that is gone. */
+const STALE_FILE: OpenFile = {
+  ...{ attributes: stale, read: stale, write: stale, resize: stale, sync: stale },
+  close: () => {},
+};
+
+function openAgain(open: () => OpenFile): OpenFile {
+  try {
+    return open();
+  } catch {
+    return STALE_FILE;
+  }
+}
+
+function listAgain(list: () => OpenDirectory): OpenDirectory {
+  try {
+    return list();
+  } catch {
+    return { next: stale, close: () => {} };
+  }
 }
 
 export class Fids {
   readonly #fids = new Map<number, Fid>();
   #open = 0;
   #characters = 0;
+
+  save(): Saved[] {
+    return [...this.#fids].map(([number, { path, user, open }]) => {
+      if (open === undefined) return { number, path, user };
+      if ("listing" in open) return { number, path, user, listing: true };
+      const { read, write, append } = open.flags;
+      return { number, path, user, file: { read, write, append } };
+    });
+  }
+
+  /** What was open is opened again by its path; what is there no more is stale. */
+  restore(states: readonly Fields[], folder: SharedFolder): void {
+    this.clear();
+    for (const state of states) {
+      const path = state.text("path", PATH_MAX);
+      if (path !== "" && !path.split("/").every(isName)) throw state.wrong("path");
+      const number = state.whole("number");
+      if (this.#fids.has(number)) throw state.wrong("number");
+      try {
+        this.add(number, path, state.whole("user"));
+        const fid = this.get(number);
+        if (state.has("file")) {
+          const file = state.object("file");
+          const flag = (name: string): boolean => file.flag(name);
+          const flags = { read: flag("read"), write: flag("write"), append: flag("append"), truncate: false };
+          this.open(fid, () => ({ flags, file: openAgain(() => folder.open(path, flags)) }));
+        } else if (state.has("listing")) {
+          this.open(fid, () => ({
+            listing: { directory: listAgain(() => folder.list(path)), next: 0, pending: undefined },
+          }));
+        }
+      } catch (error) {
+        if (error instanceof FileError) throw state.wrong("fid");
+        throw error;
+      }
+    }
+  }
 
   get(number: number): Fid {
     const fid = this.#fids.get(number);

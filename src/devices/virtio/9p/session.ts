@@ -14,8 +14,9 @@ import {
   S_IFREG,
   type SharedFolder,
 } from "../../../bus/folder.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { ERRNO, errnoOf, FileError } from "./errno.ts";
-import { type Fid, Fids, type Listing } from "./fids.ts";
+import { FIDS_MAX, type Fid, Fids, type Listing } from "./fids.ts";
 import * as P from "./messages.ts";
 import { errorMessage, MessageReader, MessageWriter } from "./wire.ts";
 
@@ -42,6 +43,16 @@ export class Session {
 
   constructor(folder: SharedFolder) {
     this.#folder = folder;
+  }
+
+  save(): Saved {
+    return { msize: this.#msize, fids: this.#fids.save() };
+  }
+
+  restore(state: Fields): void {
+    this.#msize = state.whole("msize", MSIZE_MAX);
+    if (this.#msize !== NO_VERSION && this.#msize < MSIZE_MIN) throw state.wrong("msize");
+    this.#fids.restore(state.list("fids", FIDS_MAX), this.#folder);
   }
 
   /** Forgets the client. */
@@ -148,7 +159,8 @@ export class Session {
       this.#fids.open(fid, () => ({ listing: this.#listing(fid.path) }));
     } else {
       if (flags & P.OPEN.directory) throw new FileError("ENOTDIR");
-      this.#fids.open(fid, () => ({ file: this.#folder.open(fid.path, openFlags(flags)) }));
+      const how = openFlags(flags);
+      this.#fids.open(fid, () => ({ flags: how, file: this.#folder.open(fid.path, how) }));
     }
     putQid(reply, attributes);
     reply.u32(0);
@@ -167,7 +179,7 @@ export class Session {
       attributes = file.attributes();
       // The fid of the directory becomes that of the file.
       this.#fids.add(number, path, fid.user, true);
-      this.#fids.open(this.#fids.get(number), () => ({ file }));
+      this.#fids.open(this.#fids.get(number), () => ({ file, flags: openFlags(flags) }));
     } catch (error) {
       file.close();
       throw error;

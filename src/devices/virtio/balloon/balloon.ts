@@ -1,4 +1,5 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
@@ -63,6 +64,20 @@ export class VirtioBalloon extends VirtioDevice {
     // The driver has all pages back; what is wanted stays.
     this.config.setUint32(ACTUAL, 0, true);
     this.config.setUint32(POISON_VAL, 0, true);
+  }
+
+  override save(): Saved {
+    return { ...super.save(), reported: this.#reported, statistics: Object.fromEntries(this.#statistics) };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    this.#reported = state.number("reported", Number.MAX_VALUE);
+    this.#statistics.clear();
+    const statistics = state.object("statistics");
+    for (const name of STATISTICS) {
+      if (statistics.has(name)) this.#statistics.set(name, statistics.number(name, 2 ** 64));
+    }
   }
 
   /** Asks the guest to give that many bytes, in whole pages. */

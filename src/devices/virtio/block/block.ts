@@ -1,4 +1,5 @@
 import type { BlockStore, Clock, Dma } from "../../../bus/device.ts";
+import type { Fields } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
@@ -110,6 +111,14 @@ export class VirtioBlock extends VirtioDevice {
     config.setUint32(MAX_WRITE_ZEROES_SECTORS, SEGMENT_SECTORS, true);
     config.setUint32(MAX_WRITE_ZEROES_SEG, SEGMENTS, true);
     config.setUint8(WRITE_ZEROES_MAY_UNMAP, 1);
+  }
+
+  /** Requests are done, or wait with what of them is done in `queue.progress`: nothing is ever under way when a snapshot is taken. */
+  override restore(state: Fields): void {
+    super.restore(state);
+    const { config } = this;
+    const sectors = config.getUint32(CAPACITY, true) + config.getUint32(CAPACITY + 4, true) * 2 ** 32;
+    if (sectors !== this.#sectors) throw state.wrong("capacity: the disk has another size now");
   }
 
   protected override notified(queue: Queue): void {

@@ -20,11 +20,13 @@ const CONFIG_BYTES = 12;
 export class VirtioConsole extends VirtioDevice {
   readonly id = DEVICE_ID_CONSOLE;
   readonly #port: SerialPort;
+  readonly #terminal: TerminalSize;
 
   constructor(dma: Dma, port: SerialPort, terminal: TerminalSize) {
     const size = terminal.get();
     super(dma, F_EMERG_WRITE | (size === undefined ? 0 : F_SIZE), [QUEUE_SIZE, QUEUE_SIZE], CONFIG_BYTES);
     this.#port = port;
+    this.#terminal = terminal;
     this.#setSize(size);
     terminal.onChange(() => this.changeConfig(() => this.#setSize(terminal.get())));
     port.onReadable(() => this.#receive());
@@ -36,6 +38,12 @@ export class VirtioConsole extends VirtioDevice {
   }
 
   protected override started(): void {
+    this.#receive();
+  }
+
+  override resumed(): void {
+    const size = this.#terminal.get();
+    if (size !== undefined) this.changeConfig(() => this.#setSize(size));
     this.#receive();
   }
 

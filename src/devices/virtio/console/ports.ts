@@ -1,5 +1,6 @@
 import type { SerialChannel } from "../../../bus/channel.ts";
 import type { Clock, Dma } from "../../../bus/device.ts";
+import { type Fields, hex, type Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
@@ -21,6 +22,8 @@ export const CONTROL = { deviceReady: 0, deviceAdd: 1, portReady: 3, portOpen: 6
 
 /** Control messages that wait for the driver's buffers; beyond them its own wait. */
 const MESSAGES_MAX = 256;
+/** Bytes of one: a name is at most as long as an option's. */
+const MESSAGE_MAX = 4096;
 /** As many as QEMU's device has. */
 export const PORTS_MAX = 30;
 
@@ -61,6 +64,29 @@ export class VirtioSerialPorts extends VirtioDevice {
     super.reset();
     this.#messages = [];
     for (const port of this.#ports) port.ready = port.open = port.told = false;
+  }
+
+  override save(): Saved {
+    const ports = this.#ports.map(({ ready, open, told }) => ({ ready, open, told }));
+    return { ...super.save(), ports, messages: this.#messages.map(hex) };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    const ports = state.list("ports", this.#ports.length);
+    if (ports.length !== this.#ports.length) throw state.wrong("ports");
+    for (const [i, port] of this.#ports.entries()) {
+      const saved = ports[i] as Fields;
+      port.ready = saved.flag("ready");
+      port.open = saved.flag("open");
+      port.told = saved.flag("told");
+    }
+    this.#messages = state.hexes("messages", MESSAGES_MAX + 2 * PORTS_MAX, MESSAGE_MAX);
+  }
+
+  /** Who is at the ports now need not be who was there. */
+  override resumed(): void {
+    for (const port of this.#ports) this.#changed(port);
   }
 
   protected override notified(queue: Queue, index: number): void {

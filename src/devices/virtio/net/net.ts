@@ -3,6 +3,7 @@ import { checksum } from "../../../network/checksum.ts";
 import { ETHERNET_BYTES, FRAME_MAX, Frame, TCP4, TCP6, WHOLE } from "../../../network/frame.ts";
 import type { NetworkLink } from "../../../network/link.ts";
 import { Segmenter } from "../../../network/segmenter.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
@@ -121,6 +122,27 @@ export class VirtioNet extends VirtioDevice {
     this.#filter.reset(this.#link.mac);
     this.config.setUint16(CONFIG_STATUS, S_LINK_UP, true);
     this.#link.reset();
+  }
+
+  /** A frame that has not reached the guest yet is lost, as on a wire. */
+  override save(): Saved {
+    const link = this.#link.save?.() ?? null;
+    return { ...super.save(), filter: this.#filter.save(), guestOffloads: this.#guestOffloads, link };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    this.#filter.restore(state.object("filter"));
+    this.#guestOffloads = state.whole("guestOffloads", GUEST_OFFLOADS) & GUEST_OFFLOADS;
+    if (state.has("link")) this.#link.restore?.(state.object("link"));
+  }
+
+  override resumed(): void {
+    if (!this.running) return;
+    this.#setGuestOffloads(this.#guestOffloads);
+    // On a switch others have to learn anew where the guest is.
+    this.#announce();
+    this.#ready();
   }
 
   protected override started(): void {

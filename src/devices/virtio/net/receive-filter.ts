@@ -1,3 +1,5 @@
+import { type Fields, hex, type Saved } from "../../../snapshot/fields.ts";
+
 /** Entries of the table that a driver sets; of a longer one, all frames of its kind pass (virtio 1.2, 5.1.6.5.2). */
 const TABLE_MAX = 64;
 const MAC_BYTES = 6;
@@ -22,6 +24,32 @@ export class ReceiveFilter {
     this.allMulticast = this.allUnicast = this.noMulticast = this.noUnicast = this.noBroadcast = false;
     this.#unicast = this.#multicast = [];
     this.#tableOverflow = { unicast: false, multicast: false };
+  }
+
+  save(): Saved {
+    const { promiscuous, allMulticast, allUnicast, noMulticast, noUnicast, noBroadcast } = this;
+    return {
+      ...{ promiscuous, allMulticast, allUnicast, noMulticast, noUnicast, noBroadcast },
+      mac: hex(this.mac),
+      unicast: this.#unicast.map(hex),
+      multicast: this.#multicast.map(hex),
+      unicastOverflow: this.#tableOverflow.unicast,
+      multicastOverflow: this.#tableOverflow.multicast,
+    };
+  }
+
+  restore(state: Fields): void {
+    this.mac.set(state.bytes("mac", MAC_BYTES, MAC_BYTES));
+    this.promiscuous = state.flag("promiscuous");
+    this.allMulticast = state.flag("allMulticast");
+    this.allUnicast = state.flag("allUnicast");
+    this.noMulticast = state.flag("noMulticast");
+    this.noUnicast = state.flag("noUnicast");
+    this.noBroadcast = state.flag("noBroadcast");
+    this.#unicast = state.hexes("unicast", TABLE_MAX, MAC_BYTES);
+    this.#multicast = state.hexes("multicast", TABLE_MAX, MAC_BYTES);
+    const flag = (name: string): boolean => state.flag(name);
+    this.#tableOverflow = { unicast: flag("unicastOverflow"), multicast: flag("multicastOverflow") };
   }
 
   /** VIRTIO_NET_CTRL_MAC_TABLE_SET: two tables, each a number of entries and the entries. False when they are not all there. */

@@ -1,5 +1,6 @@
 import type { Clock, Dma } from "../../../bus/device.ts";
 import type { StreamHost } from "../../../bus/streams.ts";
+import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { type Chain, pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
@@ -10,6 +11,7 @@ const DEVICE_ID_SOCKET = 19;
 const F_STREAM = 1 << 0;
 const RECEIVEQ = 0;
 const TRANSMITQ = 1;
+const EVENTQ = 2;
 const QUEUE_SIZE = 256;
 const CONFIG_BYTES = 8;
 
@@ -17,6 +19,8 @@ const CONFIG_BYTES = 8;
 export const CONNECTIONS_MAX = 1024;
 /** Refusals that wait for the guest's buffers; beyond them its packets wait. */
 const REFUSALS_MAX = 128;
+/** An event (5.10.6.7): all connections are gone. */
+const EVENT_TRANSPORT_RESET = Uint8Array.of(0, 0, 0, 0);
 /** Where ports begin that the host's own connections come from. */
 const FIRST_HOST_PORT = 2 ** 30;
 
@@ -33,6 +37,8 @@ export class VirtioVsock extends VirtioDevice {
   /** Connections that there are not: the guest is told so. */
   #refusals: { readonly hostPort: number; readonly guestPort: number }[] = [];
   #lastHostPort = FIRST_HOST_PORT;
+  /** The guest is to be told that its connections are gone. */
+  #resetDue = false;
   readonly #in = new PacketHeader();
   readonly #out = new PacketHeader();
 
@@ -57,12 +63,39 @@ export class VirtioVsock extends VirtioDevice {
     this.#connections.clear();
     this.#ready.clear();
     this.#refusals = [];
+    this.#resetDue = false;
     this.#count = 0;
+  }
+
+  /** Connections do not come along: a restored guest is told that they are gone. */
+  override save(): Saved {
+    return { ...super.save(), cid: this.#cid };
+  }
+
+  override restore(state: Fields): void {
+    super.restore(state);
+    // 5.10.6.7 lets the CID change with the event.
+    this.config.setUint32(0, this.#cid, true);
+    this.#resetDue = this.running;
+  }
+
+  override resumed(): void {
+    this.#tellReset();
+  }
+
+  #tellReset(): void {
+    if (!this.#resetDue) return;
+    this.serve(this.queues[EVENTQ] as Queue, (chain) => {
+      if (!this.#resetDue) return undefined;
+      this.#resetDue = false;
+      return chain.write(0, EVENT_TRANSPORT_RESET);
+    });
   }
 
   protected override notified(_queue: Queue, index: number): void {
     if (index === RECEIVEQ) this.#send();
     if (index === TRANSMITQ) this.#receive();
+    if (index === EVENTQ) this.#tellReset();
   }
 
   /** What the guest has sent. */

@@ -1,0 +1,177 @@
+import { restorePe } from "../../cpu/saved-state.ts";
+import type { MemoryRegion } from "../../memory/guest-memory.ts";
+import { type Checksum, crc32 } from "../../snapshot/crc32.ts";
+import { damaged, newer, SnapshotError } from "../../snapshot/error.ts";
+import { Fields } from "../../snapshot/fields.ts";
+import { PAGE, type SnapshotCodec, type SnapshotSource } from "../../snapshot/format.ts";
+import { type Chunk, SnapshotReader } from "../../snapshot/reader.ts";
+import { Machine } from "../machine.ts";
+import type { MachineParts } from "../runnable.ts";
+import type { MachineAnatomy } from "./anatomy.ts";
+import * as N from "./sections.ts";
+import { checkShape, LAYOUT, shapeOf } from "./shape.ts";
+
+/** The first section of a snapshot. */
+export interface SnapshotConfiguration {
+  /** The machine's shape: memory, cpus, cpu, gicVersion, virtualization, secure, windows. */
+  readonly machine: Fields;
+  /** What the host gave when it was saved. It may be anything: somebody else may have written the file. */
+  readonly host: unknown;
+}
+
+export interface RestoreOptions {
+  readonly source: SnapshotSource;
+  readonly codec: SnapshotCodec;
+  readonly checksum?: Checksum;
+  /** Makes the parts of a machine of that shape. What it opens is its own to close when restoring fails. */
+  readonly open: (configuration: SnapshotConfiguration) => Promise<MachineParts> | MachineParts;
+}
+
+/**
+ * A machine as it was saved; it goes on with the next `run`. The file is checked as it is read, so that disks are open before its end is
+ * known to be whole: where that matters, use `verifySnapshot` first.
+ * @throws SnapshotError when the snapshot cannot be used, BadInput for the parts.
+ */
+export async function restoreMachine(options: RestoreOptions): Promise<Machine> {
+  const { source, codec, checksum = crc32 } = options;
+  const sections = new Sections(new SnapshotReader({ source, codec, checksum }));
+  const configuration = readConfiguration(await sections.json(N.CONFIGURATION));
+  const parts = await options.open(configuration);
+  const machine = await Machine.blank(parts);
+  const { anatomy } = machine;
+  checkShape(configuration.shape, shapeOf(parts, anatomy.board));
+  await restore(anatomy, sections);
+  machine.restored();
+  return machine;
+}
+
+/** The configuration of a snapshot, and nothing more. @throws SnapshotError */
+export async function readSnapshotConfiguration(options: Omit<RestoreOptions, "open">): Promise<SnapshotConfiguration> {
+  const { source, codec, checksum = crc32 } = options;
+  const sections = new Sections(new SnapshotReader({ source, codec, checksum }));
+  return readConfiguration(await sections.json(N.CONFIGURATION));
+}
+
+function readConfiguration(fields: Fields): SnapshotConfiguration & { readonly shape: unknown } {
+  if (fields.whole("layout") !== LAYOUT)
+    throw new SnapshotError(
+      "other",
+      "the snapshot was made by another build of Atoll, which keeps state in another way",
+    );
+  return { machine: fields.object("machine"), shape: fields.any("machine"), host: fields.any("host") };
+}
+
+async function restore(anatomy: MachineAnatomy, sections: Sections): Promise<void> {
+  const { board, clock, states, processors } = anatomy;
+  const machine = await sections.json(N.MACHINE);
+  clock.resumeAt(machine.number("now"));
+  clock.hold(true);
+  board.consoles.active = machine.whole("console", 0xffff);
+  const stateful = board.bus.windows().filter(N.isStateful);
+  for (const { name, device } of stateful) device.restore(await sections.json(N.deviceSection(name)));
+  const { words } = board.controller;
+  const interrupts = await sections.bytes(N.INTERRUPTS);
+  if (interrupts.length !== words.byteLength) throw damaged("the interrupt controller's state has another size");
+  const pes: Uint8Array[] = [];
+  for (const index of states.keys()) pes.push(await sections.bytes(N.peSection(index)));
+  await restoreMemory(anatomy, sections);
+  words.set(new Int32Array(interrupts.slice().buffer));
+  for (const [index, state] of states.entries()) restorePe(state, pes[index] as Uint8Array);
+  board.controller.restored();
+  processors.restored();
+  clock.hold(false);
+  anatomy.powerKey = machine.has("powerKey") ? machine.number("powerKey") : undefined;
+  for (const { device } of stateful) device.resumed?.();
+}
+
+async function restoreMemory({ board, buffer }: MachineAnatomy, sections: Sections): Promise<void> {
+  const regions = new Map(board.memory.regions().map((region) => [N.memorySection(region.name), region]));
+  const ends = new Map<MemoryRegion, number>();
+  for (let chunk = await sections.next(); chunk !== undefined; chunk = await sections.next()) {
+    const region = regions.get(chunk.name);
+    if (region === undefined) throw newer(`it has a section ${printable(chunk.name)}`);
+    sections.checkVersion(chunk);
+    const pages = Math.ceil(chunk.bytes / PAGE);
+    // Each page once: what there is to unpack is then bounded by the machine's memory.
+    if (chunk.page < (ends.get(region) ?? 0) || chunk.page + pages > region.bytes / PAGE)
+      throw damaged(`${chunk.name} has pages at the wrong place`);
+    ends.set(region, chunk.page + pages);
+    new Uint8Array(buffer, region.base + chunk.page * PAGE, chunk.bytes).set(await sections.content(chunk));
+  }
+}
+
+/** The sections of a snapshot, in the order in which they are written. */
+class Sections {
+  readonly #reader: SnapshotReader;
+  #ahead: Chunk | undefined;
+  #read = false;
+
+  constructor(reader: SnapshotReader) {
+    this.#reader = reader;
+  }
+
+  /** The next chunk, which holds until the one after it. */
+  async next(): Promise<Chunk | undefined> {
+    const chunk = await this.#peek();
+    this.#read = false;
+    return chunk;
+  }
+
+  content(chunk: Chunk): Promise<Uint8Array> {
+    return this.#reader.content(chunk);
+  }
+
+  /** The whole of the next section, which must be the one of that name. */
+  async bytes(name: string): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for (let chunk = await this.#peek(); chunk?.name === name; chunk = await this.#peek()) {
+      this.checkVersion(chunk);
+      if (chunk.page * PAGE !== length) throw damaged(`${name} has gaps`);
+      if (pieces.length > 0 && chunk.bytes === 0) throw damaged(`${name} has an empty part`);
+      length += chunk.bytes;
+      if (length > N.SECTION_MAX) throw damaged(`${name} is too large`);
+      pieces.push((await this.content(chunk)).slice());
+      this.#read = false;
+    }
+    if (pieces.length === 0) throw damaged(`${name} is missing`);
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
+  async json(name: string): Promise<Fields> {
+    return Fields.parse(text(await this.bytes(name)), name);
+  }
+
+  checkVersion({ name, version }: Chunk): void {
+    if (version > N.SECTION_VERSION) throw newer(`its section ${printable(name)} is version ${version}`);
+    if (version < N.SECTION_VERSION) throw new SnapshotError("other", `its section ${printable(name)} is too old`);
+  }
+
+  async #peek(): Promise<Chunk | undefined> {
+    if (!this.#read) this.#ahead = await this.#reader.next();
+    this.#read = true;
+    return this.#ahead;
+  }
+}
+
+/** UTF-8, without relying on a host's decoder. */
+function text(bytes: Uint8Array): string {
+  let escaped = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) escaped += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  try {
+    return decodeURIComponent(escaped.replace(/[%\u0080-\u00ff]/g, (c) => `%${c.charCodeAt(0).toString(16)}`));
+  } catch {
+    throw damaged("a section is no UTF-8");
+  }
+}
+
+/** A name out of a file, for a message. */
+function printable(name: string): string {
+  return name.replace(/[^ -~]/g, "?");
+}
