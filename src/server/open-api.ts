@@ -35,8 +35,14 @@ export function openApi(title: string, version: string, actions: Readonly<Record
   };
 }
 
+/** JSON Schema of 2020-12, which is what OpenAPI 3.1 has. */
+function schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  return rest;
+}
+
 function operation(name: string, { summary, path, method, input, output }: Action): Json {
-  const { properties = {}, required = [] } = z.toJSONSchema(input, { io: "input", unrepresentable: "any" }) as {
+  const { properties = {}, required = [] } = schemaOf(input, "input") as {
     properties?: Readonly<Record<string, Json>>;
     required?: readonly string[];
   };
@@ -62,7 +68,7 @@ function operation(name: string, { summary, path, method, input, output }: Actio
     ],
     ...(isPost && rest.length > 0 ? { requestBody: { required: body.required.length > 0, ...json(body) } } : {}),
     responses: {
-      200: { description: "Done", ...json(z.toJSONSchema(output, { unrepresentable: "any" })) },
+      200: { description: "Done", ...json(schemaOf(output, "output")) },
       default: { description: "Failed: the message is one line", ...json({ $ref: "#/components/schemas/Error" }) },
     },
   };

@@ -27,6 +27,9 @@ export interface KeeperHost {
   readonly changed: () => void;
 }
 
+/** Milliseconds after which the power key is pressed again. */
+const PRESS_AGAIN = 5000;
+
 type Report = (progress: Progress) => void;
 
 export class DomainKeeper {
@@ -172,12 +175,13 @@ export class DomainKeeper {
     this.hub.flush();
     const reason = this.#endedFor ?? failure;
     const asked = this.status === "stopping";
-    this.ended = !asked && reason === undefined;
     const wait = asked || !this.wanted ? undefined : this.#backOff.next(reason !== undefined, ran);
+    this.ended = !asked && reason === undefined && wait === undefined;
     if (wait !== undefined) {
       this.restarts++;
       this.waitFor(`${reason ?? "shut down"}; starts again in ${wait} s`);
       this.#again = setTimeout(() => {
+        this.#again = undefined;
         this.status = "off";
         this.#host.changed();
       }, wait * 1000);
@@ -213,9 +217,14 @@ export class DomainKeeper {
     this.status = "stopping";
     const limit = timeout ?? this.stored.definition.stopTimeout;
     if (!force) {
-      hypervisor.pressPowerKey(name);
       const deadline = performance.now() + limit * 1000;
+      let pressed = Number.NEGATIVE_INFINITY;
       for (let left = limit * 1000; left > 0 && this.runs; left = deadline - performance.now()) {
+        // A guest that is still starting does not listen yet.
+        if (performance.now() - pressed >= PRESS_AGAIN) {
+          hypervisor.pressPowerKey(name);
+          pressed = performance.now();
+        }
         progress({ step: `waiting for ${name} to shut down, ${Math.ceil(left / 1000)} s left` });
         await Promise.race([
           this.#hasEnded.promise,
