@@ -98,14 +98,7 @@ async function interpreter(): Promise<Record<string, number>> {
 /** Megabytes that the command has in memory at the embedded guest's prompt: in all, and of them the guest's RAM and the engine's decoded pages. */
 async function resident(mib: number): Promise<Record<string, number>> {
   const memory = mib * MIB;
-  const atoll = spawn(process.execPath, [
-    at("dist", "cli", "main.js"),
-    "run",
-    "--memory",
-    `${mib}M`,
-    "--timeout",
-    "60",
-  ]);
+  const atoll = spawn(process.execPath, [at("bin", "atoll.js"), "run", "--memory", `${mib}M`, "--timeout", "60"]);
   let shown = "";
   for await (const data of atoll.stdout) {
     shown += data;

@@ -3,8 +3,8 @@
 // or say what is missing: no syntax later than Node 12's, no `node:` imports.
 // biome-ignore-all lint/style/useNodejsImportProtocol: see above
 
-import { spawn } from "child_process";
 import { existsSync } from "fs";
+import module from "module";
 import { dirname, join } from "path";
 import { fileURLToPath, pathToFileURL } from "url";
 
@@ -18,8 +18,11 @@ function fail(reason) {
 }
 
 function start() {
+  // V8's code is kept in a folder of the system's for temporary files.
+  if (module.enableCompileCache) module.enableCompileCache();
   // A source checkout that was not built runs as it is: Node strips the types.
   const main = [
+    ["dist", "command", "cli", "main.js"],
     ["dist", "cli", "main.js"],
     ["src", "cli", "main.ts"],
   ]
@@ -38,7 +41,8 @@ function packagedNode() {
 }
 
 /** Runs the same command with another Node; its exit status or signal becomes ours. */
-function handOver(program) {
+async function handOver(program) {
+  const { spawn } = await import("child_process");
   const child = spawn(program, [script].concat(process.argv.slice(2)), {
     stdio: "inherit",
     env: Object.assign({}, process.env, { ATOLL_HANDED_OVER: "1" }),

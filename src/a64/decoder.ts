@@ -48,11 +48,17 @@ export interface Decoder {
   firstKey(row: Row): number;
 }
 
+/** Instruction words that were decoded last, by a hash: most words of a program are in it more than once. Each with its key and record. */
+const RECENT_SHIFT = 12;
+const RECENT = 2 ** RECENT_SHIFT;
+const RECENT_WORDS = 5;
+
 /** One row, prepared for decoding. */
 class Candidate {
   readonly row: Row;
   readonly mask: number;
   readonly value: number;
+  readonly fixedBits: number;
   readonly firstKey: number;
   readonly fields: readonly Field[];
   readonly layout: readonly RecordOperand[];
@@ -67,6 +73,7 @@ class Candidate {
     this.row = row;
     this.mask = mask;
     this.value = value;
+    this.fixedBits = popcount(mask);
     this.fields = fields;
     this.firstKey = firstKey;
     this.layout = recordLayout(row);
@@ -77,10 +84,8 @@ class Candidate {
 
   /** Calls `put` for each operand; returns the handler key or -1. */
   run(word: number, put: (operand: RecordOperand, value: number, hi: number) => void): number {
-    const values = this.#values;
-    for (const field of this.fields) values[field.name] = extractField(field, word);
     const { row } = this;
-    const decoded = row.decode?.(values, word);
+    const decoded = row.decode?.(this.#valuesOf(word), word);
     if (decoded === "unallocated") return -1;
     for (let i = 0; i < this.layout.length; i++) {
       const operand = this.layout[i] as RecordOperand;
@@ -90,8 +95,14 @@ class Candidate {
       else put(operand, given.lo | 0, given.hi | 0);
     }
     let shape = 0;
-    for (const field of this.#shapeFields) shape = (shape << field.width) | (values[field.name] as number);
+    for (const field of this.#shapeFields) shape = (shape << field.width) | extractField(field, word);
     return this.firstKey + shape * row.variants + (decoded?.variant ?? 0);
+  }
+
+  #valuesOf(word: number): Readonly<Record<string, number>> {
+    const values = this.#values;
+    for (const field of this.fields) values[field.name] = extractField(field, word);
+    return values;
   }
 }
 
@@ -120,7 +131,7 @@ export function createDecoder(
   const candidates = rows
     .filter((row) => (row.feat === "base" || features.has(row.feat)) && !without.has(row))
     .map((row) => new Candidate(row, keyOf.get(row) as number))
-    .sort((a, b) => popcount(b.mask) - popcount(a.mask));
+    .sort((a, b) => b.fixedBits - a.fixedBits);
 
   // Two levels of buckets, by bits [31:21] and then [15:10], filled when first used: most code needs few of them.
   const HIGH = 0xffe00000 | 0;
@@ -158,6 +169,10 @@ export function createDecoder(
     return { row, shape: shapeAt(row, key - (firstKeys[low] as number)) };
   }
 
+  const recent = new Int32Array(RECENT * RECENT_WORDS);
+  // No slot is taken to have word 0 before it has: it is UDF.
+  recent[0] = -1;
+
   let target: { bytes: Uint8Array; words: Int32Array; address: number } = {
     bytes: new Uint8Array(0),
     words: new Int32Array(0),
@@ -182,11 +197,22 @@ export function createDecoder(
       return key;
     },
     decodeInto(word, bytes, words, address) {
-      const found = find(word);
-      if (!found) return -1;
-      if (target.bytes !== bytes || target.words !== words) target = { bytes, words, address };
-      else target.address = address;
-      return found.run(word, putRecord);
+      const slot = (Math.imul(word, 0x9e3779b1) >>> (32 - RECENT_SHIFT)) * RECENT_WORDS;
+      const at = address >> 2;
+      if (recent[slot] !== word) {
+        const found = find(word);
+        if (target.bytes !== bytes || target.words !== words) target = { bytes, words, address };
+        else target.address = address;
+        const key = found ? found.run(word, putRecord) : -1;
+        recent[slot] = word;
+        recent[slot + 1] = key;
+        for (let i = 1; i < 4; i++) recent[slot + 1 + i] = words[at + i] as number;
+        return key;
+      }
+      words[at + 1] = recent[slot + 2] as number;
+      words[at + 2] = recent[slot + 3] as number;
+      words[at + 3] = recent[slot + 4] as number;
+      return recent[slot + 1] as number;
     },
     decode(word) {
       const found = find(word);

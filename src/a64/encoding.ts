@@ -37,31 +37,37 @@ export function encodingOf(row: Row): Encoding {
 function parsePattern(bits: string): Encoding {
   let mask = 0;
   let value = 0;
-  const fields = new Map<string, { shift: number; width: number }[]>();
+  const all: { name: string; width: number; parts: { shift: number; width: number }[] }[] = [];
   for (let i = 0; i < 32; i++) {
     const c = bits[i] as string;
     const shift = 31 - i;
     if (c === "0" || c === "1") {
       mask |= 1 << shift;
       if (c === "1") value |= 1 << shift;
-    } else if (/[a-zA-Z]/.test(c)) {
-      const parts = fields.get(c) ?? [];
-      fields.set(c, parts);
-      const last = parts.at(-1);
-      if (last && last.shift === shift + 1) {
+    } else if ((c >= "a" && c <= "z") || (c >= "A" && c <= "Z")) {
+      let field = all.find(({ name }) => name === c);
+      if (field === undefined) {
+        field = { name: c, width: 0, parts: [] };
+        all.push(field);
+      }
+      field.width++;
+      if (bits[i - 1] === c) {
+        const last = field.parts.at(-1) as { shift: number; width: number };
         last.shift = shift;
         last.width++;
-      } else parts.push({ shift, width: 1 });
+      } else field.parts.push({ shift, width: 1 });
     } else if (c !== "-") throw new TypeError(`pattern ${bits}: unexpected ${c}`);
   }
-  const all = [...fields].map(([name, parts]) => ({ name, parts, width: parts.reduce((n, p) => n + p.width, 0) }));
   return { mask, value, fields: all, shapeFields: all.filter((f) => f.name < "a") };
 }
 
 /** The value of a field in an instruction word. */
-export function extractField(field: Field, word: number): number {
+export function extractField({ parts }: Field, word: number): number {
   let v = 0;
-  for (const part of field.parts) v = (v << part.width) | ((word >>> part.shift) & ((1 << part.width) - 1));
+  for (let i = 0; i < parts.length; i++) {
+    const { shift, width } = parts[i] as Field["parts"][number];
+    v = (v << width) | ((word >>> shift) & ((1 << width) - 1));
+  }
   return v;
 }
 

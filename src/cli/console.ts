@@ -46,6 +46,7 @@ async function attach(name: string, socketPath: string, path: string): Promise<n
       quit: () => ended.resolve("left"),
       monitor: (active) => terminal.print(active ? "\n(no monitor here: ctrl-a c goes back to the console)\n" : ""),
       monitorInput: () => {},
+      save: () => terminal.print(`\n(atoll stop --save ${name} saves it)\n`),
       help: () => terminal.print(`\n${KEYS}\n`),
       hangup: () => ended.resolve("interrupted"),
     },

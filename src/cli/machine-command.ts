@@ -60,11 +60,12 @@ export async function withMachines<T>(use: (machines: Machines, node: NodeClient
 
 /** A line on stderr that says what is going on: on a terminal, once it takes longer than a moment. */
 export class ProgressLine {
-  readonly #begin = performance.now();
+  #next = performance.now() + 500;
   #shown = 0;
 
   readonly show = ({ step, done }: Progress): void => {
-    if (!process.stderr.isTTY || performance.now() - this.#begin < 500) return;
+    if (!process.stderr.isTTY || performance.now() < this.#next) return;
+    this.#next = performance.now() + 100;
     const text = done === undefined ? step : `${step}: ${(100 * done).toFixed(0)} %`;
     process.stderr.write(`\r${text.padEnd(this.#shown)}`);
     this.#shown = text.length;

@@ -15,7 +15,9 @@ import { declareLs } from "./ls.ts";
 import { declareNode } from "./node.ts";
 import { declarePause } from "./pause.ts";
 import { declarePs } from "./ps.ts";
+import { declareRelay } from "./relay.ts";
 import { reportError } from "./report.ts";
+import { declareRestore } from "./restore.ts";
 import { declareResume } from "./resume.ts";
 import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
@@ -54,8 +56,10 @@ async function main(args: readonly string[]): Promise<number> {
     status = s;
   };
   declareRun(program, done);
+  declareRestore(program, done);
   declareImage(program, done);
   declareIsa(program, done);
+  declareRelay(program, done);
   for (const declare of [...LASTING, ...NODE]) declare(program, done);
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BadInput } from "../machine/runnable.ts";
 import { executeMonitorLine } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 
@@ -16,6 +17,10 @@ function machine() {
     resets: 0,
     reset() {
       this.resets++;
+    },
+    saved: [] as (string | undefined)[],
+    save(file: string | undefined) {
+      this.saved.push(file);
     },
     quit() {
       this.ended = true;
@@ -43,10 +48,30 @@ for (const [line, answer] of ANSWERS) {
   });
 }
 
+test("save takes the name of a file, or none", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "save"), "");
+  assert.equal(executeMonitorLine(m, "save  a.snapshot"), "");
+  assert.deepEqual(m.saved, [undefined, "a.snapshot"]);
+});
+
 test("quit ends the machine", () => {
   const m = machine();
   assert.equal(executeMonitorLine(m, "quit"), "");
   assert.equal(m.ended, true);
+});
+
+test("screendump says what is wrong, and nothing when it is done", () => {
+  const files: string[] = [];
+  const screendump = (file: string): void => {
+    if (file === "bad.png") throw new BadInput("cannot write bad.png");
+    files.push(file);
+  };
+  assert.match(executeMonitorLine(machine(), "screendump a.png"), /give --display/);
+  assert.equal(executeMonitorLine({ ...machine(), screendump }, "screendump a.png"), "");
+  assert.match(executeMonitorLine({ ...machine(), screendump }, "screendump"), /name of a file/);
+  assert.equal(executeMonitorLine({ ...machine(), screendump }, "screendump bad.png"), "cannot write bad.png\n");
+  assert.deepEqual(files, ["a.png"]);
 });
 
 test("system_reset resets the machine", () => {

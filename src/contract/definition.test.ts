@@ -48,9 +48,13 @@ const definitions = fc.record(
         fc.record({ bytes: fc.integer({ min: 1, max: 2 ** 30 }).map((sectors) => sectors * 512), serial }),
       ),
     ),
+    display: fc.record(
+      { vnc: fc.constant({ host: "127.0.0.1", port: 5900 }), passwordFile: path },
+      { requiredKeys: [] },
+    ),
     net: fc.oneof(
       fc.record({ kind: fc.constant("none") }),
-      fc.record({ kind: fc.constant("user"), mac: maybe(mac) }),
+      fc.record({ kind: fc.constant("user"), mac: maybe(mac), capture: maybe(path) }),
       fc.record({ kind: fc.constant("switch"), name: fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/) }),
     ),
     publish: fc.array(
@@ -94,8 +98,16 @@ test("each path of a definition is changed, and nothing else is", () => {
         return text.slice("/root/".length);
       });
       assert.deepEqual(JSON.parse(JSON.stringify(back)), JSON.parse(JSON.stringify(definition)));
+      const { net } = definition;
+      const capture = net?.kind === "user" ? net.capture : undefined;
       const named = definition.load.length + definition.share.length + definition.serialPort.length;
-      const single = [definition.kernel, definition.bios, definition.vsock].filter((one) => one !== undefined).length;
+      const single = [
+        definition.kernel,
+        definition.bios,
+        definition.vsock,
+        definition.display?.passwordFile,
+        capture,
+      ].filter((one) => one !== undefined).length;
       assert.equal(seen.length, named + single + definition.disk.filter((disk) => "file" in disk).length);
     }),
   );

@@ -36,6 +36,7 @@ export { zeroBlock } from "../vmsa/zero-block.as";
 export { counter, readCounter } from "../vmsa/counter.as";
 export { enterPage, fetchMiss, fillFetch, translateFetch } from "../vmsa/fetch.as";
 export { nestedAccess } from "../vmsa/nested.as";
+export { noteWalk, walkNotes } from "../vmsa/walk-notes.as";
 export { flushFetch } from "../vmsa/contexts.as";
 export { tlbInvalidate, tlbInvalidateAll } from "../vmsa/tlb-invalidate.as";
 export { addressTranslate, cleanLine, maintain, outsideAddress } from "../vmsa/translate.as";

@@ -120,7 +120,8 @@ export class Pe {
   readonly #pmu: PerformanceMonitors | undefined;
   readonly #firmware: Firmware | undefined;
   readonly #owner: LevelOwner | undefined;
-  readonly #observer: PeObserver | undefined;
+  /** Who is told of exceptions. With one, all of them come to the PE, which costs some speed. */
+  observer: PeObserver | undefined;
   readonly #memory: Int32Array;
   readonly #contextChanged: (cpu: number) => void;
   /** After a change of EL, PSTATE.PAN and PSTATE.UAO alone. */
@@ -148,7 +149,7 @@ export class Pe {
     this.#pmu = options.pmu;
     this.#firmware = options.firmware;
     this.#owner = options.owner;
-    this.#observer = options.observer;
+    this.observer = options.observer;
     this.#semihosting = options.semihosting;
     this.#memory = new Int32Array(options.memory.buffer);
     this.#contextChanged = (cpu) => {
@@ -242,7 +243,7 @@ export class Pe {
       switch (s.word(EXIT)) {
         case EXIT_EXCEPTION:
           if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
-          if (!this.#observer?.putOff) this.#takeException();
+          if (!this.observer?.putOff) this.#takeException();
           break;
         case EXIT_WAIT:
           if (!s.word(HALTED)) return "yielding";
@@ -284,7 +285,7 @@ export class Pe {
     }
     s.copy64(PC, elrSlot(2));
     exceptionReturn(s, how === OWNER_SWITCH ? this.#contextChanged : this.#levelChanged);
-    this.#observer?.returned(2);
+    this.observer?.returned(2);
     this.#native.clearExclusive(s.cpu);
   }
 
@@ -301,7 +302,7 @@ export class Pe {
     const from = s.word(EL);
     takeInterrupt(s, line);
     this.#afterEntry();
-    this.#observer?.taken(from, line);
+    this.observer?.taken(from, line);
     return true;
   }
 
@@ -312,7 +313,7 @@ export class Pe {
     const from = s.word(EL);
     takeSynchronous(s);
     this.#afterEntry();
-    this.#observer?.taken(from, 0);
+    this.observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
   }
@@ -350,7 +351,7 @@ export class Pe {
       return EXCEPTION;
     }
     if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
-    return stepping ? STEP : single || this.#observer?.putOff ? SINGLE : RUN;
+    return stepping ? STEP : single || this.observer?.putOff ? SINGLE : RUN;
   }
 
   /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
@@ -401,7 +402,7 @@ export class Pe {
     const counting = pmu?.active === true;
     const budget = counting ? Math.max(1, Math.min(this.#left, pmu.instructionsToOverflow())) : this.#left;
     this.#withheld = this.#left - budget;
-    const observer = this.#observer;
+    const observer = this.observer;
     this.state.setWord(NATIVE_TAKES, counting || observer || !this.#native.restoreContext ? 0 : 1);
     if (observer) observer.together = true;
     this.#engine.run(this.state.cpu, budget);
@@ -430,7 +431,7 @@ export class Pe {
   #step(stepping: boolean): void {
     const s = this.state;
     const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
-    const observer = this.#observer;
+    const observer = this.observer;
     if (observer) {
       observer.alone = true;
       observer.putOff = false;
@@ -538,7 +539,7 @@ export class Pe {
     if (this.#pmu?.active) this.#account();
     this.#beforeLevelChange();
     exceptionReturn(s, this.#levelChanged);
-    this.#observer?.returned(el);
+    this.observer?.returned(el);
     this.#native.clearExclusive(s.cpu);
     s.setWord(EXIT, EXIT_RESUME);
     return 1;

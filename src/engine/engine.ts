@@ -1,21 +1,8 @@
-import { createDecoder, type Decoder } from "../a64/decoder.ts";
-import { ALL_ROWS } from "../a64/index.ts";
-import { createObservingDecoder } from "../a64/observing.ts";
+import type { Decoder } from "../a64/decoder.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
-import {
-  ALIGN_CHECK,
-  CTX,
-  FETCH_BASE,
-  FETCH_VA,
-  ITLB,
-  ITLB_BASE,
-  ITLB_ENTRIES,
-  ITLB_ENTRY_SHIFT,
-  ITLB_TAG,
-  PC,
-} from "../cpu/state-layout.ts";
-import { instantiate } from "../wasm/instantiate.ts";
+import { ALIGN_CHECK, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
+import { instantiate, isShared } from "../wasm/instantiate.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
@@ -26,7 +13,10 @@ import {
 } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
 import { DECODE_AHEAD, MAX_DECODED_PAGES, MAX_REGIONS } from "./limits.ts";
-import { type Request, Translator } from "./translator.ts";
+import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
+import { LocalRegions, type RegionSource } from "./region-source.ts";
+import { RemoteRegions, type StartRegionThread } from "./region-thread.ts";
+import { Translator } from "./translator.ts";
 
 /** Which tiers run: the interpreter alone, everything translated at its first execution that can be, or what is hot. */
 export type Tier = "interpreter" | "translator" | "auto";
@@ -49,6 +39,11 @@ export interface EngineOptions {
   readonly countTranslated?: boolean;
   /** False: accesses to system registers come to the processing element (a64/observing.ts). */
   readonly directSysregs?: boolean;
+  /**
+   * Starts a thread that makes regions, for tier auto where the memory is shared. Absent: this thread makes them, and what is translated when
+   * depends on nothing but the guest.
+   */
+  readonly regionThread?: StartRegionThread | undefined;
   /** Nanoseconds of a clock, for statistics. */
   readonly now?: () => number;
   /** Decoded pages are gone or in doubt: no instruction TLB may point to them. */
@@ -66,6 +61,8 @@ export interface EngineStats {
   translatedBytes: number;
   droppedBytes: number;
   translationMilliseconds: number;
+  /** The same of another thread, while the guest ran. */
+  otherThreadMilliseconds: number;
 }
 
 /** Runs A64 code: interprets decoded pages, and translates what is hot. */
@@ -79,6 +76,7 @@ export class Engine implements CodeEngine {
     translatedBytes: 0,
     droppedBytes: 0,
     translationMilliseconds: 0,
+    otherThreadMilliseconds: 0,
   };
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
@@ -88,6 +86,7 @@ export class Engine implements CodeEngine {
   readonly #pages: DecodedPages;
   readonly #enter: WasmFunction;
   readonly #translator: Translator | undefined;
+  readonly #source: RegionSource | undefined;
   /** Translate at the first execution. */
   readonly #eager: boolean;
 
@@ -100,8 +99,7 @@ export class Engine implements CodeEngine {
     this.#eager = options.tier === "translator";
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#decoder =
-      options.directSysregs === false ? createObservingDecoder(features) : createDecoder(ALL_ROWS, features);
+    this.#decoder = decoderFor({ features, directSysregs: options.directSysregs !== false });
     this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
     interpreter.keys.forEach((key, i) => {
       this.#handlerOf[key] = HANDLERS_FIRST + i;
@@ -125,32 +123,45 @@ export class Engine implements CodeEngine {
       host,
       engine: {
         decode: (cpu: number, record: number) => this.#decode(cpu, record),
-        hot: (cpu: number, record: number) => this.#translator?.request(record, this.#requestOf(cpu)),
+        hot: (cpu: number, record: number) => this.#translator?.request(this.#requestOf(cpu, record)),
         unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
     });
     this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
+      this.#source = this.#regionSource(options, firstRegion);
       this.#translator = new Translator({
-        memory,
-        table,
-        firstRegion,
-        native,
-        host,
-        runtime: exports,
-        decoder: this.#decoder,
-        pages: this.#pages,
-        stats: this.stats,
-        countInstructions: options.countTranslated === true,
-        eager: this.#eager,
-        now: options.now ?? (() => 0),
+        ...{ memory, table, firstRegion, native, host, runtime: exports, pages: this.#pages },
+        ...{ stats: this.stats, source: this.#source },
       });
     }
   }
 
+  #regionSource(options: EngineOptions, firstRegion: number): RegionSource {
+    const { memory, area, features, directSysregs = true, countTranslated = false, regionThread } = options;
+    const setup: MakerSetup = {
+      ...{ memory, area, features, directSysregs, firstRegion },
+      ...{ countInstructions: countTranslated, eager: this.#eager },
+    };
+    if (regionThread === undefined || this.#eager || !isShared(memory)) {
+      return new LocalRegions(new RegionMaker(setup, this.#decoder), this.stats, options.now ?? (() => 0));
+    }
+    return new RemoteRegions(
+      () => regionThread(setup),
+      ({ milliseconds }) => {
+        this.stats.otherThreadMilliseconds += milliseconds;
+      },
+    );
+  }
+
+  /** The machine is not run any more. */
+  close(): void {
+    this.#source?.close();
+  }
+
   run(cpu: number, budget: number): void {
     this.#enter(cpu, budget);
-    if (this.#translator?.isDue) this.#translator.translate();
+    this.#translator?.install(false);
   }
 
   /**
@@ -174,9 +185,10 @@ export class Engine implements CodeEngine {
   translate(page: number, offsets: Iterable<number>): void {
     const decoded = this.#pages.get(page);
     for (const offset of offsets) {
-      this.#translator?.request(decoded + offset * (RECORD_BYTES / 4), { aligned: false, pageAt: () => 0 });
+      const record = decoded + offset * (RECORD_BYTES / 4);
+      this.#translator?.request({ record, aligned: false, cpu: 0, vaLow: 0, vaHigh: 0, context: 0 });
     }
-    this.#translator?.translate();
+    this.#translator?.install(true);
   }
 
   decodedPage(page: number): number {
@@ -203,20 +215,12 @@ export class Engine implements CodeEngine {
   }
 
   /** How a region for what the PE executes is to be made. */
-  #requestOf(cpu: number): Request {
-    const aligned = this.#words[(cpu + ALIGN_CHECK) >> 2] !== 0;
-    return { aligned, pageAt: (number) => this.#decodedPageAfter(cpu, number) };
-  }
-
-  /** The decoded page that the instruction TLB has for the page so many pages after the one that the PE executes, or 0. */
-  #decodedPageAfter(cpu: number, number: number): number {
-    const words = this.#words;
-    const low = ((words[(cpu + FETCH_VA) >> 2] as number) >>> 0) + number * 4096;
-    const high = (words[(cpu + FETCH_VA + 4) >> 2] as number) + Math.floor(low / 2 ** 32);
-    const entry = (cpu + ITLB + (((low | 0) >>> 12) & (ITLB_ENTRIES - 1)) * 2 ** ITLB_ENTRY_SHIFT) >> 2;
-    const tag = entry + (ITLB_TAG >> 2);
-    const isThere = words[tag] === (low | (words[(cpu + CTX) >> 2] as number)) && words[tag + 1] === (high | 0);
-    return isThere ? (words[entry + (ITLB_BASE >> 2)] as number) : 0;
+  #requestOf(cpu: number, record: number): RegionRequest {
+    const word = (offset: number): number => this.#words[(cpu + offset) >> 2] as number;
+    return {
+      ...{ record, cpu, aligned: word(ALIGN_CHECK) !== 0, context: word(CTX) },
+      ...{ vaLow: word(FETCH_VA), vaHigh: word(FETCH_VA + 4) },
+    };
   }
 
   /** A region was made for the other way of looking at alignment: the page's regions go, and come again if they are still hot. */
@@ -235,8 +239,8 @@ export class Engine implements CodeEngine {
       this.#decodeOne(index, i, at);
     }
     if (this.#eager) {
-      this.#translator?.request(record, this.#requestOf(cpu));
-      this.#translator?.translate();
+      this.#translator?.request(this.#requestOf(cpu, record));
+      this.#translator?.install(true);
     }
   }
 

@@ -47,41 +47,48 @@ export function helperType(name: string): FunctionType {
 }
 
 /**
- * Declares the memory, the table and the functions that generated code imports. `runtime`: indices of functions of this same module that
- * stand for the runtime; when absent, it is imported, too.
+ * Declares the memory and the table that generated code imports, and each function when code first calls it: the module's own functions are
+ * declared after the code that calls others is complete. `runtime`: indices of functions of this same module that stand for the runtime; when
+ * absent, it is imported, too.
  */
-export function declareImports(
+export function importsAsCalled(
   module: ModuleWriter,
-  helpers: Iterable<string>,
   runtime?: (name: RuntimeName) => number,
   fused = false,
 ): Functions {
   module.importMemory("env", "memory", 1);
   module.importTable("env", "table");
-  const slow = new Map<string, number>();
-  for (const [name, type] of Object.entries(SLOW_PATHS)) slow.set(name, module.importFunction("native", name, type));
-  const imported = new Map<string, number>();
-  for (const name of helpers) {
-    const from = HELPERS[name]?.from ?? "native";
-    imported.set(name, module.importFunction(from, name, helperType(name)));
-  }
-  const dispatch = new Map<string, number>();
-  if (!runtime) {
-    for (const [name, type] of Object.entries(RUNTIME)) {
-      dispatch.set(name, module.importFunction("engine", name, type));
-    }
-  }
-  const find = (map: ReadonlyMap<string, number>, name: string): number => {
-    const index = map.get(name);
-    if (index === undefined) throw new TypeError(`${name} is not imported`);
-    return index;
-  };
   return {
     exitOffset: EXIT,
     fused,
     handlerType: module.type(HANDLER_TYPE),
-    helper: (name) => find(imported, name),
-    slow: (name) => find(slow, name),
-    runtime: runtime ?? ((name) => find(dispatch, name)),
+    helper: onceEach((name) => module.importFunction(HELPERS[name]?.from ?? "native", name, helperType(name))),
+    slow: onceEach((name) => module.importFunction("native", name, SLOW_PATHS[name] as FunctionType)),
+    runtime: runtime ?? onceEach((name: RuntimeName) => module.importFunction("engine", name, RUNTIME[name])),
+  };
+}
+
+/** The same with all slow paths and these helpers declared now, so that functions of the module's own may be declared at any time. */
+export function declareImports(
+  module: ModuleWriter,
+  helpers: Iterable<string>,
+  runtime?: (name: RuntimeName) => number,
+): Functions {
+  const imports = importsAsCalled(module, runtime);
+  for (const name of Object.keys(SLOW_PATHS)) imports.slow(name);
+  for (const name of helpers) imports.helper(name);
+  if (!runtime) for (const name of Object.keys(RUNTIME)) imports.runtime(name as RuntimeName);
+  return imports;
+}
+
+function onceEach<N extends string>(make: (name: N) => number): (name: N) => number {
+  const made = new Map<N, number>();
+  return (name) => {
+    let index = made.get(name);
+    if (index === undefined) {
+      index = make(name);
+      made.set(name, index);
+    }
+    return index;
   };
 }

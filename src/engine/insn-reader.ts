@@ -30,7 +30,7 @@ export class InsnReader {
       this.#words.set(word, decoded && this.#build(decoded));
     }
     const read = this.#words.get(word);
-    return read && { index, ir: read.ir, fp: read.fp, ending: read.ending && placed(read.ending, index) };
+    return read && { index, word, ir: read.ir, fp: read.fp, ending: read.ending && placed(read.ending, index) };
   }
 
   #build(decoded: DecodedInsn): ReadWord {

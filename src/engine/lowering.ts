@@ -9,7 +9,7 @@ import type { ValueType } from "../wasm/types.ts";
 import type { GroupedAccess } from "./access-groups.ts";
 import { lowerFloat } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
-import { lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
+import { type KnownAccess, lowerLoad, lowerProbe, lowerStore } from "./memory-access.ts";
 
 /** How an instruction leaves the code that is being made; what an `Inst` of `ends` becomes. */
 export type Way = "next" | "ended";
@@ -187,6 +187,10 @@ export abstract class Lowering {
   }
   /** The accesses that a load or store shares its TLB check with; `base`: the local with their range's address in linear memory, or 0. */
   groupOf(_inst: Inst): (GroupedAccess & { readonly base: number }) | undefined {
+    return undefined;
+  }
+  /** Where an access is that needs no check. */
+  walkOf(_inst: Inst): KnownAccess | undefined {
     return undefined;
   }
   /** What is where in linear memory may have changed. */

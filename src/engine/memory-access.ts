@@ -15,12 +15,13 @@ import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
 import type { Code, MemoryOp } from "../wasm/code.ts";
 import type { GroupedAccess } from "./access-groups.ts";
 import { Lowering } from "./lowering.ts";
+import type { Walk } from "./walks.ts";
 
 // Guest memory accesses: the TLB check and the access itself in line, the rest in native.wasm (docs/architecture.md, "Faults are
 // born in one place").
 
-const I32 = { and: 0x71, add: 0x6a, eqz: 0x45, or: 0x72, shrU: 0x76, eq: 0x46 };
-const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51 };
+const I32 = { and: 0x71, add: 0x6a, sub: 0x6b, eqz: 0x45, or: 0x72, shrU: 0x76, eq: 0x46, ltU: 0x49, divU: 0x6e };
+const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51, ne: 0x52, mul: 0x7e };
 const WRAP = PURE_OPS["i32.wrap_i64"][0];
 
 const LOADS: Readonly<Record<number, MemoryOp>> = {
@@ -42,6 +43,8 @@ const STORES: Readonly<Record<number, MemoryOp>> = {
   8: "i64.store",
   16: "v128.store",
 };
+
+const PAGE = 4096;
 
 interface Check {
   readonly va: number;
@@ -153,6 +156,94 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   code.set(base);
 }
 
+/** An access in a page that its walk is known to be in. */
+export interface KnownAccess {
+  readonly isFirst: boolean;
+  /** From the start of the walk's range. */
+  readonly offset: number;
+  /** i32 locals: what makes the first access's address one in linear memory, that of the range; and that address, from the first access on. */
+  readonly delta: number;
+  readonly base: number;
+}
+
+/**
+ * Before a turn of a loop: fails with 1 on the stack unless a walk's range is in a page of the data TLB, sets `delta`, and makes `turns`
+ * no more than what follow in this page. `first`: the first access's place in the range; `pushX` pushes a register by its slot.
+ */
+export function checkWalk(
+  l: Lowering,
+  walk: Walk,
+  {
+    first,
+    delta,
+    turns,
+    pushX,
+    fail,
+  }: { first: number; delta: number; turns: number; pushX: (slot: number) => void; fail: () => void },
+): void {
+  const { code } = l;
+  const va = l.temp("i64");
+  const entry = l.temp("i32");
+  code.i64(walk.constant, walk.constant >> 31);
+  for (const [slot, factor] of walk.terms) {
+    pushX(slot);
+    if (factor !== 1) {
+      code.i64(factor, factor >> 31);
+      code.op(I64.mul);
+    }
+    code.op(I64.add);
+  }
+  code.tee(va);
+  entryOf(code);
+  code.tee(entry);
+  code.memory("i64.load", DTLB + (walk.writes ? DTLB_WRITE : DTLB_READ));
+  code.get(va);
+  code.i64(walk.bytes - 1, 0);
+  code.op(I64.add);
+  code.i64(~0xfff, -1);
+  code.op(I64.and);
+  l.pushContext();
+  code.op(I64.or);
+  code.op(I64.ne);
+  fail();
+  code.get(entry);
+  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.i32(first);
+  code.op(I32.sub);
+  code.set(delta);
+  if (walk.stride === 0) return;
+  const more = l.temp("i32");
+  if (walk.stride > 0) code.i32(PAGE - walk.bytes);
+  code.get(va);
+  code.op(WRAP);
+  code.i32(PAGE - 1);
+  code.op(I32.and);
+  if (walk.stride > 0) code.op(I32.sub);
+  code.i32(Math.abs(walk.stride));
+  code.op(I32.divU);
+  code.tee(more);
+  code.get(turns);
+  code.get(more);
+  code.get(turns);
+  code.op(I32.ltU);
+  code.select("i32");
+  code.set(turns);
+}
+
+/** Puts the address in linear memory of a walk's range on the stack. */
+function pushKnown(l: Lowering, address: Value, { isFirst, delta, base }: KnownAccess): void {
+  const { code } = l;
+  if (!isFirst) {
+    code.get(base);
+    return;
+  }
+  l.push(address);
+  code.op(WRAP);
+  code.get(delta);
+  code.op(I32.add);
+  code.tee(base);
+}
+
 /** A vector of which only the low part is in memory. */
 function isPart(type: string, bytes: number): boolean {
   return type === "v128" && bytes < 16;
@@ -175,6 +266,12 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const type = inst.value?.type === "v128" ? "v128" : "i64";
+  const known = l.walkOf(inst);
+  if (known) {
+    pushKnown(l, address, known);
+    emitLoad(l, inst, known.offset);
+    return;
+  }
   const grouped = l.groupOf(inst);
   if (grouped) {
     const va = l.localOf(address);
@@ -224,6 +321,13 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const data = l.localOf(value);
+  const known = l.walkOf(inst);
+  if (known) {
+    pushKnown(l, address, known);
+    code.get(data);
+    emitStore(l, value, bytes, known.offset);
+    return;
+  }
   const grouped = l.groupOf(inst);
   if (grouped) {
     const va = l.localOf(address);
@@ -268,6 +372,7 @@ function slowStore(l: Lowering, va: number, data: number, value: Value, inst: In
 export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 1, align = 1, acc = 0 } = inst.attrs;
+  if (l.walkOf(inst)) return;
   const check = pushHit(l, address, bytes, align, acc, true);
   code.op(I32.eqz);
   code.unlikely();

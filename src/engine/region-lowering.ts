@@ -17,18 +17,23 @@ import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
+import { checkWalk, type KnownAccess } from "./memory-access.ts";
 import { type Block, type Ending, pageNumber, type Region, type RegionInsn } from "./region.ts";
 import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } from "./region-analysis.ts";
 import { RegionState } from "./region-state.ts";
 import { checkedAfter, checkedBefore, withoutCheck } from "./sp-alignment.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
+import { type Walk, type Walks, walksOf } from "./walks.ts";
 
-const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
+const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, mul: 0x6c, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
 const I64_ADD = 0x7c;
 const I64_EQ = 0x51;
 
+/** Turns of a loop that stays where it is: as many as one that goes through a page a byte at a time has. */
+const MOST_TURNS = 4095;
+
 /** What a branch to a WebAssembly block means: going to that block of the region, or to the exit of faults. */
-type Label = number | "fault" | "fault with flags";
+type Label = number | "fault" | "fault with flags" | "out of loop";
 
 /** What the translator tells of a region besides its code. */
 export interface RegionContext {
@@ -192,8 +197,21 @@ export class RegionLowering extends RegionState {
   }
 
   #block(n: number): void {
-    const { code } = this;
     const block = this.#region.blocks[n] as Block;
+    const walks = this.#walksOf(n, block);
+    if (walks !== undefined) {
+      this.#walkingLoop(n, block, walks);
+      return;
+    }
+    this.#start(n, block);
+    this.#instructions(n, block, (insn) => this.#conditional(n, block, insn));
+    const { ending } = block;
+    if (ending.kind === "branch" || ending.kind === "call") this.#edge(n, ending.to, block.successors[0] as number);
+  }
+
+  /** Before the instructions of a block. */
+  #start(n: number, block: Block): void {
+    const { code } = this;
     this.#fpChecked = false;
     this.flagsAreOwn = this.#usage.flags.mayBefore[n] as boolean;
     this.#number = n;
@@ -207,21 +225,144 @@ export class RegionLowering extends RegionState {
     code.set(Lowering.BUDGET);
     this.#uncharged = block.insns.length;
     this.#count(block.insns.length);
-    let isChecked = this.#spChecked[n] as boolean;
-    for (const insn of block.insns) {
+  }
+
+  #instructions(n: number, block: Block, conditional: (insn: RegionInsn) => void): void {
+    const list = this.#irOf(n, block);
+    for (const [i, insn] of block.insns.entries()) {
       this.#insn = insn;
-      const ir = isChecked ? withoutCheck(insn.ir) : insn.ir;
-      isChecked = checkedAfter(insn.ir, isChecked);
       if (insn.fp) this.#checkFP();
       if (insn.ending?.kind === "branchIf") {
-        this.#conditional(n, block, insn);
+        conditional(insn);
         return;
       }
-      this.lower(ir);
+      this.lower(list[i] as readonly Inst[]);
       this.#uncharged--;
     }
-    const { ending } = block;
-    if (ending.kind === "branch" || ending.kind === "call") this.#edge(n, ending.to, block.successors[0] as number);
+  }
+
+  /** Of the instructions of a block, without checks of SP that are known to pass. */
+  #irOf(n: number, { insns }: Block): (readonly Inst[])[] {
+    let isChecked = this.#spChecked[n] as boolean;
+    return insns.map(({ ir }) => {
+      const needed = isChecked ? withoutCheck(ir) : ir;
+      isChecked = checkedAfter(ir, isChecked);
+      return needed;
+    });
+  }
+
+  // Loops of one block that walk through memory (walks.ts).
+
+  #walksOf(n: number, block: Block): Walks | undefined {
+    const { successors } = block;
+    if (this.#context.aligned || successors.filter((s) => s === n).length !== 1) return undefined;
+    return walksOf(block, this.#irOf(n, block));
+  }
+
+  /**
+   * The loop is there twice: without checks, for the turns in which no walk leaves its page; and as it is, for the turns between, one at a
+   * time, and where something is not in the data TLB.
+   */
+  #walkingLoop(n: number, block: Block, walks: Walks): void {
+    const { code } = this;
+    const [to] = block.successors;
+    const ending = block.ending as Extract<Ending, { kind: "branchIf" }>;
+    const after = to === n ? ending.otherwise : ending.to;
+    const next = block.successors[to === n ? 1 : 0] as number;
+    const turn = (again: () => void): void =>
+      this.#instructions(n, block, (insn) => {
+        this.#branch = () => {
+          if (to === n) code.op(I32.eqz);
+          code.unlikely();
+          code.if();
+          const { producer } = this;
+          if (next >= 0 && this.#flagsLive[next] === "read") this.settleFlags();
+          else this.deferFlags();
+          this.#br("out of loop");
+          code.end();
+          this.resume(producer);
+          again();
+        };
+        this.lower(insn.ir);
+      });
+    this.#open("out of loop", () => code.block());
+    code.block();
+    this.#walkPages(n, block, walks, turn);
+    code.end();
+    this.producer = undefined;
+    this.#start(n, block);
+    turn(() => this.#edge(n, block.start, n));
+    this.#close();
+    this.producer = undefined;
+    this.#edge(n, after, next);
+  }
+
+  #walkPages(n: number, block: Block, walks: Walks, turn: (again: () => void) => void): void {
+    const { code } = this;
+    const checked = code.depth;
+    const fail = (): void => {
+      code.unlikely();
+      code.brIf(code.depth - checked);
+    };
+    if (block.insns.some(({ fp }) => fp)) {
+      code.get(Lowering.CPU);
+      code.memory("i32.load", FP_TRAP);
+      fail();
+    }
+    const local = (): number => this.#freeBases.pop() ?? code.local("i32");
+    const limit = local();
+    code.i32(MOST_TURNS);
+    code.set(limit);
+    const locals = new Map(walks.list.map((walk) => [walk, { delta: local(), base: local() }]));
+    for (const walk of walks.list) {
+      checkWalk(this, walk, {
+        first: firstOffset(walks, walk),
+        delta: locals.get(walk)?.delta as number,
+        turns: limit,
+        pushX: (slot) => this.getX({ file: "x", slot, name: "" }),
+        fail,
+      });
+    }
+    // What is left of the budget when those turns are over, but not less than nothing.
+    const { length } = block.insns;
+    code.get(Lowering.BUDGET);
+    code.get(limit);
+    code.i32(length);
+    code.op(I32.mul);
+    code.op(I32.sub);
+    code.i32(length);
+    code.op(I32.sub);
+    code.tee(limit);
+    code.i32(0);
+    code.get(limit);
+    code.i32(0);
+    code.op(I32.gtS);
+    code.select("i32");
+    code.set(limit);
+    code.loop();
+    const head = code.depth;
+    this.#start(n, block);
+    this.#fpChecked = true;
+    this.#walking = (inst) => {
+      const access = walks.of.get(this.#insn as RegionInsn)?.get(inst);
+      return access && { ...access, ...(locals.get(access.walk) as { delta: number; base: number }) };
+    };
+    turn(() => {
+      if (this.#flagsLive[n] === "read") this.settleFlags();
+      code.get(Lowering.BUDGET);
+      code.get(limit);
+      code.op(I32.gtS);
+      code.likely();
+      code.brIf(code.depth - head);
+      this.#edge(n, block.start, n);
+    });
+    this.#walking = undefined;
+    code.end();
+    this.#freeBases.push(limit, ...[...locals.values()].flatMap(({ delta, base }) => [delta, base]));
+  }
+  #walking: ((inst: Inst) => KnownAccess | undefined) | undefined;
+  override walkOf(inst: Inst): KnownAccess | undefined {
+    return this.#walking?.(inst);
   }
 
   #checkFP(): void {
@@ -577,4 +718,12 @@ export class RegionLowering extends RegionState {
       this.code.set(base);
     }
   }
+}
+
+/** The first access of a walk in the block: its place in the walk's range. */
+function firstOffset(walks: Walks, walk: Walk): number {
+  for (const accesses of walks.of.values()) {
+    for (const access of accesses.values()) if (access.walk === walk && access.isFirst) return access.offset;
+  }
+  throw new TypeError("a walk without a first access");
 }

@@ -20,6 +20,7 @@ export type Ending =
 export interface RegionInsn {
   /** Number from the start of the region's page: 0..1023 there, less in the pages before, more in those after. */
   readonly index: number;
+  readonly word: number;
   readonly ir: readonly Inst[];
   /** An instruction of the FP and SIMD register file: traps when FP_TRAP is set. */
   readonly fp: boolean;

@@ -43,7 +43,7 @@ test("SP stays checked while it moves by multiples of 16, and no longer", () => 
 test("SP is checked at the start of a block if it is on every way there", () => {
   const block = (start: number, code: readonly Inst[], successors: readonly number[]) => ({
     start,
-    insns: [{ index: start, ir: code, fp: false, ending: undefined }],
+    insns: [{ index: start, word: 0, ir: code, fp: false, ending: undefined }],
     ending: { kind: "leaves" } as const,
     successors,
   });

@@ -1,8 +1,10 @@
+import { HCR_TWE } from "../cpu/levels.ts";
 import { type LevelOwner, LINE_VFIQ, LINE_VIRQ, OWNER_RETURN, OWNER_SWITCH, OWNER_WAIT } from "../cpu/ports.ts";
 import { LINES, PC } from "../cpu/state-layout.ts";
 import { EC_DATA_ABORT, EC_HVC64, EC_INSTRUCTION_ABORT, EC_SMC64, EC_SYSTEM, EC_WFX } from "../cpu/syndrome.ts";
-import { CNTV_CVAL_EL0, ESR_EL2 } from "../cpu/sysreg-layout.ts";
+import { CNTV_CVAL_EL0, ESR_EL2, HCR_EL2 } from "../cpu/sysreg-layout.ts";
 import { TIMERS } from "../cpu/timers.ts";
+import * as R from "../devices/gic/sysreg-ids.ts";
 import type { Domain } from "./domain.ts";
 import { injectUndefined, skipInstruction } from "./inject.ts";
 import { hypervisorCall, monitorCall } from "./interpreters/calls.ts";
@@ -11,6 +13,7 @@ import { accessRegister } from "./interpreters/system-register.ts";
 import {
   CHECK_SGI,
   HYPERVISOR_TIMER_PPI,
+  MAINTENANCE_PPI,
   NANOSECONDS_PER_TICK,
   type PhysicalPe,
   VIRTUAL_TIMER_PPI,
@@ -157,6 +160,11 @@ export class Dispatcher implements LevelOwner {
   #interrupts(pe: PhysicalPe): void {
     for (let intid = pe.acknowledge(); intid >= 0; intid = pe.acknowledge()) {
       switch (intid) {
+        case MAINTENANCE_PPI:
+          // Its reason is there until the list registers are filled.
+          if (pe.vcpu !== undefined) pe.vcpu.domain.gic.silence(pe, pe.vcpu.index);
+          else pe.writeInterruptRegister(R.ICH_HCR_EL2, 0);
+          break;
         case VIRTUAL_TIMER_PPI:
           this.#virtualTimer(pe);
           break;
@@ -209,7 +217,11 @@ export class Dispatcher implements LevelOwner {
     }
     pe.since = now;
     next.domain.gic.fill(pe, next.index);
-    pe.setTimer(Math.min(scheduler.sliceEnd(next, pe.index, now), this.#nextWake(pe)));
+    const sliceEnd = scheduler.sliceEnd(next, pe.index, now);
+    pe.setTimer(Math.min(sliceEnd, this.#nextWake(pe)));
+    // Who waits in a loop for another lets others run, where there are any.
+    const hcr = pe.state.word(HCR_EL2);
+    pe.state.setWord(HCR_EL2, sliceEnd < Number.POSITIVE_INFINITY ? hcr | HCR_TWE : hcr & ~HCR_TWE);
     return next === before ? OWNER_RETURN : OWNER_SWITCH;
   }
 
@@ -227,11 +239,13 @@ export class Dispatcher implements LevelOwner {
       vcpu.domain.gic.fill(pe, vcpu.index);
       const due = pe.timerAsserted(TIMERS.virtual) && !pe.timerActive;
       if ((pe.state.word(LINES) & (LINE_VIRQ | LINE_VFIQ)) === 0 && !due) {
+        vcpu.domain.gic.silence(pe, vcpu.index);
         scheduler.put(vcpu, "blocked", now);
         return;
       }
     }
     scheduler.put(vcpu, "ready", now);
+    if (this.#request === YIELD) scheduler.yield(vcpu, pe.index);
   }
 
   #unload(pe: PhysicalPe, vcpu: Vcpu): void {

@@ -1,6 +1,6 @@
 import { Bus } from "../bus/bus.ts";
 import { X } from "../cpu/state-layout.ts";
-import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, SPSR_EL2 } from "../cpu/sysreg-layout.ts";
+import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import { Flash } from "../devices/flash/flash.ts";
 import { affinityOf } from "../machine/board.ts";
 import { BoardDevices, type DeviceParts } from "../machine/board-devices.ts";
@@ -42,6 +42,8 @@ export interface DomainHost {
   readonly now: () => number;
   /** A PE's registers after reset, for the parts of CONTEXT. */
   readonly template: Int32Array;
+  /** PE_FEATURES. */
+  readonly features: number;
   readonly invalidateStage2: (domain: Domain) => void;
   readonly frameGone: (frame: number) => void;
   readonly notify: (vcpu: Vcpu) => void;
@@ -127,6 +129,11 @@ export class Domain {
       if (pinned !== undefined) vcpu.pinned = pinned.reduce((bits, pe) => bits | (1 << pe), 0);
       return vcpu;
     });
+    // Who executes TLB maintenance for the domain (Native.tlbInvalidate): what it is told by, besides a PE.
+    for (const { saved } of this.vcpus) {
+      saved.set64(VTTBR_EL2, this.vttbrLow, this.vttbrHigh);
+      saved.setWord(PE_FEATURES, host.features);
+    }
     this.gic = new VirtualGic({
       ...{ buffer: memory.buffer, base: memory.linearOf(own), cpus },
       affinity: (index) => affinityOf(index, 3),

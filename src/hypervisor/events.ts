@@ -37,6 +37,12 @@ export class EventStream {
   }
 
   emit(event: HypervisorEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        // Events come from the midst of a guest's trap: that must go on.
+      }
+    }
   }
 }

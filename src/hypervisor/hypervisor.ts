@@ -9,10 +9,10 @@ import {
   HCR_EL2,
   MDCR_EL2,
   MIDR_EL1,
+  PE_FEATURES,
   VBAR_EL2,
   VPIDR_EL2,
   VTCR_EL2,
-  VTTBR_EL2,
 } from "../cpu/sysreg-layout.ts";
 import { GicV3 } from "../devices/gic/gicv3.ts";
 import { Engine, type EngineStats } from "../engine/engine.ts";
@@ -164,6 +164,7 @@ export class Hypervisor {
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
+      features: state.word(PE_FEATURES),
       invalidateStage2: (domain) => this.#invalidate(domain),
       frameGone: (frame) => this.#processors.codeChanged(this.#memory.linearOf(frame), PAGE_BYTES),
       notify: (vcpu) => {
@@ -185,15 +186,10 @@ export class Hypervisor {
     };
   }
 
-  /** Every PE forgets the domain's translations. */
+  /** Every PE forgets the domain's translations: as if a vCPU of it executed TLBI VMALLS12E1IS. */
   #invalidate(domain: Domain): void {
-    for (const { state, native } of this.#pes) {
-      const low = state.word(VTTBR_EL2);
-      const high = state.high(VTTBR_EL2);
-      state.set64(VTTBR_EL2, domain.vttbrLow, domain.vttbrHigh);
-      native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2);
-      state.set64(VTTBR_EL2, low, high);
-    }
+    const by = domain.vcpus[0]?.saved.cpu;
+    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2, by);
   }
 
   subscribe(listener: Listener): () => void {

@@ -146,13 +146,24 @@ export class Scheduler<T extends Schedulable> {
     if (status === "ready") vcpu.readySince = now;
   }
 
+  /** A vCPU that was put back waits for others: whoever of them is ready comes first. */
+  yield(vcpu: T, place: number): void {
+    const group = this.#groupOf(vcpu);
+    let least = Number.POSITIVE_INFINITY;
+    for (const other of this.#groups) {
+      if (other !== group && this.#wants(other, place)) least = Math.min(least, other.pass);
+    }
+    if (least !== Number.POSITIVE_INFINITY) group.pass = Math.max(group.pass, least + 1);
+  }
+
   /** When another choice is due for the PE that runs `vcpu`, if nothing happens before; Infinity: never. */
   sliceEnd(vcpu: T, place: number, now: number): number {
     const group = this.#groupOf(vcpu);
     const { cap, reservation } = group.share;
-    let end = Number.POSITIVE_INFINITY;
+    // Others may have had their caps, and want to run again in the next period.
+    let end = this.nextChance(place);
     if (this.#groups.some((other) => this.#wants(other, place))) {
-      end = now + SLICE;
+      end = Math.min(end, now + SLICE);
       // What was promised to others is looked at when the period is over.
       if (this.#groups.some((other) => other !== group && other.share.reservation > 0))
         end = Math.min(end, this.#periodEnd);

@@ -226,6 +226,12 @@ export class VirtualGic {
     this.#control[cpu] = EN;
   }
 
+  /** The virtual CPU interface says nothing any more, until `fill`: neither interrupts nor why it wants maintenance. */
+  silence(pe: PhysicalPe, cpu: number): void {
+    pe.writeInterruptRegister(R.ICH_HCR_EL2, 0);
+    this.#control[cpu] = 0;
+  }
+
   /** ICC_DIR_EL1, which traps while active interrupts are in no list register. */
   deactivate(pe: PhysicalPe, cpu: number, intid: number): void {
     const overflow = this.#overflow[cpu] as number[];

@@ -14,8 +14,9 @@ import type { BootPlan } from "./boot/plan.ts";
 import { MachineClock } from "./clock.ts";
 import { SystemFirmware } from "./firmware/firmware.ts";
 import type { PowerPort } from "./firmware/psci.ts";
-import { Debugger } from "./gdb/debugger.ts";
+import { type DebuggedPe, Debugger } from "./gdb/debugger.ts";
 import { GuestAccess } from "./guest-access.ts";
+import { Inspector } from "./inspection/inspector.ts";
 import { levelsOf } from "./levels.ts";
 import { allocate, planMemory } from "./linear-plan.ts";
 import { MAP, POWER_KEY_PIN } from "./memory-map.ts";
@@ -42,6 +43,8 @@ const NANOSECONDS = 1e6;
 const POWER_KEY_NANOSECONDS = 100e6;
 /** What a kernel takes in memory at most, from its exception vectors to either side. */
 const KERNEL_BYTES = 64 * 2 ** 20;
+/** Bytes of an unpacked file from which on it is worth its while to give them back at once. */
+const LARGE = 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
@@ -55,6 +58,8 @@ export class Machine implements RunnableMachine {
   readonly #parts: MachineParts;
   /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
   readonly debugger: Debugger | undefined;
+  /** Looks into the machine while nothing of it runs, without the guest's noticing. */
+  readonly inspector: Inspector;
   readonly #semihosting: Semihosting | undefined;
   #heap: { readonly base: number; readonly limit: number } | undefined;
   #deviceTree: Uint8Array | undefined;
@@ -159,7 +164,15 @@ export class Machine implements RunnableMachine {
       semihosting: this.#semihosting,
       trace,
     });
-    this.debugger = parts.debug && this.#makeDebugger(access);
+    const pes = this.#processors.debugged();
+    this.debugger = parts.debug && this.#makeDebugger(access, pes);
+    this.inspector = new Inspector({
+      ...{ pes, native: native.exports, buffer: memory.buffer, gicVersion: parts.gicVersion },
+      now: () => clock.now(),
+      readDevice: (cpu, pa) => this.#readDevice(cpu, pa, 4) ?? 0,
+      kernelSymbols: (vectors, level) => this.#kernelSymbols(vectors, level),
+      traced: trace !== undefined,
+    });
     if (parts.debug === "wait") this.debugger?.hold();
     const { buffer } = memory;
     const processors = this.#processors;
@@ -171,18 +184,22 @@ export class Machine implements RunnableMachine {
     if (boot === undefined) this.#toReset();
   }
 
-  #makeDebugger(access: GuestAccess): Debugger {
+  /** As a PE reads it; undefined: nothing is there. */
+  #readDevice(cpu: number, pa: number, bytes: 1 | 2 | 4): number | undefined {
+    const data = new Uint32Array(1);
+    this.#native.currentCpu = cpu;
+    return this.#board.bus.read(pa, bytes, data) ? data[0] : undefined;
+  }
+
+  #makeDebugger(access: GuestAccess, pes: readonly DebuggedPe[]): Debugger {
     const { bus } = this.#board;
     const data = new Uint32Array(1);
     return new Debugger({
-      pes: this.#processors.debugged(),
+      pes,
       sysregIds: this.#processors.sysregIds(),
       access,
       native: this.#native.exports,
-      readDevice: (cpu, pa, bytes) => {
-        this.#native.currentCpu = cpu;
-        return bus.read(pa, bytes, data) ? data[0] : undefined;
-      },
+      readDevice: (cpu, pa, bytes) => this.#readDevice(cpu, pa, bytes),
       writeDevice: (cpu, pa, bytes, value) => {
         this.#native.currentCpu = cpu;
         data[0] = value;
@@ -235,6 +252,11 @@ export class Machine implements RunnableMachine {
     for (const index of this.#states.keys()) this.#processors.powerOff(index);
   }
 
+  /** Lets go of what the host gave it besides its parts. It is not run any more. */
+  close(): void {
+    this.#processors.close();
+  }
+
   run(milliseconds: number): RunState {
     const started = this.#clock.now();
     const state = this.#runUntil(started + milliseconds * NANOSECONDS);
@@ -282,8 +304,19 @@ export class Machine implements RunnableMachine {
       memory.write(physical(address), bytes);
       if (zeroes > 0) memory.fill(physical(address + bytes.length), zeroes, 0);
     }
+    this.#releaseUnpacked(writes);
     this.#processors.reset(entry, x);
     return deviceTree;
+  }
+
+  /** What was unpacked for RAM is there now. It may be tens of megabytes, and with little else to do the collector leaves it where it is. */
+  #releaseUnpacked(writes: BootPlan["writes"]): void {
+    const { kernel, initrd, dtb, bios, loads } = this.#parts;
+    const given = [kernel, initrd, dtb, bios, ...loads.map(({ file }) => file)].map((file) => file?.bytes.buffer);
+    for (const { bytes } of writes) {
+      const { buffer } = bytes;
+      if (bytes.length >= LARGE && buffer instanceof ArrayBuffer && !given.includes(buffer)) buffer.transfer(0);
+    }
   }
 
   #toReset(): void {

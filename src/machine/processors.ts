@@ -32,7 +32,7 @@ export interface PeSurroundings {
 export interface ProcessorsOptions {
   readonly parts: Pick<
     MachineParts,
-    "cpus" | "cpu" | "gicVersion" | "tier" | "measure" | "entropy" | "monotonic" | "artifacts"
+    "cpus" | "cpu" | "gicVersion" | "tier" | "measure" | "entropy" | "monotonic" | "regionThread" | "artifacts"
   >;
   readonly memory: WebAssembly.Memory;
   /** `peStates` of the memory. */
@@ -215,6 +215,9 @@ export class Processors {
       setBreakpoints: (breakpoints) => {
         pe.breakpoints = breakpoints;
       },
+      setObserver: (observer) => {
+        pe.observer = observer;
+      },
       run: (instructions) => this.#slice(pe, instructions),
       stepOver: (interrupts) => pe.stepOver(interrupts),
     }));
@@ -248,6 +251,11 @@ export class Processors {
     return next;
   }
 
+  /** They do not run any more. */
+  close(): void {
+    this.#engine.close();
+  }
+
   get stats(): EngineStats {
     return this.#engine.stats;
   }
@@ -267,6 +275,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
     directSysregs: options.trace?.seesRegisters !== true,
+    regionThread: parts.regionThread,
     now: parts.monotonic,
     flushFetch,
   });

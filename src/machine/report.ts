@@ -50,8 +50,25 @@ export function hex64(state: PeState, offset: number): string {
   return half(state.high(offset)) + half(state.word(offset));
 }
 
-/** Registers of one PE, a few to a line. */
-export function registersOf(state: PeState, index: number): string {
+/** A PE as people want to see it. */
+export interface PeReport {
+  readonly index: number;
+  readonly power: "on" | "off" | "starting";
+  readonly waiting: boolean;
+  readonly level: number;
+  /** "EL1h", with the Security state where there are two. */
+  readonly mode: string;
+  /** "N-C-", "DAIF": letters of those that are set. */
+  readonly flags: string;
+  readonly masks: string;
+  /** 16 hexadecimal digits each. */
+  readonly pc: string;
+  readonly registers: readonly (readonly [name: string, value: string])[];
+  /** Of each exception level that the PE has, from 1. */
+  readonly system: readonly (readonly [name: string, value: string])[];
+}
+
+export function peReport(state: PeState, index: number): PeReport {
   const flag = (name: string, set: boolean): string => (set ? name : "-");
   const flags =
     flag("N", state.word(NF) < 0) +
@@ -60,7 +77,6 @@ export function registersOf(state: PeState, index: number): string {
     flag("V", state.word(VF) < 0);
   const daif = state.word(DAIF);
   const masks = Array.from("DAIF", (name, i) => flag(name, ((daif >> (9 - i)) & 1) === 1)).join("");
-  const power = ["", ", off", ", starting"][state.word(POWER)] ?? "";
   const world = haveEL(state, 3) ? ` ${state.word(SECURE) ? "Secure" : "Non-secure"}` : "";
   const mode = `EL${state.word(EL)}${state.word(SPSEL) ? "h" : "t"}${world}`;
   const registers = [
@@ -68,10 +84,24 @@ export function registersOf(state: PeState, index: number): string {
     ["SP", X + SLOT_SP * 8] as const,
   ];
   const system = ([1, 2, 3] as const).flatMap((el) => (haveEL(state, el) ? SYSTEM[el] : []));
-  const lines = [`CPU ${index}${power}${state.word(HALTED) ? ", waiting" : ""}`];
-  lines.push(`PC=${hex64(state, PC)} ${flags} ${masks} ${mode}`);
+  const valued = (list: readonly (readonly [string, number])[]): PeReport["registers"] =>
+    list.map(([name, offset]) => [name, hex64(state, offset)] as const);
+  return {
+    ...{ index, flags, masks, mode, level: state.word(EL), pc: hex64(state, PC) },
+    power: (["on", "off", "starting"] as const)[state.word(POWER)] ?? "on",
+    waiting: state.word(HALTED) !== 0,
+    registers: valued(registers),
+    system: valued(system),
+  };
+}
+
+/** Registers of one PE, a few to a line. */
+export function registersOf(state: PeState, index: number): string {
+  const { power, waiting, pc, flags, masks, mode, registers, system } = peReport(state, index);
+  const lines = [`CPU ${index}${power === "on" ? "" : `, ${power}`}${waiting ? ", waiting" : ""}`];
+  lines.push(`PC=${pc} ${flags} ${masks} ${mode}`);
   for (const row of rows([...registers, ...system])) {
-    lines.push(row.map(([name, offset]) => `${name.padStart(9)}=${hex64(state, offset)}`).join(" "));
+    lines.push(row.map(([name, value]) => `${name.padStart(9)}=${value}`).join(" "));
   }
   return lines.join("\n");
 }

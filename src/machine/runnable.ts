@@ -8,6 +8,7 @@ import type { SharedFolder } from "../bus/folder.ts";
 import type { InputPort } from "../bus/input.ts";
 import type { StreamHost } from "../bus/streams.ts";
 import type { CPU_MODELS } from "../contract/limits.ts";
+import type { StartRegionThread } from "../engine/region-thread.ts";
 import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
@@ -77,6 +78,12 @@ export interface MachineParts {
   readonly wallClock: WallClock;
   /** Nanoseconds of a clock that never goes back, from any start. */
   readonly monotonic: () => number;
+
+  /**
+   * Starts a thread that translates code while the guest runs. Absent: the guest's own thread does, and so an execution does not depend on
+   * how fast the host is.
+   */
+  readonly regionThread?: StartRegionThread | undefined;
 
   /** build/native.wasm and build/interpreter.wasm, and the interpreter's list of handlers. */
   readonly artifacts: { readonly native: Uint8Array; readonly interpreter: Uint8Array; readonly handlers: string };

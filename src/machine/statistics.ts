@@ -74,6 +74,7 @@ export function statisticsOf({ states, engine, windows, elapsed, running, tiers 
     time("running", running),
     ...(tiers ? [time("interpreter", tiers.interpreted), time("translated code", tiers.translated)] : []),
     time("translation", engine.translationMilliseconds * 1e6),
+    time("translation in its own thread", engine.otherThreadMilliseconds * 1e6),
     count("instructions", "all", instructions),
     ...states.map((state, index) => count("instructions", `CPU ${index}`, state.number(INSTRUCTIONS))),
     ...(tiers

@@ -25,6 +25,13 @@ test("everybody sees the output, and who comes late what was there lately", asyn
   assert.equal(text(second), " world");
 });
 
+test("a machine that goes on has the screen that it had", () => {
+  const hub = new ConsoleHub(() => {});
+  hub.recall(bytes("before "));
+  hub.write(bytes("after"));
+  assert.equal(Buffer.from(hub.join(() => {})).toString(), "before after");
+});
+
 test("output is copied: what the guest does to its memory later changes nothing", () => {
   for (const length of [3, 0x2000]) {
     const hub = new ConsoleHub(() => {});

@@ -43,6 +43,11 @@ export class ConsoleHub implements SerialPort, TerminalSize {
     return tail.subarray(tail.indexOf(0x0a) + 1);
   }
 
+  /** What was shown before this machine's process began. */
+  recall(bytes: Uint8Array): void {
+    this.#keep(bytes);
+  }
+
   leave(listener: ConsoleListener): void {
     this.#listeners.delete(listener);
   }
@@ -102,6 +107,11 @@ export class ConsoleHub implements SerialPort, TerminalSize {
   }
 
   #show(bytes: Uint8Array): void {
+    this.#keep(bytes);
+    for (const listener of this.#listeners) listener(bytes);
+  }
+
+  #keep(bytes: Uint8Array): void {
     this.#recent.push(bytes);
     this.#recentBytes += bytes.length;
     // In one piece again now and then, so that few pieces are kept, and twice what is needed at most.
@@ -110,6 +120,5 @@ export class ConsoleHub implements SerialPort, TerminalSize {
       this.#recent = [tail];
       this.#recentBytes = tail.length;
     }
-    for (const listener of this.#listeners) listener(bytes);
   }
 }

@@ -12,6 +12,7 @@ import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { type DisplayServer, serveDisplay } from "../hosts/node/display-server.ts";
 import { pace } from "../hosts/node/pace.ts";
+import type { NewSnapshotFile } from "../hosts/node/snapshot-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { ConsoleHub } from "./console-hub.ts";
@@ -19,9 +20,11 @@ import { ConsoleLog } from "./console-log.ts";
 import { serveConsoles } from "./console-socket.ts";
 import { endServer, listen } from "./control-socket.ts";
 import { describe } from "./describe.ts";
+import { asActionError } from "./errors.ts";
 import { HoldClock } from "./hold-clock.ts";
 import { type Handlers, httpApi } from "./http-api.ts";
 import { MachineLock } from "./machine-lock.ts";
+import { SavedState } from "./saved-state.ts";
 import type { MachineFolder, StateDirectory } from "./state-directory.ts";
 import { MachineStore } from "./store.ts";
 
@@ -63,16 +66,21 @@ async function runLocked(
   store: MachineStore,
   name: string,
   folder: MachineFolder,
-  { progress, ready }: RunOptions,
+  { cold, progress, ready }: RunOptions,
 ): Promise<RunResult> {
   // It may have been removed before the lock was taken.
   const definition = mapPaths(store.get(name).definition, (path) => folder.resolve(path));
+  const saved = new SavedState(name, folder, definition);
+  saved.clean();
+  const restored = saved.exists && !cold;
+  if (restored) saved.check();
   writeFileSync(folder.process, JSON.stringify({ pid: process.pid }));
   let loop: RunLoop | undefined;
   let display: DisplayServer | undefined;
   const wake = (): void => loop?.wake();
   const hub = new ConsoleHub(wake);
   const log = new ConsoleLog(folder.consoleLog);
+  if (restored) hub.recall(log.tail(RECALLED));
   hub.join((bytes) => log.write(bytes));
   progress({ step: "making the machine" });
   const opened = await openWanted(definition, hub, wake);
@@ -82,11 +90,11 @@ async function runLocked(
     const clock = new HoldClock(monotonic);
     const { Machine } = await import("../machine/machine.ts");
     const parts = await machineParts(opened.wanted, hub, { ...nodeBindings, monotonic: clock.now }, nodePackageFile);
-    const machine = await Machine.create(parts);
+    const machine = restored ? await saved.restore(parts, progress) : await Machine.create(parts);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));
     if (display !== undefined) progress({ step: display.description });
-    const running = new RunningMachine(store, name, folder, { machine, loop, clock, hub, close: opened.close });
+    const running = new RunningMachine(store, name, folder, { machine, loop, clock, hub, saved, close: opened.close });
     return await running.run(() => ready(running));
   } finally {
     display?.close();
@@ -96,11 +104,15 @@ async function runLocked(
   }
 }
 
+/** Bytes of the log that who comes to the console of a machine that was restored sees first. */
+const RECALLED = 0x4000;
+
 interface Parts {
   readonly machine: Machine;
   readonly loop: RunLoop;
   readonly clock: HoldClock;
   readonly hub: ConsoleHub;
+  readonly saved: SavedState;
   /** Closes disks and devices. */
   readonly close: () => void;
 }
@@ -113,8 +125,10 @@ export class RunningMachine {
   readonly #folder: MachineFolder;
   readonly #parts: Parts;
   #paused = false;
-  /** What it is when the loop was told to quit. */
-  #quitAs: RunEnding = "forced";
+  /** The state that was saved, once it is; then the machine ends. */
+  #state: NewSnapshotFile | undefined;
+  /** A save is under way. */
+  #saving = false;
   readonly #ended = Promise.withResolvers<RunEnding>();
 
   constructor(store: MachineStore, name: string, folder: MachineFolder, parts: Parts) {
@@ -128,7 +142,7 @@ export class RunningMachine {
   }
 
   async run(ready: () => void): Promise<RunResult> {
-    const { loop, hub, close } = this.#parts;
+    const { loop, hub, saved, close } = this.#parts;
     const name = this.#name;
     const server = await listen(httpApi(MACHINE_ACTIONS, this.#handlers()), this.#folder.socket);
     const endConsoles = serveConsoles(server, (path) =>
@@ -138,12 +152,23 @@ export class RunningMachine {
     let exitStatus: number | undefined;
     try {
       this.#store.began(name);
+      saved.discard();
       ready();
       const how = await loop.run();
       end = this.#endingOf(how);
       exitStatus = how === "exit" ? loop.exitStatus : undefined;
       close();
+      if (this.#state !== undefined) {
+        // Not before: closing a disk may still write to it.
+        saved.finish(this.#state);
+        end = "saved";
+      }
       return { end, exitStatus };
+    } catch (error) {
+      this.#state?.abandon();
+      end = "failed";
+      this.#ended.reject(error);
+      throw error;
     } finally {
       this.#store.ended(name, end, exitStatus);
       hub.flush();
@@ -155,7 +180,7 @@ export class RunningMachine {
   }
 
   #endingOf(end: RunEnd): RunEnding {
-    if (end === "quit") return this.#quitAs;
+    if (end === "quit") return "forced";
     return end === "off" || end === "exit" || end === "reset" ? end : "failed";
   }
 
@@ -179,11 +204,16 @@ export class RunningMachine {
   }
 
   #pause(paused: boolean): Record<string, never> {
+    if (this.#saving) throw this.#isSaving();
     if (paused === this.#paused) {
       throw new ActionError("wrong-state", `${this.#name} is ${paused ? "paused already" : "not paused"}`);
     }
     this.#hold(paused);
     return {};
+  }
+
+  #isSaving(): ActionError {
+    return new ActionError("wrong-state", `${this.#name} is being saved`);
   }
 
   #hold(held: boolean): void {
@@ -197,13 +227,38 @@ export class RunningMachine {
     { how, timeout }: Pick<InputOf<"stop">, "how" | "timeout">,
     progress: (progress: Progress) => void,
   ): Promise<OutputOf<"stop">> {
-    if (how === "save") throw new ActionError("bad-input", `${this.#name} cannot be saved`);
+    const { loop } = this.#parts;
     let note: string | undefined;
-    if (how === "force") this.#parts.loop.stop("quit");
-    else if (!(await this.#shutDown(timeout, progress))) {
-      note = `it did not shut down within ${timeout} s, and was stopped by force`;
+    if (how === "force") loop.stop("quit");
+    else {
+      if (this.#saving) throw this.#isSaving();
+      if (how !== "shutdown") note = await this.#save(how === "default", progress);
+      if (this.#state !== undefined) loop.stop("quit");
+      else if (!(await this.#shutDown(timeout, progress))) {
+        note = [note, `it did not shut down within ${timeout} s, and was stopped by force`]
+          .filter((part) => part !== undefined)
+          .join("; ");
+      }
     }
     return { end: await this.#ended.promise, ...(note === undefined ? {} : { note }) };
+  }
+
+  /** @param optional whether it may fail. @returns why it failed. @throws BadInput */
+  async #save(optional: boolean, progress: (progress: Progress) => void): Promise<string | undefined> {
+    const { machine, loop, saved } = this.#parts;
+    this.#saving = true;
+    loop.hold(true);
+    try {
+      this.#state = await saved.save(machine, progress);
+      return undefined;
+    } catch (error) {
+      if (!this.#paused) loop.hold(false);
+      const { code, message } = asActionError(error);
+      if (optional && code === "bad-input") return `it cannot be saved, and was shut down: ${message}`;
+      throw error;
+    } finally {
+      this.#saving = false;
+    }
   }
 
   /** @returns whether it did. */

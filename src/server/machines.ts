@@ -13,6 +13,7 @@ import {
   type OutputOf,
 } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
+import { macText, randomMac } from "../hosts/library/mac.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { callAction, NoAnswer } from "./api-client.ts";
 import { describe } from "./describe.ts";
@@ -53,7 +54,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     machines: await Promise.all(this.#store.list().map((stored) => this.#describe(stored))),
   });
 
-  readonly info = ({ name }: InputOf<"info">): Promise<MachineInfo> => this.#describe(this.#store.get(name));
+  readonly info = async ({ name }: InputOf<"info">): Promise<MachineInfo> => this.#describe(this.#store.get(name));
 
   readonly create = async ({ name, definition }: InputOf<"create">): Promise<MachineInfo> => {
     if (this.#store.find(name) !== undefined) throw exists(name);
@@ -72,7 +73,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
         const disk = makeDisks(definition.disk, path);
         flushFolder(path);
         flushFolder(dirname(path));
-        this.#store.add(name, machineDefinition.parse({ ...definition, disk }));
+        this.#store.add(name, machineDefinition.parse({ ...withAddress(definition), disk }));
       } catch (error) {
         rmSync(path, { recursive: true, force: true });
         throw error;
@@ -224,6 +225,12 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       return undefined;
     }
   }
+}
+
+/** A station of a switch keeps its address: a guest that goes on has it in its memory. */
+function withAddress({ net, ...definition }: NewMachine): NewMachine {
+  if (net?.kind !== "switch") return { ...definition, net };
+  return { ...definition, net: { ...net, mac: net.mac ?? macText(randomMac()) } };
 }
 
 /** That what a definition names is there is better known now than at the start. */

@@ -75,4 +75,11 @@ export interface NativeOutside {
    * only where there is memory.
    */
   outsideAddress(cpu: number, access: number): number;
+  /** Begins (1) or ends (0) to take notes of the descriptors that walks read; how many there are. */
+  noteWalk(on: number): number;
+  /**
+   * Where the notes are in linear memory, 32 bytes each: i32 stage, i32 level, then i64 each: the descriptor's address before stage 2, its
+   * physical address, the descriptor.
+   */
+  walkNotes(): number;
 }

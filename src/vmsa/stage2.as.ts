@@ -43,6 +43,7 @@ import {
   paSize,
 } from "./descriptor.as";
 import { isReadableBy, isWritable, linearOf } from "./physical.as";
+import { note } from "./walk-notes.as";
 import { HCR_FWB, HCR_PTW, effectiveHCR, has, isSecureBelowEL3 } from "./regime.as";
 
 const DESC_S2AP1: u64 = 1 << 7;
@@ -160,6 +161,7 @@ function walkStage2(cpu: usize, ipa: u64, isNonSecureIPA: bool): i32 {
     const host = linearOf(descriptorPA);
     if (!host || !isReadableBy(isTableNonSecure)) return FAULT_EXTERNAL_ON_WALK + at;
     desc = load<u64>(host);
+    note(2, at, descriptorPA, descriptorPA, desc);
     if ((desc & DESC_VALID) == 0) return FAULT_TRANSLATION + at;
     if ((desc & DESC_TABLE) == 0 || at == 3) break;
     base = desc & DESC_ADDRESS & ~(((<u64>1) << <u64>grain) - 1);

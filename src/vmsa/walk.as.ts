@@ -68,6 +68,7 @@ import {
   ttbr,
 } from "./regime.as";
 import { stage2OfWalk, stage2PA } from "./stage2.as";
+import { note } from "./walk-notes.as";
 
 const DESC_NS: u64 = 1 << 5;
 const DESC_AP1: u64 = 1 << 6;
@@ -245,6 +246,7 @@ export function walk(cpu: usize, regime: i32, va: u64, isPrivileged: bool, fetch
     const host = linearOf(descriptorPA);
     if (!host || !isReadableBy(isTableNonSecure)) return FAULT_EXTERNAL_ON_WALK + at;
     const desc = load<u64>(host);
+    note(1, at, descriptorIPA, descriptorPA, desc);
     if ((desc & DESC_VALID) == 0) return FAULT_TRANSLATION + at;
     if ((desc & DESC_TABLE) == 0 || at == 3) {
       if (!isLeaf(desc, at, grain)) return FAULT_TRANSLATION + at;

@@ -1,9 +1,12 @@
 // One machine of the page: its console, what can be done with it, and what it does.
 
 import { AtollError, Machine, type MachineConfiguration, type MachineEnd } from "../hosts/browser/index.ts";
+import { DisplayView } from "./display-view.ts";
 import { button, element } from "./element.ts";
+import { InspectorView } from "./inspector-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { linkOf } from "./share-link.ts";
+import { fileName, keepSnapshot } from "./storage.ts";
 import { TerminalView } from "./terminal-view.ts";
 
 /** Keys that touch keyboards lack, and what they send. */
@@ -25,7 +28,11 @@ const PERIOD = 1000;
 export interface MachineViewOptions {
   readonly name: string;
   readonly configuration: MachineConfiguration;
+  /** What it goes on from, in place of power-on, and what its terminal showed. */
+  readonly snapshot?: { readonly file: Blob; readonly screen: string } | undefined;
   onClosed(view: MachineView): void;
+  /** Another machine is wanted that goes on from here. */
+  onFork(view: MachineView, snapshot: { readonly file: Blob; readonly screen: string }): void;
 }
 
 export class MachineView {
@@ -36,9 +43,22 @@ export class MachineView {
   readonly #state = element("span", { className: "state" }, "starting");
   readonly #tools = element("div", { className: "tools" });
   readonly #run = button("Pause", () => this.#startOrPause(), { className: "run" });
+  readonly #look = button(
+    "Look inside",
+    () => this.#look.setAttribute("aria-pressed", String(this.#inspector.toggle())),
+    {
+      title: "Registers, translation, exceptions, interrupts",
+      attrs: { "aria-pressed": "false" },
+    },
+  );
   readonly #screen = element("div", { className: "screen" });
   readonly terminal: TerminalView;
+  readonly #inspector: InspectorView;
+  /** Nothing would be lost with the page: nothing was typed since the machine was started or saved. */
+  isSaved = true;
   #machine: Machine | undefined;
+  readonly #early: Uint8Array[] = [];
+  #display: DisplayView | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #instructions = 0;
   #looked = 0;
@@ -60,6 +80,8 @@ export class MachineView {
       this.#screen,
       keys,
     );
+    this.#inspector = new InspectorView(options.name, () => this.#machine);
+    this.place.append(this.#inspector.place);
     parent.append(this.place);
     this.terminal = new TerminalView(this.#screen, `Console of ${options.name}`);
     this.terminal.onInput((bytes) => this.#type(bytes));
@@ -67,6 +89,9 @@ export class MachineView {
       this.#run,
       button("Reset", () => this.#do((machine) => machine.reset()), { title: "To the state after power-on" }),
       button("Power", () => this.#do((machine) => machine.pressPowerKey()), { title: "Presses the power key" }),
+      button("Save", () => this.#save(), { title: "Keeps a snapshot in this browser" }),
+      button("Fork", () => this.#fork(), { title: "Another machine that goes on from here" }),
+      this.#look,
       button("Share", () => this.#share(), { title: "A link that boots this" }),
       button("Close", () => this.close(), { title: "Ends the machine at once" }),
     );
@@ -79,7 +104,11 @@ export class MachineView {
 
   async start(): Promise<void> {
     try {
-      const machine = await Machine.create({ ...this.configuration, consoleSize: this.terminal.size });
+      const { snapshot } = this.#options;
+      if (snapshot) this.terminal.write(new TextEncoder().encode(snapshot.screen.replaceAll("\n", "\r\n")));
+      const machine = snapshot
+        ? await Machine.restore(snapshot.file, this.configuration)
+        : await Machine.create({ ...this.configuration, consoleSize: this.terminal.size });
       this.#machine = machine;
       this.place.dataset.state = machine.state;
       machine.on("output", (bytes) => this.terminal.write(bytes));
@@ -89,8 +118,10 @@ export class MachineView {
         if (state !== "running") this.#state.textContent = STATES[state];
       });
       machine.on("ended", (end) => this.#ended(end));
-      this.#timer = setInterval(() => attempt(() => this.#look()), PERIOD);
+      this.#showDisplay(machine);
+      this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);
       await machine.start();
+      for (const bytes of this.#early.splice(0)) this.#type(bytes);
       this.terminal.focus();
     } catch (error) {
       this.#state.textContent = "could not start";
@@ -102,10 +133,17 @@ export class MachineView {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#inspector.close();
+    this.#display?.close();
     await this.#machine?.close();
     this.terminal.close();
     this.place.remove();
     this.#options.onClosed(this);
+  }
+
+  #showDisplay(machine: Machine): void {
+    this.#display = new DisplayView(machine, `Display of ${this.name}. Control, Alt and Escape lets the keyboard go.`);
+    this.#screen.before(this.#display.place);
   }
 
   #ended(end: MachineEnd): void {
@@ -119,10 +157,13 @@ export class MachineView {
   }
 
   #type(bytes: Uint8Array): void {
-    if (this.#machine?.state === "closed") return;
-    const writer = this.#machine?.console.writable.getWriter();
-    writer?.write(bytes).catch(report);
-    writer?.releaseLock();
+    this.isSaved = false;
+    // What is typed before the machine is there waits for it.
+    if (!this.#machine) this.#early.push(bytes);
+    if (!this.#machine || this.#machine.state === "closed") return;
+    const writer = this.#machine.console.writable.getWriter();
+    writer.write(bytes).catch(report);
+    writer.releaseLock();
   }
 
   async #do(action: (machine: Machine) => Promise<unknown>): Promise<void> {
@@ -142,7 +183,25 @@ export class MachineView {
     });
   }
 
-  async #look(): Promise<void> {
+  async #save(): Promise<void> {
+    const name = fileName(this.name);
+    await this.#do(async (machine) => {
+      const before = this.#state.textContent;
+      this.#state.textContent = "saving";
+      await keepSnapshot(name, await machine.save(), this.terminal.screen);
+      this.#state.textContent = before;
+      this.isSaved = true;
+      say("note", `${this.name} is kept in this browser, under Stored.`);
+    });
+  }
+
+  async #fork(): Promise<void> {
+    await this.#do(async (machine) => {
+      this.#options.onFork(this, { file: await machine.save(), screen: this.terminal.screen });
+    });
+  }
+
+  async #count(): Promise<void> {
     if (this.#machine?.state !== "running") return;
     const counters = await this.#machine.statistics();
     const all = counters.find(({ section, name }) => section === "instructions" && name === "all")?.value ?? 0;

@@ -91,6 +91,7 @@ export async function askForMachine(
   const cpus = element("input", { type: "number", value: "1", min: "1", max: "8" });
   const append = element("input", { placeholder: "console=ttyAMA0", attrs: { spellcheck: "false" } });
   const keep = element("input", { type: "checkbox" });
+  const display = element("input", { type: "checkbox" });
   const el2 = element("input", { type: "checkbox" });
   const el3 = element("input", { type: "checkbox" });
   const kept = element(
@@ -144,6 +145,7 @@ export async function askForMachine(
       stored.length > 0 && label("Disk that is kept in this browser", kept),
       element("label", { className: "wide" }, element("span", {}, "Kernel command line"), append),
       check("Keep the disk, and what is written to it, in this browser", keep),
+      check("Display, keyboard and pointer", display),
       check("Virtualization: EL2 for the guest", el2),
       check("Secure state: EL3 for the guest", el3),
     ),
@@ -178,6 +180,7 @@ export async function askForMachine(
       cpus: Number(cpus.value) || 1,
       machine: { virtualization: el2.checked, secure: el3.checked },
       disk: disks,
+      ...(display.checked && { display: {} }),
       ...(network.value === "switch" && { net: { kind: "switch", name: "page" } as const }),
       ...(network.value === "relay" && {
         net: {

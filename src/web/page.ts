@@ -2,10 +2,12 @@
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
 import { byId } from "./element.ts";
-import { MachineView } from "./machine-view.ts";
+import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { askForMachine } from "./new-machine.ts";
 import { readLink } from "./share-link.ts";
+import { disks, keepDisk, type StoredSnapshot, snapshotFile, snapshots } from "./storage.ts";
+import { showStored } from "./stored-view.ts";
 import { setUpTheme } from "./theme.ts";
 
 const views = new Set<MachineView>();
@@ -15,17 +17,61 @@ function nextName(): string {
   return `machine ${number}`;
 }
 
-async function boot(name: string, configuration: MachineConfiguration): Promise<MachineView> {
+/** Two machines with one name would keep their snapshots in one place. */
+function free(name: string): string {
+  const names = new Set([...views].map((view) => view.name));
+  for (let i = 1; ; i++) {
+    const found = i === 1 ? name : `${name} (${i})`;
+    if (!names.has(found)) return found;
+  }
+}
+
+async function boot(
+  name: string,
+  configuration: MachineConfiguration,
+  snapshot?: MachineViewOptions["snapshot"],
+): Promise<void> {
   number++;
-  const view = new MachineView({ name, configuration, onClosed: (closed) => views.delete(closed) }, byId("machines"));
+  const view = new MachineView(
+    {
+      ...{ name: free(name), configuration, snapshot },
+      onClosed: (closed) => views.delete(closed),
+      onFork: ({ name, configuration }, from) => attempt(() => boot(`${name}, fork ${number}`, configuration, from)),
+    },
+    byId("machines"),
+  );
   views.add(view);
   await view.start();
-  return view;
+}
+
+async function restore({ name, screen }: StoredSnapshot): Promise<void> {
+  await boot(name, {}, { file: await snapshotFile(name), screen });
+}
+
+/** `#snapshot=NAME`: one that this browser keeps, to be bookmarked. */
+async function restoreNamed(name: string): Promise<void> {
+  const found = (await snapshots()).find((snapshot) => snapshot.name === name);
+  if (found === undefined) throw new Error(`this browser keeps no snapshot called ${name}`);
+  await restore(found);
 }
 
 async function ask(files: readonly File[] = []): Promise<void> {
-  const wanted = await askForMachine(nextName(), files);
-  if (wanted !== undefined) await boot(wanted.name, wanted.configuration);
+  const stored = await disks().catch(() => []);
+  const wanted = await askForMachine(
+    nextName(),
+    files,
+    stored.map(({ name }) => name),
+  );
+  if (wanted === undefined) return;
+  const { name, configuration, keep } = wanted;
+  if (keep === undefined) return boot(name, configuration);
+  const note = say("note", `Copying ${keep.name} into this browser's storage.`);
+  try {
+    const opfs = await keepDisk(keep);
+    await boot(name, { ...configuration, disk: [...(configuration.disk ?? []), { file: { opfs } }] });
+  } finally {
+    note.remove();
+  }
 }
 
 function acceptDrops(): void {
@@ -44,33 +90,53 @@ function acceptDrops(): void {
   });
 }
 
+/** A closed tab takes its machines along: it is asked for first, and said afterwards. */
+function guardAgainstLoss(): void {
+  const key = "atoll-lost";
+  const unsaved = (): MachineView[] =>
+    [...views].filter(({ machine, isSaved }) => machine?.state === "running" && !isSaved);
+  addEventListener("beforeunload", (event) => {
+    if (unsaved().length > 0) event.preventDefault();
+  });
+  addEventListener("pagehide", () => {
+    const names = unsaved().map(({ name }) => name);
+    if (names.length > 0) localStorage.setItem(key, names.join(", "));
+  });
+  const lost = localStorage.getItem(key);
+  localStorage.removeItem(key);
+  if (lost === null) return;
+  say(
+    "note",
+    `The page was closed while ${lost} ran, without a snapshot since the last key: that run is gone. Disks and snapshots that this browser keeps are as they were.`,
+  );
+}
+
 function main(): void {
   setUpTheme();
   acceptDrops();
+  guardAgainstLoss();
   byId("new").addEventListener("click", () => attempt(() => ask()));
+  byId("stored").addEventListener("click", () =>
+    attempt(() => showStored({ restore, bootDisk: (opfs) => boot(nextName(), { disk: [{ file: { opfs } }] }) })),
+  );
   byId("isolation").textContent = crossOriginIsolated
     ? ""
     : "This site has no cross-origin isolation: machines do without shared memory.";
-  // So that nothing is lost by a slip of the finger.
-  addEventListener("beforeunload", (event) => {
-    if ([...views].some(({ machine }) => machine?.state === "running" && isUsed)) event.preventDefault();
-  });
-  let isUsed = false;
-  addEventListener(
-    "keydown",
-    () => {
-      isUsed = true;
-    },
-    { once: true },
-  );
   try {
-    attempt(() => boot(nextName(), readLink(location.hash) ?? {}));
+    const snapshot = new URLSearchParams(location.hash.slice(1)).get("snapshot");
+    if (snapshot !== null) {
+      attempt(() => restoreNamed(snapshot));
+      return;
+    }
+    // Without a machine where the address asks for none: `#none`.
+    const wanted = location.hash === "#none" ? undefined : (readLink(location.hash) ?? {});
+    if (wanted) attempt(() => boot(nextName(), wanted));
   } catch (error) {
     report(error);
   }
 }
 
 addEventListener("unhandledrejection", ({ reason }) => report(reason));
-if (typeof WebAssembly === "undefined")
+if (typeof WebAssembly === "undefined") {
   say("problem", "This browser has no WebAssembly, or it is switched off: Atoll needs it.");
-else main();
+} else main();

@@ -9,7 +9,7 @@ const MOST_DISKS = 8;
 export function readLink(fragment: string): MachineConfiguration | undefined {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
   if ([...given.keys()].length === 0) return undefined;
-  const known = [...URLS, "disk", "append", "memory", "cpus", "virtualization", "secure", "relay", "switch"];
+  const known = [...URLS, "disk", "append", "memory", "cpus", "virtualization", "secure", "display", "relay", "switch"];
   const unknown = [...given.keys()].find((key) => !known.includes(key));
   if (unknown !== undefined) throw new Error(`the link has "${unknown}", which is none of ${known.join(", ")}`);
   const text = (key: string): string | undefined => given.get(key) ?? undefined;
@@ -29,6 +29,7 @@ export function readLink(fragment: string): MachineConfiguration | undefined {
       .getAll("disk")
       .slice(0, MOST_DISKS)
       .map((url) => ({ file: httpUrl("disk", url), snapshot: true })),
+    ...(given.has("display") && { display: {} }),
     ...(relay !== undefined && { net: { kind: "relay", url: relay } }),
     ...(name !== undefined && { net: { kind: "switch", name } }),
   };
@@ -59,6 +60,7 @@ export function linkOf(configuration: MachineConfiguration): string | undefined 
   link.set("cpus", String(cpus ?? 1));
   if (machine?.virtualization) link.set("virtualization", "1");
   if (machine?.secure) link.set("secure", "1");
+  if (configuration.display) link.set("display", "1");
   if (net?.kind === "switch") link.set("switch", net.name);
   // Not its token: whoever has the link gets no more than the page's address.
   if (net?.kind === "relay") link.set("relay", net.url);

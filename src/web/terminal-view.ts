@@ -6,7 +6,7 @@ import { Terminal } from "@xterm/xterm";
 const FONT = 14;
 const SMALLEST_FONT = 7;
 /** Longer lines are hard to read. */
-const MOST_COLUMNS = 120;
+const MOST_COLUMNS = 100;
 
 export class TerminalView {
   readonly place: HTMLElement;
@@ -28,6 +28,8 @@ export class TerminalView {
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.open(place);
     this.#terminal.textarea?.setAttribute("aria-label", label);
+    // So that whoever has no pointer gets out of the terminal.
+    this.#terminal.attachCustomKeyEventHandler((event) => !(event.key === "Tab" && event.shiftKey));
     this.#setColours();
     const { cols, rows } = this.#fit.proposeDimensions() ?? { cols: 80, rows: 24 };
     this.#terminal.resize(Math.max(20, Math.min(MOST_COLUMNS, cols)), Math.max(6, rows));
@@ -46,6 +48,20 @@ export class TerminalView {
   get text(): string {
     const { active } = this.#terminal.buffer;
     return Array.from({ length: active.length }, (_, i) => active.getLine(i)?.translateToString(true) ?? "").join("\n");
+  }
+
+  /** What is on the screen now, without empty lines at its end, up to the cursor. */
+  get screen(): string {
+    const { active } = this.#terminal.buffer;
+    const last = active.baseY + active.cursorY;
+    const lines = Array.from({ length: active.cursorY + 1 }, (_, i) => active.getLine(active.baseY + i));
+    return lines
+      .map((line, i) =>
+        active.baseY + i === last
+          ? (line?.translateToString(false, 0, active.cursorX) ?? "")
+          : (line?.translateToString(true) ?? ""),
+      )
+      .join("\n");
   }
 
   write(bytes: Uint8Array): void {

@@ -39,3 +39,13 @@ for source in *.c; do
     for v in $variants; do compile "$source" "$name-${v%%=*}" "${level:-2}" "${v#*=}"; done
   fi
 done
+
+# Programs for domains of the hypervisor (domains/*.c), to domains/bin.
+cd ../domains
+mkdir -p bin
+for source in *.c; do
+  aarch64-linux-gnu-gcc -O1 -Wall -Wno-unused-function -Werror -march=armv8.4-a -mgeneral-regs-only -mstrict-align -ffreestanding \
+    -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -nostdlib -static -Wl,--build-id=none,--no-warn-rwx-segments \
+    -Wl,-T,domain.ld -o "$temporary/a.elf" "$source"
+  aarch64-linux-gnu-objcopy -O binary "$temporary/a.elf" "bin/${source%.c}.bin"
+done

@@ -289,7 +289,7 @@ function assemble(steps: readonly Step[]): number[] {
 }
 
 /** Somewhere in the data, sometimes at its edges. */
-function dataAddress(random: Random): number {
+export function dataAddress(random: Random): number {
   const offset =
     random.below(6) === 0
       ? random.pick([0, 0x1000, DATA_BYTES, DATA_BYTES + READ_ONLY_BYTES]) + random.below(32) - 16
@@ -305,7 +305,7 @@ const SPECIAL_FP = [
   ...[0x7ff00000, 0x7ff80000, 0x7ff00001, 0x3ff00000, 0x00100000, 0x7fefffff, 0x7c007c00, 0x7e007c01, 0x3c000400],
 ];
 
-function makeContext(random: Random, repeats: number): Context {
+export function makeContext(random: Random, repeats: number): Context {
   const x = new Uint32Array(64);
   for (let i = 0; i < 32; i++) {
     const isBase = (i >= FIRST_BASE && i <= LAST_BASE) || i === 31;

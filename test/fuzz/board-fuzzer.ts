@@ -19,7 +19,7 @@ import { FuzzChannel, type FuzzedOutside, FuzzStreams, fuzzFolder } from "./boar
 const MiB = 0x10_0000;
 const CPUS = 3;
 /** Virtio devices that there are. */
-const DEVICES = 8;
+const DEVICES = 11;
 /** Which of them are told messages, and which of `messages` they are. */
 const TOLD: Readonly<Record<number, number>> = { 4: 0, 5: 1, 7: 2 };
 /** Not whole pages of WebAssembly: what is after it must stay as it is. */
@@ -64,7 +64,7 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
   for (const [, start, end] of forbidden) bytes.fill(0xa5, start, end);
   const data = new Uint32Array(4);
   const windows = board.bus.windows();
-  const used = windows.filter(({ name }) => !/virtio-mmio\.([89]|\d\d)|flash/.test(name));
+  const used = windows.filter(({ name }) => !/virtio-mmio\.(1[1-9]|[23]\d)|flash/.test(name));
   const write = (address: number, length: number, value: number): void => {
     data.fill(value);
     board.bus.write(address, length, data);
@@ -324,7 +324,13 @@ function partsOf(gicVersion: 2 | 3, outside: FuzzedOutside[]): MachineParts {
   const serialPorts = ["a", "b"].map((name) => ({ name, channel: new FuzzChannel() }));
   outside.push(host, ...serialPorts.map(({ channel }) => channel));
   return {
-    ...{ vsock: { host, cid: 3 }, balloon: true, serialPorts, shares: [{ tag: "shared", folder: fuzzFolder() }] },
+    ...{
+      vsock: { host, cid: 3 },
+      balloon: true,
+      display: true,
+      serialPorts,
+      shares: [{ tag: "shared", folder: fuzzFolder() }],
+    },
     ...{ memory: RAM_BYTES, cpus: CPUS, cpu: "max", gicVersion, tier: "interpreter", append: "console=hvc0" },
     ...{ loads: [], disks: [{ store: disk(false) }, { store: disk(true) }], serial, inflate },
     kernel: { name: "kernel", bytes: new Uint8Array(100) },

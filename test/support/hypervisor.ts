@@ -104,3 +104,44 @@ export async function runUntil(node: Hypervisor, condition: () => boolean, secon
   }
   return true;
 }
+
+/** A domain that runs a program of test/baremetal/domains, with a number for it. */
+export function program(
+  name: string,
+  source: "hostile" | "victim" | "storm" | "fuzz",
+  argument: number,
+  changes: Partial<DomainConfig> = {},
+): [DomainConfig, Console] {
+  const code = readFileSync(join(ROOT, "test", "baremetal", "domains", "bin", `${source}.bin`));
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(argument), true);
+  return bareMetal(name, code, { loads: [{ file: { name: "argument", bytes }, address: 0x4007_0000 }], ...changes });
+}
+
+/** What a victim says when it is asked to end. Times in microseconds. */
+export interface VictimReport {
+  readonly spoiled: number;
+  readonly strange: number;
+  readonly exceptions: number;
+  readonly ticks: number;
+  readonly work: number;
+  readonly microseconds: number;
+  readonly latest: number;
+  /** Ticks that came less than 100 us, 1 ms, 5 ms, 20 ms late, and later. */
+  readonly late: readonly number[];
+}
+
+/** Ends a victim, and gives its report; undefined when it does not answer. */
+export async function victimReport(node: Hypervisor, console: Console): Promise<VictimReport | undefined> {
+  console.type("q");
+  const found = (): RegExpExecArray | null => /victim (spoiled=.*)\n/.exec(console.shown);
+  if (!(await runUntil(node, () => found() !== null, 30))) return undefined;
+  const values = Object.fromEntries(
+    (found()?.[1] ?? "").split(" ").map((text) => {
+      const [name = "", value = ""] = text.split("=");
+      const numbers = value.split(",").map((digits) => Number.parseInt(digits, 16));
+      return [name, name === "late" ? numbers : numbers[0]];
+    }),
+  );
+  return values as unknown as VictimReport;
+}

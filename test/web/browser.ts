@@ -58,7 +58,7 @@ export function screenOf(page: Page, machine = 0): Promise<string> {
 }
 
 /** Waits until a machine's terminal shows something. */
-export async function shows(page: Page, text: string, machine = 0, timeout = 40_000): Promise<void> {
+export async function shows(page: Page, text: string, machine = 0, timeout = 90_000): Promise<void> {
   try {
     await page.waitForFunction(
       `(${rows(machine)}).replaceAll("\\u00a0", " ").includes(${JSON.stringify(text)})`,

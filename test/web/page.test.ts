@@ -42,8 +42,47 @@ test("it does so without cross-origin isolation", { skip: missing }, async () =>
   await page.close();
 });
 
+test("a snapshot that is kept in the browser is there after a reload, and goes on", { skip: missing }, async () => {
+  const { page, errors } = await openPage(browser, `${site.url}#memory=128M`);
+  page.on("dialog", (dialog) => void dialog.accept());
+  await shows(page, PROMPT);
+  await type(page, "kept=42\n");
+  await shows(page, `kept=42\n`);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("is kept in this browser").waitFor();
+  await page.goto(`${site.url}#none`);
+  await page.reload();
+  await page.getByRole("button", { name: "Stored" }).click();
+  await page.getByRole("button", { name: "Restore" }).click();
+  await shows(page, PROMPT);
+  await type(page, "echo kept $kept\n");
+  await shows(page, "kept 42");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the display shows what the guest draws, and takes keys", { skip: missing }, async () => {
+  const { page } = await openPage(browser, `${site.url}#display=1`);
+  await shows(page, PROMPT);
+  const canvas = page.getByRole("application");
+  await canvas.waitFor();
+  const lit = `(() => {
+    const canvas = document.querySelector(".display canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return data.reduce((sum, value, i) => sum + (i % 4 < 3 && value > 64 ? 1 : 0), 0);
+  })()`;
+  await page.waitForFunction(`${lit} > 100`);
+  await type(page, 'hexdump -e \'8/1 "%d " 2/2 "%d " 1/4 "%d\\n"\' /dev/input/event0 & sleep 1; echo listening\n');
+  await shows(page, "\nlistening");
+  await canvas.focus();
+  await page.keyboard.press("a");
+  // EV_KEY, KEY_A, pressed.
+  await shows(page, "1 30 1");
+  await page.close();
+});
+
 test("a disk that is dropped is one of the machine's", { skip: missing }, async () => {
-  const { page } = await openPage(browser, `${site.url}#cpus=none`);
+  const { page } = await openPage(browser, `${site.url}#none`);
   await page.evaluate(`(() => {
     const bytes = new Uint8Array(1 << 20);
     bytes.set(new TextEncoder().encode("dropped into a page"));
@@ -53,9 +92,9 @@ test("a disk that is dropped is one of the machine's", { skip: missing }, async 
   })()`);
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Boot" }).click();
-  await shows(page, PROMPT, 1);
-  await type(page, "head -c 19 /dev/vda; echo\n", 1);
-  await shows(page, "dropped into a page", 1);
+  await shows(page, PROMPT);
+  await type(page, "head -c 19 /dev/vda; echo\n");
+  await shows(page, "dropped into a page");
   await page.close();
 });
 

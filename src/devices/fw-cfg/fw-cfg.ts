@@ -1,4 +1,5 @@
 import type { AccessSize, Device, Dma } from "../../bus/device.ts";
+import { scattered } from "../../bus/scattered.ts";
 import { type Fields, hex, type Saved } from "../../snapshot/fields.ts";
 import * as F from "./keys.ts";
 
@@ -152,17 +153,25 @@ export class FwCfg implements Device {
     this.#offset += length;
     // Reading wins over writing, and writing over skipping.
     if (control & F.DMA_READ) {
-      const target = this.#dma.view(address, length, true);
-      if (target === undefined) return length === 0;
-      const source = bytes.subarray(from, from + length);
-      target.set(source);
-      target.fill(0, source.length);
+      const targets = scattered(this.#dma, address, length, true);
+      if (targets === undefined) return length === 0;
+      let at = from;
+      for (const target of targets) {
+        const source = bytes.subarray(at, at + target.length);
+        target.set(source);
+        target.fill(0, source.length);
+        at += target.length;
+      }
       return true;
     }
     if (control & F.DMA_WRITE) {
-      const source = this.#dma.view(address, length, false);
-      if (source === undefined || writable === undefined || from + length > bytes.length) return false;
-      bytes.set(source, from);
+      const sources = scattered(this.#dma, address, length, false);
+      if (sources === undefined || writable === undefined || from + length > bytes.length) return false;
+      let at = from;
+      for (const source of sources) {
+        bytes.set(source, at);
+        at += source.length;
+      }
       writable.written();
     }
     return true;

@@ -1,4 +1,5 @@
 import type { Dma } from "../../bus/device.ts";
+import { type RingView, ringView, scattered } from "../../bus/scattered.ts";
 import type { Fields, Saved } from "../../snapshot/fields.ts";
 import { Chain } from "./chain.ts";
 
@@ -25,9 +26,9 @@ const CHAIN_BYTES_MAX = 64 * 0x100000;
 
 /** The memory of a queue while it is being served. */
 interface Rings {
-  readonly descriptors: DataView;
-  readonly available: DataView;
-  readonly used: DataView;
+  readonly descriptors: RingView;
+  readonly available: RingView;
+  readonly used: RingView;
 }
 
 /**
@@ -209,7 +210,7 @@ export class Queue {
     return this.#wantsNotification(available, before);
   }
 
-  #use(used: DataView, head: number, written: number): void {
+  #use(used: RingView, head: number, written: number): void {
     const element = RING_ELEMENTS + (this.#nextUsed & (this.size - 1)) * USED_ELEMENT;
     used.setUint32(element, head, true);
     used.setUint32(element + 4, written, true);
@@ -218,7 +219,7 @@ export class Queue {
   }
 
   /** 2.7.7: with event indices, whether used_event is among the elements from `before` on. */
-  #wantsNotification(available: DataView, before: number): boolean {
+  #wantsNotification(available: RingView, before: number): boolean {
     const count = (this.#nextUsed - before) & 0xffff;
     if (count === 0) return false;
     if (!this.eventIndex) return (available.getUint16(RING_FLAGS, true) & AVAIL_NO_INTERRUPT) === 0;
@@ -234,12 +235,11 @@ export class Queue {
     return descriptors && available && used && { descriptors, available, used };
   }
 
-  #view(address: number, length: number, write: boolean): DataView | undefined {
-    const bytes = this.#dma.view(address, length, write);
-    return bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  #view(address: number, length: number, write: boolean): RingView | undefined {
+    return ringView(this.#dma, address, length, write);
   }
 
-  #chain(descriptors: DataView, head: number): Chain | undefined {
+  #chain(descriptors: RingView, head: number): Chain | undefined {
     const chain = new Chain();
     let table = descriptors;
     let index = head;
@@ -270,10 +270,12 @@ export class Queue {
     // 2.7.4.2: all that is writable follows all that is readable.
     if (!write && chain.writable.length > 0) return false;
     if (length === 0) return true;
-    const buffer = this.#dma.view(address, length, write);
-    if (buffer === undefined) return false;
-    if (write) chain.addWritable(buffer);
-    else chain.addReadable(buffer);
+    const buffers = scattered(this.#dma, address, length, write);
+    if (buffers === undefined) return false;
+    for (const buffer of buffers) {
+      if (write) chain.addWritable(buffer);
+      else chain.addReadable(buffer);
+    }
     return true;
   }
 

@@ -1,31 +1,11 @@
 import { connect } from "../library/calls.ts";
-import { type CheckedConfiguration, checkConfiguration, type MachineConfiguration } from "../library/config.ts";
 import { AtollError } from "../library/errors.ts";
 import type { SessionAccess } from "../library/machine.ts";
-import type { Session, SessionEvent } from "../library/session.ts";
+import type { Session, SessionEvent, SessionRequest } from "../library/session.ts";
 import type { OpenAnswer, OpenMessage } from "./worker.ts";
 
-/** URLs of a page are relative to the page, and the worker does not know where that is. */
-function absolute(configuration: CheckedConfiguration): CheckedConfiguration {
-  const url = <S>(source: S): S | string =>
-    typeof source === "string" || source instanceof URL ? new URL(source, document.baseURI).href : source;
-  const optional = (source: CheckedConfiguration["kernel"]): CheckedConfiguration["kernel"] =>
-    source === undefined ? undefined : url(source);
-  const { kernel, initrd, dtb, bios, load, disk } = configuration;
-  return {
-    ...configuration,
-    kernel: optional(kernel),
-    initrd: optional(initrd),
-    dtb: optional(dtb),
-    bios: optional(bios),
-    load: load.map((each) => ({ ...each, file: url(each.file) })),
-    disk: disk.map((each) => ({ ...each, file: url(each.file) })),
-  };
-}
-
 /** A machine in a worker of its own, so that the page never stalls. @throws AtollError */
-export async function openInWorker(configuration: MachineConfiguration): Promise<SessionAccess> {
-  const checked = absolute(checkConfiguration(configuration));
+export async function openInWorker(request: SessionRequest): Promise<SessionAccess> {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   const { port1, port2 } = new MessageChannel();
   let listener: (event: SessionEvent) => void = () => {};
@@ -43,7 +23,12 @@ export async function openInWorker(configuration: MachineConfiguration): Promise
       reject(reason);
     };
   });
-  worker.postMessage({ configuration: checked, port: port2 } satisfies OpenMessage, [port2]);
+  try {
+    worker.postMessage({ request, base: document.baseURI, port: port2 } satisfies OpenMessage, [port2]);
+  } catch {
+    worker.terminate();
+    throw new AtollError("configuration", "the configuration has something that cannot be given to a worker");
+  }
   try {
     await opened;
   } catch (error) {

@@ -1,19 +1,43 @@
 // `import { Machine } from "atoll"` in a browser.
 
-import type { MachineConfiguration } from "../library/config.ts";
+import type { MachineConfiguration, Source } from "../library/config.ts";
 import { LibraryMachine } from "../library/machine.ts";
 import { openInWorker } from "./in-worker.ts";
 
+export type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
+export type { HotCode } from "../../machine/inspection/inspector.ts";
+export type { InterruptView, ListRegisterView } from "../../machine/inspection/interrupts.ts";
+export type { Walk, WalkStep } from "../../machine/inspection/walk.ts";
+export type { PeReport } from "../../machine/report.ts";
 export type { Statistic } from "../../machine/runnable.ts";
-export type { MachineConfiguration } from "../library/config.ts";
+export type { MachineConfiguration, Source } from "../library/config.ts";
 export type { ConsoleStreams } from "../library/console-streams.ts";
 export { AtollError, type ErrorCode } from "../library/errors.ts";
 export type { MachineEvents } from "../library/machine.ts";
-export type { MachineEnd, MachineState } from "../library/session.ts";
+export type { Frame, FrameCursor } from "../library/screen.ts";
+export type { InputEvent, MachineEnd, MachineState } from "../library/session.ts";
 
 export class Machine extends LibraryMachine {
   /** Makes a machine in a worker of its own, which is paused. The rest is as in Node (docs/library.md). @throws AtollError */
   static async create(configuration: MachineConfiguration = {}): Promise<Machine> {
-    return new Machine(await openInWorker(configuration));
+    return new Machine(await openInWorker({ configuration }));
+  }
+
+  /**
+   * A machine as it was saved, which is paused.
+   *
+   * @param configuration what is to be other than it was: disks that were in memory, the network.
+   * @throws AtollError "snapshot" when it is damaged, or of another build, and what `create` throws.
+   */
+  static async restore(snapshot: Source, configuration: MachineConfiguration = {}): Promise<Machine> {
+    return new Machine(await openInWorker({ configuration, snapshot }));
+  }
+
+  /**
+   * Another machine that goes on from where this one is. Disks that are written to are one machine's alone: give the new one its own.
+   *
+   */
+  async fork(configuration: MachineConfiguration = {}): Promise<Machine> {
+    return Machine.restore(await this.save(), configuration);
   }
 }

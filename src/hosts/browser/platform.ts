@@ -18,17 +18,23 @@ import { OpfsFile, opfsHandle } from "./opfs.ts";
 import { pace } from "./pace.ts";
 import { browserPackageFile } from "./package-files.ts";
 import { openPageSwitch } from "./page-switch.ts";
+import { snapshotCodec } from "./snapshot-codec.ts";
 
 const tools: DiskTools = { codecs, inflate };
 const NO_NETWORK = { links: [], close: () => {} };
 
-export const browserPlatform: Platform = {
-  bindings: { entropy, wallClock, monotonic, inflate, sharedMemory: globalThis.crossOriginIsolated === true },
-  pace,
+const bindings = { entropy, wallClock, monotonic, inflate, sharedMemory: globalThis.crossOriginIsolated === true };
+
+/** @param base what URLs are relative to. */
+export const browserPlatform = (base: string): Platform => ({
+  ...{ bindings, pace, snapshotCodec },
   packageFile: browserPackageFile,
-  load: async (source) =>
-    fetchBytes(isInOpfs(source) ? await (await opfsHandle(source.opfs, false)).getFile() : source),
-  openDisk: async (disk) => openDiskOn(await storage(disk), disk, tools, await changes(disk)),
+  load: async (source) => fetchBytes(await wholeFile(source, base)),
+  stream: async (source) => {
+    const file = await wholeFile(source, base);
+    return piecesOf(file instanceof Blob ? file : new Blob([(await fetchBytes(file)).bytes as BlobPart]));
+  },
+  openDisk: async (disk) => openDiskOn(await storage(disk, base), disk, tools, await changes(disk)),
   openDevices: async ({ net, share, vsock, serialPort }, wake) => {
     if (share.length > 0 || vsock || serialPort.length > 0) {
       throw new AtollError("unsupported", "browsers have no shared folders, vsock or serial ports for guests yet");
@@ -36,16 +42,27 @@ export const browserPlatform: Platform = {
     const network = await openNetwork(net, wake);
     return { parts: { networks: network.links }, close: () => network.close() };
   },
-};
+});
 
 const isInOpfs = (source: Source): source is { opfs: string } =>
   typeof source === "object" && "opfs" in source && typeof source.opfs === "string";
 
-async function storage({ file: source }: DiskConfiguration): Promise<Storage> {
+/** A source that is no name of the browser's storage, and no relative URL. */
+async function wholeFile(source: Source, base: string): Promise<Exclude<Source, { opfs: string }>> {
+  if (isInOpfs(source)) return (await opfsHandle(source.opfs, false)).getFile();
+  return typeof source === "string" ? new URL(source, base) : source;
+}
+
+async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
+  const reader = file.stream().getReader();
+  for (let { value, done } = await reader.read(); !done && value; { value, done } = await reader.read()) yield value;
+}
+
+async function storage({ file: source }: DiskConfiguration, base: string): Promise<Storage> {
   if (isInOpfs(source)) return OpfsFile.open(source.opfs, false);
   if (source instanceof Blob) return new BlobFile(nameOf(source), source);
   if (typeof source === "string" || source instanceof URL) {
-    const remote = await RemoteFile.open(new URL(source, globalThis.location.href).href);
+    const remote = await RemoteFile.open(new URL(source, base).href);
     if (remote !== undefined) return remote;
   }
   const { name, bytes } = await fetchBytes(source);

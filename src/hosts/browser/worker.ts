@@ -1,14 +1,15 @@
 // The worker that a machine runs in.
 
 import { serve } from "../library/calls.ts";
-import type { CheckedConfiguration } from "../library/config.ts";
 import { asAtollError, type ErrorCode } from "../library/errors.ts";
-import { Session, type SessionEvent } from "../library/session.ts";
+import { Session, type SessionEvent, type SessionRequest } from "../library/session.ts";
 import { browserPlatform } from "./platform.ts";
 
 /** The first and only message to the worker itself; `port` serves the session. */
 export interface OpenMessage {
-  readonly configuration: CheckedConfiguration;
+  readonly request: SessionRequest;
+  /** What URLs of the page are relative to. */
+  readonly base: string;
   readonly port: MessagePort;
 }
 
@@ -21,7 +22,7 @@ addEventListener(
     const answer = (answer: OpenAnswer): void => (globalThis as unknown as Worker).postMessage(answer);
     let tell: (event: SessionEvent) => void = () => {};
     try {
-      const session = await Session.open(data.configuration, browserPlatform, (event) => tell(event));
+      const session = await Session.open(data.request, browserPlatform(data.base), (event) => tell(event));
       tell = serve(data.port, session);
       data.port.start();
       answer({ opened: true });

@@ -38,7 +38,6 @@ const relay = z.strictObject({
     .string()
     .regex(/^[\w-]*$/)
     .optional(),
-  mac: net.options[1].shape.mac,
 });
 
 const disk = diskDefinition.extend({
@@ -73,6 +72,8 @@ const machineConfiguration = machineDefinition.extend({
     )
     .readonly()
     .default([]),
+  // VNC is the command line's: here the display is for whoever has the machine.
+  display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),
   consoleSize: z.strictObject({ columns: size, rows: size }).optional(),
   measure: z.enum(["tiers", "stacks"]).optional(),

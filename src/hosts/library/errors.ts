@@ -48,7 +48,7 @@ export class AtollError extends Error {
 
 const IMAGE_CODES = { corrupt: "image-corrupt", unsupported: "image", refused: "image", host: "image" } as const;
 
-/** Any error as the library's. Those of hosts (DOMException) are known by their names. */
+/** @internal Any error as the library's. Those of hosts (DOMException) are known by their names. */
 export function asAtollError(error: unknown): AtollError {
   if (error instanceof AtollError) return error;
   if (error instanceof ImageError) return new AtollError(IMAGE_CODES[error.failure], error.message);

@@ -12,3 +12,8 @@ export function randomMac(): Uint8Array {
 export function macOf({ mac }: { readonly mac?: string | undefined }): Uint8Array | undefined {
   return mac === undefined ? undefined : Uint8Array.from(mac.split(":"), (byte) => Number.parseInt(byte, 16));
 }
+
+/** An address as definitions have it. */
+export function macText(mac: Uint8Array): string {
+  return Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}

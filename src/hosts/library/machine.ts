@@ -1,10 +1,15 @@
 // The library's machine. It runs in this thread or in a worker: what is here does not know.
 
+import type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
+import type { HotCode } from "../../machine/inspection/inspector.ts";
+import type { Walk } from "../../machine/inspection/walk.ts";
+import type { PeReport } from "../../machine/report.ts";
 import type { Statistic } from "../../machine/runnable.ts";
 import type { Remote } from "./calls.ts";
 import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
-import type { MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
+import type { Frame } from "./screen.ts";
+import type { InputEvent, MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
 
 /** Events, and what their listeners get. */
 export interface MachineEvents {
@@ -309,6 +314,170 @@ export class LibraryMachine {
    */
   deviceTree(): Promise<Uint8Array> {
     return this.#access.session.deviceTree();
+  }
+
+  /**
+   * Saves the whole machine, but not what its disks hold: those are flushed. It goes on as before.
+   *
+   * @returns the snapshot, to be kept anywhere; its `stream()` is a web stream.
+   * @throws AtollError "state" when it is closed.
+   * @example
+   * const machine = await Machine.create({ memory: "128M" });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await machine.type("x=42\n");
+   * await machine.waitFor("~# ");
+   * const snapshot = await machine.save();
+   * await machine.close();
+   * const restored = await Machine.restore(snapshot);
+   * await restored.start();
+   * await restored.type("echo again $x\n");
+   * await restored.waitFor("again 42");
+   * await restored.close();
+   */
+  save(): Promise<Blob> {
+    return this.#access.session.save();
+  }
+
+  /**
+   * What of the display has changed since the last call. Ask again and again, as often as it is to be shown.
+   *
+   * @returns undefined: nothing has.
+   * @throws AtollError "state" when the machine has none: create it with `display: {}`.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * const frame = await machine.frame();
+   * assert.equal(frame.pixels.length, frame.area.width * frame.area.height * 4);
+   * await machine.close();
+   */
+  frame(): Promise<Frame | undefined> {
+    return this.#access.session.frame();
+  }
+
+  /**
+   * Presses keys, moves the pointer.
+   *
+   * @throws AtollError "state" when the machine has no display.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * await machine.input({ kind: "key", code: 30, pressed: true });
+   * await machine.input({ kind: "key", code: 30, pressed: false });
+   * await machine.input({ kind: "pointer", x: 0.5, y: 0.5, buttons: ["left"] });
+   * await machine.close();
+   */
+  input(event: InputEvent): Promise<void> {
+    return this.#access.session.input(event);
+  }
+
+  /**
+   * Asks the guest to make its picture of that size.
+   *
+   * @param width in pixels. @returns false where it cannot be asked.
+   * @example
+   * const machine = await Machine.create({ display: {} });
+   * assert.equal(await machine.requestDisplaySize(800, 600), false); // No driver is there yet.
+   * await machine.close();
+   */
+  requestDisplaySize(width: number, height: number): Promise<boolean> {
+    return this.#access.session.requestDisplaySize(width, height);
+  }
+
+  /**
+   * The registers of every processing element, for programs.
+   *
+   * @example
+   * const machine = await Machine.create({ cpus: 2 });
+   * const [first, second] = await machine.processors();
+   * assert.equal(first.level, 1);
+   * assert.equal(second.power, "off");
+   * await machine.close();
+   */
+  processors(): Promise<PeReport[]> {
+    return this.#access.session.processors();
+  }
+
+  /**
+   * How a read of a virtual address goes: every descriptor of both stages, in the order in which the walk reads them. The guest notices
+   * nothing.
+   *
+   * @param cpu index of the processing element. @param address hexadecimal. @param level exception level of the read.
+   * @example
+   * const machine = await Machine.create();
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await machine.pause();
+   * const [{ system }] = await machine.processors();
+   * const vectors = system.find(([name]) => name === "VBAR_EL1")[1];
+   * const walk = await machine.walk(0, vectors, 1);
+   * assert.equal(walk.steps[0].kind, "table");
+   * assert.match(walk.physical, /^0x4/);
+   * await machine.close();
+   */
+  walk(cpu: number, address: string, level: number): Promise<Walk> {
+    return this.#access.session.walk(cpu, address, level);
+  }
+
+  /**
+   * Interrupts that are enabled, pending or active, and what is in the list registers of the virtual interfaces.
+   *
+   * @example
+   * const machine = await Machine.create();
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * const { lines } = await machine.interrupts();
+   * assert(lines.some(({ name, enabled }) => name === "virtual timer" && enabled));
+   * await machine.close();
+   */
+  interrupts(): ReturnType<Remote<Session>["interrupts"]> {
+    return this.#access.session.interrupts();
+  }
+
+  /**
+   * Records exceptions from now on, or ends that. The machine is slower while it does.
+   *
+   * @returns whether they are recorded: not where the configuration has a trace.
+   * @example
+   * const machine = await Machine.create();
+   * assert.equal(await machine.recordExceptions(true), true);
+   * await machine.close();
+   */
+  recordExceptions(on: boolean): Promise<boolean> {
+    return this.#access.session.recordExceptions(on);
+  }
+
+  /**
+   * The last exceptions and returns that were recorded, oldest first.
+   *
+   * @example
+   * const machine = await Machine.create();
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await machine.recordExceptions(true);
+   * await machine.type("true\n");
+   * await machine.waitFor("~# ");
+   * const events = await machine.exceptions();
+   * assert(events.some(({ from, to, text }) => from === 0 && to === 1 && text.startsWith("SVC")));
+   * await machine.close();
+   */
+  exceptions(): Promise<ExceptionEvent[]> {
+    return this.#access.session.exceptions();
+  }
+
+  /**
+   * The code that was found running since the last call, the most frequent first. Functions of a Linux kernel have their names.
+   *
+   * @param most entries at most.
+   * @example
+   * const machine = await Machine.create();
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * assert((await machine.hotCode(5)).length > 0);
+   * await machine.close();
+   */
+  hotCode(most: number): Promise<HotCode[]> {
+    return this.#access.session.hotCode(most);
   }
 
   /**

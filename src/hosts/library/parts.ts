@@ -2,6 +2,7 @@
 // embedded guest come together. The command line, the library and the page all use it.
 
 import type { EntropySource, SerialPort, WallClock } from "../../bus/device.ts";
+import type { StartRegionThread } from "../../engine/region-thread.ts";
 import type { Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
 
 /** What a host gives to every machine. */
@@ -13,6 +14,8 @@ export interface HostBindings {
   readonly inflate: Inflate;
   /** Whether WebAssembly memory can be shared between threads. */
   readonly sharedMemory: boolean;
+  /** Starts a thread that translates a machine's code, where that is worth one. */
+  readonly regionThread?: StartRegionThread | undefined;
 }
 
 /** The files of the package that a machine needs, and the guest that comes with it. */

@@ -3,7 +3,6 @@
 import type { NetworkLink } from "../../network/link.ts";
 import { DEFAULT_MAC } from "../../network/plan.ts";
 import { AtollError } from "./errors.ts";
-import { macOf } from "./mac.ts";
 import { MessageLink } from "./message-link.ts";
 
 /** The WebSocket subprotocol; a relay that wants a token has it after the dot. */
@@ -16,19 +15,18 @@ const RETRY = 2000;
 export interface RelayOptions {
   readonly url: string;
   readonly token?: string | undefined;
-  readonly mac?: string | undefined;
 }
 
 /** Connects to a relay. One that goes later is tried again; until then the cable is as if pulled. @throws AtollError "load" */
 export async function openRelay(
-  { url, token, mac }: RelayOptions,
+  { url, token }: RelayOptions,
   wake: () => void,
 ): Promise<{ readonly links: readonly NetworkLink[]; close(): void }> {
   let socket: WebSocket | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let isClosed = false;
   const link = new MessageLink(
-    macOf({ mac }) ?? DEFAULT_MAC,
+    DEFAULT_MAC,
     (message) => {
       if (socket?.readyState === 1 && socket.bufferedAmount < WAITING_MAX) socket.send(message);
     },

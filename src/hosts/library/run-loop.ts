@@ -21,6 +21,8 @@ export type RunEnd = "exit" | "off" | "reset" | "timeout" | "quit" | "interrupte
 
 export interface RunLoopOptions {
   readonly pace: Pace;
+  /** Called after each slice, when nothing of the machine runs. */
+  readonly afterSlice?: (() => void) | undefined;
   /** Whether a reset of the guest's restarts it; otherwise it ends the run. */
   readonly reboot: boolean;
   /** Seconds of wall time after which the run ends. */
@@ -63,7 +65,7 @@ export class RunLoop {
 
   /** Runs until the guest ends, or `stop`. Rejects when the machine throws. */
   async run(): Promise<RunEnd> {
-    const { timeout, reboot, pace } = this.#options;
+    const { timeout, reboot, pace, afterSlice } = this.#options;
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
     while (this.#end === undefined) {
       const left = deadline - performance.now();
@@ -73,6 +75,7 @@ export class RunLoop {
         continue;
       }
       const state = this.#machine.run(Math.min(SLICE, left));
+      afterSlice?.();
       switch (state.kind) {
         case "running":
           await pace.turn();

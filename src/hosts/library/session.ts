@@ -1,14 +1,23 @@
 // A machine with its run loop, in the thread where it runs. What is outside of that thread calls its functions and hears its events.
 
 import type { SerialPort } from "../../bus/device.ts";
+import { POINTER_MAX, type PointerButton } from "../../bus/input.ts";
+import type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
+import type { HotCode } from "../../machine/inspection/inspector.ts";
+import type { Walk } from "../../machine/inspection/walk.ts";
 import type { Machine } from "../../machine/machine.ts";
-import type { Statistic } from "../../machine/runnable.ts";
-import type { CheckedConfiguration } from "./config.ts";
+import type { PeReport } from "../../machine/report.ts";
+import type { MachineParts, Statistic } from "../../machine/runnable.ts";
+import type { SavedValue } from "../../snapshot/fields.ts";
+import type { SnapshotCodec } from "../../snapshot/format.ts";
+import { sourceOfPieces } from "../../snapshot/streams.ts";
+import { type CheckedConfiguration, checkConfiguration, type Source } from "./config.ts";
 import { AtollError, asAtollError } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
-import { type Closable, type Opener, openWanted } from "./wanted-machine.ts";
+import { type Frame, Screen } from "./screen.ts";
+import { type Closable, type Opener, type OpenWanted, openWanted } from "./wanted-machine.ts";
 
 /** No more input is taken when so many bytes wait for the guest. */
 const HIGH_WATER = 0x10000;
@@ -19,7 +28,10 @@ const GATHERED = 0x1000;
 export interface Platform extends Opener {
   readonly bindings: HostBindings;
   readonly pace: Pace;
+  readonly snapshotCodec: SnapshotCodec;
   packageFile(name: PackageFile): Uint8Array | Promise<Uint8Array>;
+  /** The pieces of a file, from its start. */
+  stream(source: Source): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** paused: as it was created, and after `pause`. ended: the guest has powered off, or `reboot` is false and it has reset. */
@@ -91,64 +103,110 @@ class Console implements SerialPort {
   }
 }
 
+/** What a session is opened with; it may come from another thread. */
+export interface SessionRequest {
+  /** Not checked yet. */
+  readonly configuration: unknown;
+  /** What the machine goes on from, in place of power-on. */
+  readonly snapshot?: Source | undefined;
+}
+
+/** What a snapshot keeps of the configuration: what can be written down. */
+interface SavedConfiguration {
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** Fields whose content was in memory alone, and is not there any more. */
+  readonly missing: readonly string[];
+}
+
+interface SessionParts {
+  readonly machine: Machine;
+  readonly loop: RunLoop;
+  readonly console: Console;
+  readonly opened: Closable;
+  readonly platform: Platform;
+  readonly saved: SavedConfiguration;
+  /** From a snapshot. */
+  readonly restored: boolean;
+  readonly emit: (event: SessionEvent) => void;
+}
+
 export class Session {
+  readonly #parts: SessionParts;
   readonly #machine: Machine;
   readonly #loop: RunLoop;
   readonly #console: Console;
-  readonly #opened: Closable;
   readonly #emit: (event: SessionEvent) => void;
   #state: MachineState = "paused";
+  #screen: Screen | undefined;
   #started = false;
 
-  /** @throws AtollError, BadInput and ImageError when it cannot be made of this. */
+  /** @throws AtollError, BadInput, ImageError and SnapshotError when it cannot be made of this. */
   static async open(
-    configuration: CheckedConfiguration,
+    request: SessionRequest,
     platform: Platform,
     emit: (event: SessionEvent) => void,
   ): Promise<Session> {
-    const loop: { wake?: () => void } = {};
     const console = new Console((bytes) => emit({ kind: "output", bytes }));
-    const { consoleSize, tier, measure, trace, noReboot } = configuration;
-    const terminalSize = { get: () => consoleSize, onChange: () => {} };
-    const opened = await openWanted(configuration, platform, terminalSize, () => loop.wake?.());
-    const wanted: WantedMachine = {
-      ...opened.wanted,
-      ...{ tier, measure },
-      trace: trace && {
-        kinds: new Set(trace.kinds),
-        levels: new Set(trace.levels),
-        cpus: new Set(trace.cpus),
-        symbols: [],
-        write: (text) => emit({ kind: "trace", text }),
-      },
+    const loop: { wake?: () => void } = {};
+    let opened: OpenWanted | undefined;
+    const partsOf = async (configuration: CheckedConfiguration): Promise<MachineParts> => {
+      const terminalSize = { get: () => configuration.consoleSize, onChange: () => {} };
+      opened = await openWanted(configuration, platform, terminalSize, () => loop.wake?.());
+      const wanted = { ...opened.wanted, ...developmentOf(configuration, emit) };
+      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name));
     };
     try {
-      const parts = await machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name));
       // Loaded only now: most of the program is not needed to say that a file is missing.
-      const { Machine } = await import("../../machine/machine.ts");
-      const machine = await Machine.create(parts);
-      const runLoop = new RunLoop(machine, { pace: platform.pace, reboot: !noReboot });
+      let configuration: CheckedConfiguration;
+      let machine: Machine;
+      if (request.snapshot === undefined) {
+        configuration = checkConfiguration(request.configuration);
+        const parts = await partsOf(configuration);
+        const { Machine } = await import("../../machine/machine.ts");
+        machine = await Machine.create(parts);
+      } else {
+        const { restoreMachine } = await import("../../machine/snapshot/restore.ts");
+        const source = sourceOfPieces(await platform.stream(request.snapshot));
+        let restored: CheckedConfiguration | undefined;
+        machine = await restoreMachine({
+          ...{ source, codec: platform.snapshotCodec },
+          open: ({ host }) => {
+            restored = restoredConfiguration(host, request.configuration);
+            return partsOf(restored);
+          },
+        });
+        configuration = restored as unknown as CheckedConfiguration;
+      }
+      const runLoop = new RunLoop(machine, {
+        pace: platform.pace,
+        reboot: !configuration.noReboot,
+        afterSlice: () => machine.inspector.sample(),
+      });
       loop.wake = () => runLoop.wake();
-      return new Session(machine, runLoop, console, opened, emit);
+      const saved = savedConfiguration(configuration);
+      return new Session({
+        machine,
+        loop: runLoop,
+        console,
+        opened: opened as OpenWanted,
+        platform,
+        saved,
+        restored: request.snapshot !== undefined,
+        emit,
+      });
     } catch (error) {
-      opened.close();
+      opened?.close();
       throw error;
     }
   }
 
-  private constructor(
-    machine: Machine,
-    loop: RunLoop,
-    console: Console,
-    opened: Closable,
-    emit: (event: SessionEvent) => void,
-  ) {
-    this.#machine = machine;
-    this.#loop = loop;
-    this.#console = console;
-    this.#opened = opened;
-    this.#emit = emit;
-    machine.holdClock(true);
+  private constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#machine = parts.machine;
+    this.#loop = parts.loop;
+    this.#console = parts.console;
+    this.#emit = parts.emit;
+    this.#machine.holdClock(true);
   }
 
   /** Runs, from power-on or from where it was paused. */
@@ -173,6 +231,10 @@ export class Session {
   /** As the reset button does: to the state after power-on. An ended machine runs again. */
   reset(): void {
     if (this.#state === "closed") throw closed();
+    const [missing] = this.#parts.saved.missing;
+    if (this.#parts.restored && missing !== undefined) {
+      throw new AtollError("state", `the machine was restored without its ${missing}, which a reset would need`);
+    }
     this.#machine.reset();
     if (this.#state === "ended") {
       this.#started = false;
@@ -212,13 +274,98 @@ export class Session {
     return this.#machine.deviceTree().slice();
   }
 
+  /** Saves all of it between two instructions; it goes on afterwards as before. */
+  async save(): Promise<Blob> {
+    if (this.#state === "closed") throw closed();
+    const { saveMachine } = await import("../../machine/snapshot/save.ts");
+    const pieces: Blob[] = [];
+    const sink = { write: (bytes: Uint8Array): void => void pieces.push(new Blob([bytes as Uint8Array<ArrayBuffer>])) };
+    const host = JSON.parse(JSON.stringify(this.#parts.saved)) as SavedValue;
+    this.#loop.hold(true);
+    try {
+      await saveMachine(this.#machine, { sink, host, codec: this.#parts.platform.snapshotCodec });
+    } finally {
+      const isRunning = this.#state === "running";
+      this.#machine.holdClock(!isRunning);
+      this.#loop.hold(!isRunning);
+    }
+    return new Blob(pieces);
+  }
+
+  /** What of the display has changed since the last call; undefined: nothing. */
+  frame(): Frame | undefined {
+    const { display } = this.#machine;
+    if (display === undefined) throw noDisplay();
+    this.#screen ??= new Screen(display);
+    return this.#screen.frame();
+  }
+
+  /** Something that its user does with keyboard or pointer. */
+  input(event: InputEvent): void {
+    const { input } = this.#machine;
+    if (input === undefined) throw noDisplay();
+    switch (event.kind) {
+      case "key":
+        input.key(event.code, event.pressed);
+        break;
+      case "pointer":
+        input.pointer(unit(event.x), unit(event.y), new Set(event.buttons));
+        break;
+      case "wheel":
+        input.wheel(event.vertical, event.horizontal);
+        break;
+    }
+    this.#loop.wake();
+  }
+
+  /** False where the guest cannot be asked for another size. */
+  requestDisplaySize(width: number, height: number): boolean {
+    const asked = this.#machine.display?.requestSize(width, height) ?? false;
+    this.#loop.wake();
+    return asked;
+  }
+
+  // What people who learn look at.
+
+  processors(): PeReport[] {
+    return this.#machine.inspector.processors();
+  }
+
+  /** @param address hexadecimal. */
+  walk(cpu: number, address: string, level: number): Walk {
+    const digits = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(address.trim().replaceAll("_", ""))?.[1];
+    const isLevel = level === 0 || level === 1 || level === 2 || level === 3;
+    if (digits === undefined || !isLevel)
+      throw new AtollError("configuration", "give an address such as ffff800008000000");
+    const walk = this.#machine.inspector.walk(cpu, BigInt(`0x${digits}`), level);
+    if (walk === undefined) throw new AtollError("configuration", `there is no CPU ${cpu}`);
+    return walk;
+  }
+
+  interrupts(): ReturnType<Machine["inspector"]["interrupts"]> {
+    return this.#machine.inspector.interrupts();
+  }
+
+  recordExceptions(on: boolean): boolean {
+    return this.#machine.inspector.record(on);
+  }
+
+  exceptions(): ExceptionEvent[] {
+    return this.#machine.inspector.exceptions();
+  }
+
+  hotCode(most: number): HotCode[] {
+    return this.#machine.inspector.hotCode(most);
+  }
+
   /** Ends it, and gives back what it had open. What the guest wrote is in its disks. */
   close(): void {
     if (this.#state === "closed") return;
     this.#loop.stop("quit");
     this.#become("closed");
     this.#console.close();
-    this.#opened.close();
+    this.#machine.close();
+    this.#parts.opened.close();
   }
 
   async #run(): Promise<void> {
@@ -248,4 +395,67 @@ export class Session {
   }
 }
 
+/** What is done with a keyboard or a pointer. */
+export type InputEvent =
+  /** `code`: KEY_* of linux/input-event-codes.h. */
+  | { readonly kind: "key"; readonly code: number; readonly pressed: boolean }
+  /** Where the pointer is, from 0 to 1 in both directions, and what is pressed. */
+  | { readonly kind: "pointer"; readonly x: number; readonly y: number; readonly buttons: readonly PointerButton[] }
+  /** Notches, away from the user and to the right positive. */
+  | { readonly kind: "wheel"; readonly vertical: number; readonly horizontal: number };
+
+const unit = (part: number): number => Math.round(Math.min(1, Math.max(0, part)) * POINTER_MAX);
+const noDisplay = (): AtollError => new AtollError("state", "the machine has no display: create it with display: {}");
+
 const closed = (): AtollError => new AtollError("state", "the machine is closed");
+
+function developmentOf(
+  { tier, measure, trace }: CheckedConfiguration,
+  emit: (event: SessionEvent) => void,
+): Pick<WantedMachine, "tier" | "measure" | "trace"> {
+  const write = (text: string): void => emit({ kind: "trace", text });
+  return {
+    ...{ tier, measure },
+    trace: trace && {
+      kinds: new Set(trace.kinds),
+      levels: new Set(trace.levels),
+      cpus: new Set(trace.cpus),
+      symbols: [],
+      write,
+    },
+  };
+}
+
+const isWritable = (file: unknown): boolean =>
+  typeof file !== "object" || file === null || "opfs" in file || file instanceof URL;
+
+/** What can be written down of a configuration: files that are in memory cannot. */
+function savedConfiguration(configuration: CheckedConfiguration): SavedConfiguration {
+  const missing: string[] = [];
+  const kept: Record<string, unknown> = { ...configuration };
+  for (const name of ["kernel", "initrd", "dtb", "bios"] as const) {
+    if (configuration[name] === undefined || isWritable(configuration[name])) continue;
+    missing.push(name);
+    delete kept[name];
+  }
+  for (const name of ["load", "disk"] as const) {
+    const isKept = configuration[name].every(({ file }) => isWritable(file));
+    if (isKept) continue;
+    missing.push(name);
+    delete kept[name];
+  }
+  // What looks into the machine is no part of it.
+  for (const name of ["trace", "measure", "consoleSize"]) delete kept[name];
+  return { configuration: kept, missing };
+}
+
+/** @param given what the caller says, which counts more. @throws AtollError "snapshot" where something is not there any more. */
+function restoredConfiguration(host: unknown, given: unknown): CheckedConfiguration {
+  const saved = (host ?? {}) as Partial<SavedConfiguration>;
+  const missing = Array.isArray(saved.missing) ? saved.missing : [];
+  const overrides = (given ?? {}) as Record<string, unknown>;
+  if (missing.includes("disk") && overrides.disk === undefined) {
+    throw new AtollError("snapshot", "the snapshot's machine had disks in memory alone: give them again");
+  }
+  return checkConfiguration({ ...(saved.configuration ?? {}), ...overrides });
+}

@@ -1,16 +1,22 @@
 // `import { Machine } from "atoll"` in Node.
 
-import type { MachineConfiguration } from "../library/config.ts";
+import type { MachineConfiguration, Source } from "../library/config.ts";
 import { openInThread } from "../library/in-thread.ts";
 import { LibraryMachine } from "../library/machine.ts";
 import { nodePlatform } from "./platform.ts";
 
+export type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
+export type { HotCode } from "../../machine/inspection/inspector.ts";
+export type { InterruptView, ListRegisterView } from "../../machine/inspection/interrupts.ts";
+export type { Walk, WalkStep } from "../../machine/inspection/walk.ts";
+export type { PeReport } from "../../machine/report.ts";
 export type { Statistic } from "../../machine/runnable.ts";
-export type { MachineConfiguration } from "../library/config.ts";
+export type { MachineConfiguration, Source } from "../library/config.ts";
 export type { ConsoleStreams } from "../library/console-streams.ts";
 export { AtollError, type ErrorCode } from "../library/errors.ts";
 export type { MachineEvents } from "../library/machine.ts";
-export type { MachineEnd, MachineState } from "../library/session.ts";
+export type { Frame, FrameCursor } from "../library/screen.ts";
+export type { InputEvent, MachineEnd, MachineState } from "../library/session.ts";
 
 export class Machine extends LibraryMachine {
   /**
@@ -26,6 +32,38 @@ export class Machine extends LibraryMachine {
    * await machine.close();
    */
   static async create(configuration: MachineConfiguration = {}): Promise<Machine> {
-    return new Machine(await openInThread(configuration, nodePlatform));
+    return new Machine(await openInThread({ configuration }, nodePlatform));
+  }
+
+  /**
+   * A machine as it was saved, which is paused.
+   *
+   * @param configuration what is to be other than it was: disks that were in memory, the network.
+   * @throws AtollError "snapshot" when it is damaged, or of another build, and what `create` throws.
+   * @example
+   * const machine = await Machine.create({ memory: "64M" });
+   * const snapshot = await machine.save();
+   * await machine.close();
+   * const restored = await Machine.restore(snapshot);
+   * assert.equal(restored.state, "paused");
+   * await restored.close();
+   * await assert.rejects(Machine.restore(new Blob(["no snapshot"])), { code: "snapshot" });
+   */
+  static async restore(snapshot: Source, configuration: MachineConfiguration = {}): Promise<Machine> {
+    return new Machine(await openInThread({ configuration, snapshot }, nodePlatform));
+  }
+
+  /**
+   * Another machine that goes on from where this one is. Disks that are written to are one machine's alone: give the new one its own.
+   *
+   * @example
+   * const machine = await Machine.create({ memory: "64M" });
+   * const twin = await machine.fork();
+   * assert.equal(await twin.registers(), await machine.registers());
+   * await twin.close();
+   * await machine.close();
+   */
+  async fork(configuration: MachineConfiguration = {}): Promise<Machine> {
+    return Machine.restore(await this.save(), configuration);
   }
 }

@@ -1,5 +1,6 @@
 // What a machine of the library gets from Node.
 
+import { createReadStream } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { NamedBytes } from "../../machine/runnable.ts";
 import type { Source } from "../library/config.ts";
@@ -14,16 +15,22 @@ import { openDisk } from "./disk.ts";
 import { load } from "./files.ts";
 import { openDevices } from "./guest-devices.ts";
 import { pace } from "./pace.ts";
+import { snapshotCodec } from "./snapshot-file.ts";
 
 const tools: DiskTools = { codecs, inflate: nodeBindings.inflate };
 
 export const nodePlatform: Platform = {
-  bindings: nodeBindings,
-  pace,
+  ...{ bindings: nodeBindings, pace, snapshotCodec },
   packageFile: nodePackageFile,
   load: async (source) => {
     const path = pathOf(source);
     return path === undefined ? bytesOf(source) : load(path);
+  },
+  stream: async (source) => {
+    const path = pathOf(source);
+    if (path !== undefined) return createReadStream(path, { highWaterMark: 2 ** 20 });
+    const { bytes } = await bytesOf(source);
+    return new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
   },
   openDisk: async (disk) => {
     if (disk.changes !== undefined) throw noOpfs();

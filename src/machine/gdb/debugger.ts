@@ -1,6 +1,7 @@
 // A machine's debugger: stops its PEs, lets them go, and looks at them and at memory, without the guest's noticing.
 
 import type { SliceEnd } from "../../cpu/pe.ts";
+import type { PeObserver } from "../../cpu/pe-options.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
 import type { OutsideBreakpoints } from "../../cpu/ports.ts";
 import {
@@ -29,6 +30,8 @@ export interface DebuggedPe {
   readonly state: PeState;
   readonly sysregs: DebuggedSysregs;
   setBreakpoints(breakpoints: OutsideBreakpoints | undefined): void;
+  /** Who is told of exceptions, or nobody. */
+  setObserver(observer: PeObserver | undefined): void;
   /** Runs up to about so many instructions. */
   run(instructions: number): SliceEnd;
   /** Executes one instruction, or takes an exception. */

@@ -1,6 +1,7 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
 import type { Cursor, Display, Rectangle } from "../../../bus/display.ts";
 import type { PixelFormat } from "../../../bus/pixel-format.ts";
+import { scattered } from "../../../bus/scattered.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
@@ -284,7 +285,7 @@ export class VirtioGpu extends VirtioDevice {
       const entry = i * MEMORY_ENTRY_BYTES;
       const address = entries.getUint32(entry, true) + entries.getUint32(entry + 4, true) * 2 ** 32;
       const length = entries.getUint32(entry + 8, true);
-      if (this.#dma.view(address, length, false) === undefined) throw new Refused(RESPONSE.errUnspec);
+      if (scattered(this.#dma, address, length, false) === undefined) throw new Refused(RESPONSE.errUnspec);
       bytes += length;
       addresses[i] = address;
       ends[i] = bytes;

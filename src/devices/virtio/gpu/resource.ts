@@ -1,5 +1,6 @@
 import type { Dma } from "../../../bus/device.ts";
 import type { Rectangle } from "../../../bus/display.ts";
+import { scattered } from "../../../bus/scattered.ts";
 import { FORMATS } from "./formats.ts";
 
 /** Of all formats. */
@@ -75,8 +76,11 @@ function copyFrom(dma: Dma, { addresses, ends }: Backing, offset: number, target
     const start = index === 0 ? 0 : (ends[index - 1] as number);
     const inside = offset + done - start;
     const length = Math.min(target.length - done, (ends[index] as number) - start - inside);
-    const piece = dma.view((addresses[index] as number) + inside, length, false);
-    if (piece !== undefined) target.set(piece, done);
+    let at = done;
+    for (const piece of scattered(dma, (addresses[index] as number) + inside, length, false) ?? []) {
+      target.set(piece, at);
+      at += piece.length;
+    }
     done += length;
     index++;
   }

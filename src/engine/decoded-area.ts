@@ -1,0 +1,63 @@
+import { CODE_MAP } from "../memory/linear-layout.ts";
+import { DECODED_PAGE_BYTES } from "./decoded-layout.ts";
+
+const PAGE_BYTES = 4096;
+/** For the most that a 32-bit memory can have. */
+const MAP_BYTES = (2 ** 32 / PAGE_BYTES) * 4;
+
+/** Where the pool of decoded pages is in linear memory, and which page of memory each belongs to. Any thread may look at it. */
+export class DecodedArea {
+  protected readonly words: Int32Array;
+  protected readonly base: number;
+  protected readonly count: number;
+  /** CODE_MAP: for each 4 KiB page of linear memory, the address of its decoded page, or 0. */
+  protected readonly map: Int32Array;
+  /** For each decoded page: the page it belongs to, or 0. */
+  protected readonly pages: Int32Array;
+  /** Where, for each decoded page, the words of memory are that it was made of. */
+  protected readonly copies: number;
+
+  /**
+   * Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, a blank page, CODE_MAP, what they
+   * belong to, and their copies.
+   */
+  static bytes(count: number): number {
+    return (count + 2) * DECODED_PAGE_BYTES + MAP_BYTES + count * (4 + PAGE_BYTES);
+  }
+
+  /** `base`: where the pool is, a multiple of 16. */
+  constructor(buffer: ArrayBufferLike, base: number, count: number) {
+    this.words = new Int32Array(buffer);
+    this.base = base;
+    this.count = count;
+    const map = base + (count + 2) * DECODED_PAGE_BYTES;
+    this.map = new Int32Array(buffer, map, MAP_BYTES / 4);
+    this.pages = new Int32Array(buffer, map + MAP_BYTES, count);
+    this.copies = map + MAP_BYTES + count * 4;
+  }
+
+  /** Says where CODE_MAP is. */
+  protected publish(): void {
+    this.words[CODE_MAP >> 2] = this.map.byteOffset;
+  }
+
+  /** The index of the decoded page that a record is in. */
+  indexOfRecord(record: number): number {
+    return Math.floor((record - this.base) / DECODED_PAGE_BYTES);
+  }
+
+  /** Address of a decoded page by index. */
+  address(index: number): number {
+    return this.base + index * DECODED_PAGE_BYTES;
+  }
+
+  /** The page of memory that a decoded page belongs to, or 0. */
+  pageOf(index: number): number {
+    return (this.pages[index] as number) >>> 0;
+  }
+
+  /** Word `i` of the memory of a decoded page. */
+  memoryWord(index: number, i: number): number {
+    return this.words[(this.pageOf(index) >>> 2) + i] as number;
+  }
+}

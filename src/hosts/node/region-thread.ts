@@ -1,0 +1,38 @@
+// A worker that translates code while the guest runs.
+
+import { availableParallelism } from "node:os";
+import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { MakerSetup } from "../../engine/region-maker.ts";
+import type { RegionAnswer, RegionThread, StartRegionThread } from "../../engine/region-thread.ts";
+import type { RegionWorkerData } from "./region-worker.ts";
+
+/** Absent on a host with one core, where a second thread would only get in the way. */
+export const startRegionThread: StartRegionThread | undefined = availableParallelism() > 1 ? start : undefined;
+
+const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
+
+function start(setup: MakerSetup): RegionThread {
+  const { port1, port2 } = new MessageChannel();
+  const made = new Int32Array(new SharedArrayBuffer(4));
+  const { href } = new URL(import.meta.url);
+  const workerData: RegionWorkerData = { setup, port: port2, made };
+  // The worker is a file like this one: TypeScript in the repository, JavaScript in the package.
+  const worker = new Worker(new URL(href.replace("region-thread", "region-worker")), {
+    ...{ workerData, transferList: [port2], resourceLimits: LIMITS, stdin: false },
+  });
+  worker.unref();
+  let taken = 0;
+  return {
+    send: (requests) => port1.postMessage(requests),
+    receive: () => {
+      if (Atomics.load(made, 0) === taken) return undefined;
+      const message = receiveMessageOnPort(port1)?.message as RegionAnswer | undefined;
+      if (message !== undefined) taken++;
+      return message;
+    },
+    close: () => {
+      port1.close();
+      void worker.terminate();
+    },
+  };
+}
