@@ -40,6 +40,11 @@ export interface Dma {
    * memory). `write`: they will be written. The view must not be kept: use it before returning to the guest.
    */
   view(address: number, length: number, write: boolean): Uint8Array | undefined;
+  /**
+   * Where memory can be given back: the guest does not need what is in the whole pages of [address, address + length) any more, and finds zeroes
+   * when it touches them again. Absent: the device zeroes them.
+   */
+  discard?(address: number, length: number): void;
 }
 
 /** Time as devices see it. */
