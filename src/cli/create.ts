@@ -26,6 +26,7 @@ const OF_A_RUN = [
   "gdbWait",
   "semihosting",
   "tier",
+  "save",
 ] as const satisfies readonly (keyof RunOptions)[];
 
 type OfARun = (typeof OF_A_RUN)[number];

@@ -18,6 +18,10 @@ function machine() {
     reset() {
       this.resets++;
     },
+    saved: [] as (string | undefined)[],
+    save(file: string | undefined) {
+      this.saved.push(file);
+    },
     quit() {
       this.ended = true;
     },
@@ -43,6 +47,13 @@ for (const [line, answer] of ANSWERS) {
     assert.equal(m.ended, false);
   });
 }
+
+test("save takes the name of a file, or none", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "save"), "");
+  assert.equal(executeMonitorLine(m, "save  a.snapshot"), "");
+  assert.deepEqual(m.saved, [undefined, "a.snapshot"]);
+});
 
 test("quit ends the machine", () => {
   const m = machine();

@@ -9,6 +9,8 @@ export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMa
   readonly screendump?: ((file: string) => void) | undefined;
   /** Resets the machine. */
   reset(): void;
+  /** Saves the machine to a file, by default the one that --save names, and says so when it is done. */
+  save(file: string | undefined): void;
   /** Ends the run. */
   quit(): void;
 }
@@ -58,6 +60,17 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
     },
   ],
   ["balloon", { argument: "MIB", help: "ask the guest to do with so much RAM", run: (m, text) => setBalloon(m, text) }],
+  [
+    "save",
+    {
+      argument: "[FILE]",
+      help: "save the machine to a file; it goes on",
+      run: (m, file) => {
+        m.save(file === "" ? undefined : file);
+        return "";
+      },
+    },
+  ],
   [
     "screendump",
     {

@@ -1,6 +1,7 @@
 import { ActionError, type ErrorCode } from "../contract/action.ts";
 import { ImageError } from "../images/error.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { SnapshotError } from "../snapshot/error.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 
 /** Says something to the user on stderr: one line, whatever names it quotes. */
@@ -9,11 +10,29 @@ export function say(message: string): void {
   process.stderr.write(`atoll: ${message.replace(/[\x00-\x1f\x7f]+/g, " ")}\n`);
 }
 
+const TIMES = [
+  [86_400_000, "day"],
+  [3_600_000, "hour"],
+  [60_000, "minute"],
+  [1000, "second"],
+] as const;
+
+/** So many milliseconds before now, for people. */
+export function ago(milliseconds: number): string {
+  const [unit, name] = TIMES.find(([least]) => milliseconds >= least) ?? [1000, "second"];
+  const count = Math.max(0, Math.floor(milliseconds / unit));
+  return `${count} ${name}${count === 1 ? "" : "s"} ago`;
+}
+
 /** Reports what ended the command; returns its exit status. */
 export function reportError(error: unknown): number {
   if (error instanceof BadInput) {
     say(error.message);
     return EXIT_STATUS.badInput;
+  }
+  if (error instanceof SnapshotError) {
+    say(error.message);
+    return EXIT_STATUS.badSnapshot;
   }
   if (error instanceof ImageError) {
     say(error.message);
@@ -30,6 +49,7 @@ export function reportError(error: unknown): number {
 
 const ACTION_STATUS: Readonly<Record<Exclude<ErrorCode, "internal">, number>> = {
   "bad-input": EXIT_STATUS.badInput,
+  "no-access": EXIT_STATUS.badInput,
   "no-such-machine": EXIT_STATUS.noSuchMachine,
   "wrong-state": EXIT_STATUS.wrongState,
   damaged: EXIT_STATUS.corruptImage,

@@ -43,6 +43,7 @@ const DEFAULTS: RunOptions = {
   traceFile: "atoll.trace",
   symbols: [],
   tier: "auto",
+  save: undefined,
 };
 
 const GOOD: readonly (readonly [string, Partial<RunOptions>])[] = [

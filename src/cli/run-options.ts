@@ -112,6 +112,11 @@ export const RUN_OPTIONS = {
     semihosting,
     "HLT #0xF000 is a semihosting call: console, arguments, exit, and the files in a directory",
   ),
+  save: value(
+    "--save <FILE>",
+    file,
+    "save the machine there when it is left (ctrl-a x, quit, a signal, the time limit), and at ctrl-a s",
+  ),
   tier: withDefault("auto", "--tier <TIER>", word("auto", "interpreter", "translator"), "execution tier, for tests"),
 } satisfies OptionRows;
 

@@ -10,11 +10,12 @@ import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
+import type { SavedMachine } from "../hosts/node/saved-machine.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
-import { BadInput, type RunnableMachine } from "../machine/runnable.ts";
+import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -22,8 +23,9 @@ import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { ProfileFile, symbolFiles } from "./profile.ts";
-import { reportError, say } from "./report.ts";
+import { ago, reportError, say } from "./report.ts";
 import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
+import { Saver } from "./saver.ts";
 
 export function declareRun(program: Command, done: (status: number) => void): void {
   const command = program
@@ -33,7 +35,7 @@ export function declareRun(program: Command, done: (status: number) => void): vo
     .addHelpText("after", `\nKeys, when input comes from a terminal:\n${ESCAPE_HELP.replace(/^/gm, "  ")}`);
   declareOptions(command, RUN_OPTIONS);
   command.action(async (given: Record<string, unknown>) => {
-    done(await run(readOptions(RUN_OPTIONS, given)));
+    done(await run(readOptions(RUN_OPTIONS, given), undefined));
   });
 }
 
@@ -45,10 +47,12 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
   interrupted: EXIT_STATUS.interrupted,
 };
 
-async function run(options: RunOptions): Promise<number> {
+/** @param saved a machine that was saved, with which to go on; undefined: one is booted. */
+export async function run(options: RunOptions, saved: SavedMachine | undefined): Promise<number> {
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
+  let saver: Saver | undefined;
   const terminal = new Terminal(
     { input: process.stdin, output: process.stdout },
     {
@@ -56,6 +60,7 @@ async function run(options: RunOptions): Promise<number> {
       quit: () => loop?.stop("quit"),
       monitor: (active) => (active ? prompt?.open() : prompt?.close()),
       monitorInput: (bytes) => prompt?.feed(bytes),
+      save: () => void saver?.save(undefined),
       help: () => terminal.print(`\n${ESCAPE_HELP}\n`),
       hangup: () => loop?.stop("interrupted"),
     },
@@ -72,16 +77,17 @@ async function run(options: RunOptions): Promise<number> {
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const { Machine } = await import("../machine/machine.ts");
-    const machine = await Machine.create(await machineParts(wanted, terminal, nodeBindings, nodePackageFile));
+    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile);
+    const machine = saved ? await saved.restore(parts) : await created(parts);
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
     }
 
     loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
+    saver = new Saver(machine, options, terminal, loop);
     const screen = options.display && (await import("../hosts/node/display-server.ts"));
-    const monitored = monitoredOf(machine, loop, screen?.screendump);
+    const monitored = monitoredOf(machine, loop, saver, screen?.screendump);
     prompt = new MonitorPrompt(
       (line) => executeMonitorLine(monitored, line),
       (text) => terminal.print(text),
@@ -89,10 +95,16 @@ async function run(options: RunOptions): Promise<number> {
     const gdb = await serveGdb(options, machine, loop, monitored);
     const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
     if (display !== undefined) say(display.description);
+    // The guest has shown its prompt already, to somebody else.
+    if (saved) {
+      say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
+      terminal.write(saved.lastLine);
+    }
     const end = await onTerminal(terminal, loop);
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
     display?.close();
+    if (options.save !== undefined && isLeft(end)) await saver.saveAtEnd(options.save);
     // The shell's prompt belongs on a line of its own.
     if (end === "quit") terminal.print("\n");
     if (end === "timeout") say(`the time limit of ${options.timeout} s has passed`);
@@ -104,6 +116,17 @@ async function run(options: RunOptions): Promise<number> {
   } finally {
     opened.close();
   }
+}
+
+async function created(parts: MachineParts): Promise<Machine> {
+  // Loaded only now: most of the program is not needed to say that a file is missing.
+  const { Machine } = await import("../machine/machine.ts");
+  return Machine.create(parts);
+}
+
+/** Whether the guest could go on. */
+function isLeft(end: RunEnd): boolean {
+  return end === "quit" || end === "interrupted" || end === "timeout";
 }
 
 async function serveGdb(
@@ -154,6 +177,7 @@ function statisticsOf(machine: RunnableMachine): string {
 function monitoredOf(
   machine: RunnableMachine,
   loop: RunLoop,
+  saver: Saver,
   screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
 ): Monitored {
   return {
@@ -181,6 +205,7 @@ function monitoredOf(
       machine.reset();
       loop.wake();
     },
+    save: (file) => void saver.save(file),
     quit: () => loop.stop("quit"),
   };
 }

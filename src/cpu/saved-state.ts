@@ -13,7 +13,8 @@ const RANGES: readonly (readonly [number, number])[] = [
   [S.HALTED, S.INSTRUCTIONS + 8],
   [S.EXCL_ADDR, S.ARG0],
   [S.COUNTERS, S.COUNT_EXCEPTIONS + 64 * 8],
-  [S.SYSREGS, R.SYSREG_GUARD],
+  [S.SYSREGS, R.TRANSLATION_EPOCH],
+  [R.TRANSLATION_EPOCH + 8, R.SYSREG_GUARD],
 ];
 const WORDS = RANGES.reduce((sum, [first, end]) => sum + (end - first) / 4, 0);
 

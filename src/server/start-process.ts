@@ -1,22 +1,29 @@
-// Starts a machine's process, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
+// Starts a process of the `atoll` command, of a machine or of the node, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { ActionError, type Progress, type Reply } from "../contract/action.ts";
-import { reasonOf } from "../hosts/node/files.ts";
+import { asBadInput, reasonOf } from "../hosts/node/files.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** Done when the machine runs. @throws ActionError when it could not be started. */
+/**
+ * Done when it says that it runs.
+ * @param processLog file for what it has to say.
+ * @throws ActionError when it could not be started.
+ */
 export async function startProcess(
   [program, ...args]: readonly string[],
   state: StateDirectory,
-  name: string,
-  cold: boolean,
+  processLog: string,
   progress: (progress: Progress) => void,
 ): Promise<void> {
-  const { processLog } = state.machine(name);
-  const log = openSync(processLog, "w", 0o600);
-  const child = spawn(program as string, [...args, "start", name, "--foreground", ...(cold ? ["--cold"] : [])], {
+  let log: number;
+  try {
+    log = openSync(processLog, "w", 0o600);
+  } catch (error) {
+    throw asBadInput(error, "write", processLog);
+  }
+  const child = spawn(program as string, args, {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
     env: { ...process.env, ATOLL_HOME: state.path },
@@ -27,8 +34,8 @@ export async function startProcess(
     await new Promise<void>((resolve, reject) => {
       child.on("error", (error) => reject(new ActionError("internal", `cannot start a process: ${reasonOf(error)}`)));
       child.on("exit", (status, signal) => {
-        const words = readFileSync(processLog, "utf8").trim().split("\n").at(-1) ?? "";
-        reject(new ActionError("internal", `its process ended (${signal ?? `status ${status}`}): ${words}`));
+        const how = signal ?? `status ${status}`;
+        reject(new ActionError("internal", `its process ended (${how}): ${lastLine(processLog)}`));
       });
       child.on("message", (reply: Reply) => {
         if ("progress" in reply) progress(reply.progress);
@@ -37,8 +44,19 @@ export async function startProcess(
       });
     });
   } finally {
+    child.removeAllListeners();
+    // Whatever it says later is nobody's business here.
+    child.on("error", () => {});
     if (child.connected) child.disconnect();
     child.unref();
+  }
+}
+
+function lastLine(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim().split("\n").at(-1) ?? "";
+  } catch {
+    return "it left no word";
   }
 }
 

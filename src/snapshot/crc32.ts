@@ -1,16 +1,16 @@
 /** CRC-32 of IEEE 802.3, as gzip has it, of `bytes` after those that gave `seed`. Hosts that have one of their own give that. */
 export type Checksum = (bytes: Uint8Array, seed: number) => number;
 
-/** Eight bytes at a time: table n is of a byte that n others follow. */
-const TABLES = Array.from({ length: 8 }, () => new Int32Array(256));
-for (let byte = 0; byte < 256; byte++) {
+const first = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb8_8320 : crc >>> 1;
-  for (const table of TABLES) {
-    table[byte] = crc;
-    crc = ((TABLES[0] as Int32Array)[crc & 0xff] as number) ^ (crc >>> 8);
-  }
-}
+  return crc;
+});
+
+/** Eight bytes at a time: table n is of a byte that n others follow. */
+const TABLES: Int32Array[] = [first];
+for (let n = 1; n < 8; n++)
+  TABLES.push((TABLES[n - 1] as Int32Array).map((crc) => (first[crc & 0xff] as number) ^ (crc >>> 8)));
 
 export const crc32: Checksum = (bytes, seed) => {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = TABLES as [

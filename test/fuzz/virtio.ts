@@ -5,7 +5,8 @@
 import { parseArgs } from "node:util";
 import { Random } from "../vectors/inputs.ts";
 import { cpuMilliseconds, SLOW_MILLISECONDS } from "./slow.ts";
-import { accessesBeyondTheDisk, SUBJECTS, VirtioFuzzer } from "./virtio-fuzzer.ts";
+import { VirtioFuzzer } from "./virtio-fuzzer.ts";
+import { accessesBeyondTheDisk, SUBJECTS } from "./virtio-subjects.ts";
 
 const { values } = parseArgs({
   options: {

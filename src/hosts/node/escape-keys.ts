@@ -7,11 +7,13 @@ export type Keys =
   | { readonly kind: "input"; readonly bytes: Uint8Array }
   | { readonly kind: "quit" }
   | { readonly kind: "monitor" }
+  | { readonly kind: "save" }
   | { readonly kind: "help" };
 
 export const ESCAPE_HELP = [
   "ctrl-a x      quit",
   "ctrl-a c      switch between the guest's console and the monitor",
+  "ctrl-a s      save the machine to a file",
   "ctrl-a h      list these keys",
   "ctrl-a ctrl-a send ctrl-a to the guest (ctrl-a a does, too)",
 ].join("\n");
@@ -46,9 +48,10 @@ export class EscapeKeys {
   }
 }
 
-const ESCAPES: Readonly<Record<string, "quit" | "monitor" | "help" | "literal">> = {
+const ESCAPES: Readonly<Record<string, "quit" | "monitor" | "save" | "help" | "literal">> = {
   x: "quit",
   c: "monitor",
+  s: "save",
   h: "help",
   "?": "help",
   a: "literal",

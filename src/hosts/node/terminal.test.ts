@@ -14,6 +14,7 @@ function make(escapes: boolean) {
       quit: () => seen.push("quit"),
       monitor: (active) => seen.push(`monitor ${active}`),
       monitorInput: (bytes) => seen.push(`monitor < ${Buffer.from(bytes).toString()}`),
+      save: () => seen.push("save"),
       help: () => seen.push("help"),
       hangup: () => seen.push("hangup"),
     },

@@ -10,6 +10,10 @@ const HIGH_WATER = 0x10000;
 /** Bytes of output that are gathered: a serial port gives them one at a time, and each write to the host costs as much as some thousand instructions. */
 const GATHERED = 0x1000;
 
+const LINE_FEED = 10;
+/** Bytes of a line that are kept. */
+const LINE_KEPT = 1024;
+
 export interface TerminalEvents {
   /** Input for the guest has arrived. */
   input(): void;
@@ -18,6 +22,8 @@ export interface TerminalEvents {
   /** ctrl-a c: what is typed from now on goes to `monitorInput`, or to the guest again. */
   monitor(active: boolean): void;
   monitorInput(bytes: Uint8Array): void;
+  /** ctrl-a s. */
+  save(): void;
   /** ctrl-a h. */
   help(): void;
   /** Nobody reads the output any more. */
@@ -38,6 +44,8 @@ export class Terminal implements SerialPort, TerminalSize {
   readonly #onData = (bytes: Buffer): void => this.#receive(bytes);
   readonly #gathered = new Uint8Array(GATHERED);
   #gatheredBytes = 0;
+  /** What was shown since the last line's end, or the end of that. */
+  #lastLine: Buffer = Buffer.alloc(0);
   #monitor = false;
   #readable = (): void => {};
 
@@ -70,7 +78,7 @@ export class Terminal implements SerialPort, TerminalSize {
     if (this.#gatheredBytes + bytes.length > GATHERED) this.#flush();
     // Copies: the stream may keep what it gets, and guest memory is shared and changes.
     if (bytes.length > GATHERED) {
-      this.#output.write(Buffer.from(bytes));
+      this.#show(Buffer.from(bytes));
       return;
     }
     if (this.#gatheredBytes === 0) queueMicrotask(() => this.#flush());
@@ -80,8 +88,21 @@ export class Terminal implements SerialPort, TerminalSize {
 
   #flush(): void {
     if (this.#gatheredBytes === 0) return;
-    this.#output.write(Buffer.from(this.#gathered.subarray(0, this.#gatheredBytes)));
+    this.#show(Buffer.from(this.#gathered.subarray(0, this.#gatheredBytes)));
     this.#gatheredBytes = 0;
+  }
+
+  #show(bytes: Buffer): void {
+    this.#output.write(bytes);
+    const end = bytes.lastIndexOf(LINE_FEED);
+    this.#lastLine = end < 0 ? Buffer.concat([this.#lastLine, bytes]) : bytes.subarray(end + 1);
+    this.#lastLine = this.#lastLine.subarray(-LINE_KEPT);
+  }
+
+  /** What the guest has shown of a line that is not ended: a prompt. */
+  get lastLine(): Uint8Array {
+    this.#flush();
+    return this.#lastLine;
   }
 
   /** Shows text of our own. Its lines end in \n: Node's raw mode is for input, output is still processed (ONLCR). */
@@ -125,6 +146,9 @@ export class Terminal implements SerialPort, TerminalSize {
         case "quit":
           this.#events.quit();
           return;
+        case "save":
+          this.#events.save();
+          break;
         case "help":
           this.#events.help();
           break;

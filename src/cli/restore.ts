@@ -1,0 +1,43 @@
+// `atoll restore`: goes on with a machine that was saved.
+
+import type { Command } from "commander";
+import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
+import { SavedMachine } from "../hosts/node/saved-machine.ts";
+import { EXIT_STATUS } from "./exit-status.ts";
+import { declareOptions, readOptions } from "./option.ts";
+import { run } from "./run.ts";
+import { RUN_OPTIONS } from "./run-options.ts";
+import { readDefinition } from "./saved-definition.ts";
+
+/** What the guest does not see, or sees without harm. */
+const { disk, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier } =
+  RUN_OPTIONS;
+const RESTORE_OPTIONS = {
+  ...{ disk, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier },
+  info: { kind: "flag", flags: "--info", help: "show what the machine is made of, and do not restore it" },
+} as const;
+
+export function declareRestore(program: Command, done: (status: number) => void): void {
+  const command = program
+    .command("restore <FILE>")
+    .summary("go on with a machine that was saved")
+    .description(
+      "Goes on with a machine that --save, ctrl-a s or the monitor's save has saved. Options take the place of what it was made of.",
+    )
+    .addHelpText("after", `\nKeys, when input comes from a terminal:\n${ESCAPE_HELP.replace(/^/gm, "  ")}`);
+  declareOptions(command, RESTORE_OPTIONS);
+  command.action(async (file: string, given: Record<string, unknown>) => {
+    const { info, ...options } = readOptions(RESTORE_OPTIONS, given);
+    const saved = await SavedMachine.open(file);
+    if (info) {
+      process.stdout.write(`${JSON.stringify(saved.definition, undefined, 2)}\n`);
+      done(EXIT_STATUS.ok);
+      return;
+    }
+    const definition = await readDefinition(saved.definition);
+    const replaced = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli");
+    if (options.disk.length === 0) saved.checkDisks();
+    const all = { ...readOptions(RUN_OPTIONS, {}), ...definition, ...Object.fromEntries(replaced) };
+    done(await run(all as Parameters<typeof run>[0], saved));
+  });
+}

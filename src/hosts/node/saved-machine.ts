@@ -1,0 +1,152 @@
+// A machine in a file: what `atoll run --save`, `atoll restore` and machines that last have in common.
+
+import { statSync } from "node:fs";
+import type { Disk } from "../../contract/definition.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { BadInput, type MachineParts } from "../../machine/runnable.ts";
+import type { SaveResult } from "../../machine/snapshot/save.ts";
+import { SnapshotError } from "../../snapshot/error.ts";
+import { Fields, type SavedValue } from "../../snapshot/fields.ts";
+import type { Encoding } from "../../snapshot/format.ts";
+import { verifySnapshot } from "../../snapshot/reader.ts";
+import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "./snapshot-file.ts";
+
+const DISKS_MAX = 64;
+const PATH_MAX = 4096;
+const LINE_MAX = 4096;
+
+export interface SaveToFile {
+  /** What the machine was made of, as JSON: whoever restores it makes it of that again. */
+  readonly definition: SavedValue;
+  readonly disks: readonly Disk[];
+  /** What the console shows of a line that is not ended: a prompt. */
+  readonly lastLine: Uint8Array;
+  /** "zstd" by default; "deflate" for files that browsers are to read. */
+  readonly encoding?: Encoding;
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/**
+ * Saves a machine, between two slices. The file is whole or it is the one that was there before.
+ * @throws BadInput when it cannot be saved, or the host fails.
+ */
+export async function saveToFile(machine: Machine, path: string, options: SaveToFile): Promise<SaveResult> {
+  const temporary = options.disks.find(({ snapshot }) => snapshot);
+  if (temporary !== undefined)
+    throw new BadInput(`cannot save: what was written to ${temporary.file} is in a temporary file (,snapshot)`);
+  const { saveMachine } = await import("../../machine/snapshot/save.ts");
+  const file = new NewSnapshotFile(path);
+  try {
+    // Whoever closes the disks later must not change them any more, as their times are in the file.
+    for (const { store } of machine.anatomy.parts.disks) {
+      if (store.settle) store.settle();
+      else store.flush();
+    }
+    const result = await saveMachine(machine, {
+      ...{ sink: file, codec: snapshotCodec, checksum, synchronous: true, encoding: options.encoding ?? "zstd" },
+      progress: options.progress ?? (() => {}),
+      host: {
+        definition: options.definition,
+        disks: options.disks.map(identityOf),
+        lastLine: Buffer.from(options.lastLine.subarray(-LINE_MAX)).toString("latin1"),
+        saved: Date.now(),
+      },
+    });
+    file.finish();
+    return result;
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+interface DiskIdentity {
+  readonly file: string;
+  /** Of the file, and when it was last changed, in milliseconds since 1970. */
+  readonly bytes: number;
+  readonly changed: number;
+}
+
+/** What tells that a file has been written since. Files of the same name, size and time are taken to be the same. */
+function identityOf({ file }: Disk): DiskIdentity & { [name: string]: SavedValue } {
+  const { size, mtimeMs } = statSync(file);
+  return { file, bytes: size, changed: mtimeMs };
+}
+
+/** A machine that was saved, all of whose file has been found to be whole. */
+export class SavedMachine {
+  readonly path: string;
+  /** Of SaveToFile, and not yet known to be one: the file may be anybody's. */
+  readonly definition: unknown;
+  readonly lastLine: Uint8Array;
+  /** When, in milliseconds since 1970. */
+  readonly saved: number;
+  readonly #disks: readonly DiskIdentity[];
+
+  private constructor(path: string, host: Fields) {
+    this.path = path;
+    this.definition = host.any("definition");
+    this.lastLine = Buffer.from(host.text("lastLine", LINE_MAX), "latin1");
+    this.saved = host.number("saved");
+    this.#disks = host.list("disks", DISKS_MAX).map((disk) => ({
+      file: disk.text("file", PATH_MAX),
+      bytes: disk.number("bytes"),
+      changed: disk.number("changed"),
+    }));
+  }
+
+  /** @throws BadInput, SnapshotError whose message names the file. */
+  static async open(path: string): Promise<SavedMachine> {
+    return naming(path, async () => {
+      await reading(path, (source) => verifySnapshot({ source, checksum }));
+      const { readSnapshotConfiguration } = await import("../../machine/snapshot/restore.ts");
+      const { host } = await reading(path, (source) =>
+        readSnapshotConfiguration({ source, codec: snapshotCodec, checksum }),
+      );
+      return new SavedMachine(path, new Fields(host, "host"));
+    });
+  }
+
+  /** @throws SnapshotError when a disk is not as it was: the guest's memory would not fit it. */
+  checkDisks(): void {
+    for (const { file, bytes, changed } of this.#disks) {
+      const now = statSync(file, { throwIfNoEntry: false });
+      const advice = "--disk names a copy of it as it was then";
+      if (now === undefined) throw this.#other(`its disk ${file} is gone; ${advice}`);
+      if (now.size !== bytes || now.mtimeMs !== changed)
+        throw this.#other(`its disk ${file} has been written since; ${advice}`);
+    }
+  }
+
+  /** @throws BadInput, SnapshotError whose message names the file. */
+  async restore(parts: MachineParts): Promise<Machine> {
+    return naming(this.path, async () => {
+      const { restoreMachine } = await import("../../machine/snapshot/restore.ts");
+      return reading(this.path, (source) =>
+        restoreMachine({ source, codec: snapshotCodec, checksum, open: () => parts }),
+      );
+    });
+  }
+
+  #other(why: string): SnapshotError {
+    return new SnapshotError("other", `cannot restore ${this.path}: ${why}`);
+  }
+}
+
+async function reading<T>(path: string, use: (source: SnapshotFile) => Promise<T>): Promise<T> {
+  const file = new SnapshotFile(path);
+  try {
+    return await use(file);
+  } finally {
+    file.close();
+  }
+}
+
+async function naming<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw new SnapshotError(error.failure, `cannot restore ${path}: ${error.message}`);
+  }
+}
