@@ -40,6 +40,11 @@ export interface Dma {
    * memory). `write`: they will be written. The view must not be kept: use it before returning to the guest.
    */
   view(address: number, length: number, write: boolean): Uint8Array | undefined;
+  /**
+   * Where memory can be given back: the guest does not need what is in the whole pages of [address, address + length) any more, and finds zeroes
+   * when it touches them again. Absent: the device zeroes them.
+   */
+  discard?(address: number, length: number): void;
 }
 
 /** Time as devices see it. */
@@ -80,6 +85,8 @@ export interface BlockStore {
   discard(offset: number, bytes: number): void;
   /** What was written before is on the host's disk when it returns. */
   flush(): void;
+  /** Writes all that closing would: if nothing is written afterwards, the file changes no more. Missing where `flush` does that. */
+  settle?(): void;
 }
 
 export interface EntropySource {

@@ -8,7 +8,7 @@ import * as R from "../devices/gic/sysreg-ids.ts";
 import type { Domain } from "./domain.ts";
 import { injectUndefined, skipInstruction } from "./inject.ts";
 import { hypervisorCall, monitorCall } from "./interpreters/calls.ts";
-import { settleFault } from "./interpreters/stage2-fault.ts";
+import { faultOf, type StageTwoFault, settleFault } from "./interpreters/stage2-fault.ts";
 import { accessRegister } from "./interpreters/system-register.ts";
 import {
   CHECK_SGI,
@@ -54,8 +54,8 @@ export interface DispatcherOptions {
   readonly domains: () => Iterable<Domain>;
   /** A PE's first entry. */
   readonly initialize: (pe: PhysicalPe) => void;
-  /** At a watched page: introspection. */
-  readonly watched: (vcpu: Vcpu, ec: number, iss: number) => void;
+  /** At a watched page: introspection. The access is made again when the vCPU goes on. */
+  readonly watched: (vcpu: Vcpu, fault: StageTwoFault) => void;
 }
 
 /** The dispatcher: every exception to EL2 comes here, and goes to one handler by its class. */
@@ -129,7 +129,7 @@ export class Dispatcher implements LevelOwner {
       case EC_DATA_ABORT:
       case EC_INSTRUCTION_ABORT: {
         const settled = settleFault(pe, vcpu, ec, iss);
-        if (settled === "watched") this.#o.watched(vcpu, ec, iss);
+        if (settled === "watched") this.#o.watched(vcpu, faultOf(s, ec, iss));
         count(vcpu, settled === "watched" ? "memory" : settled);
         return;
       }

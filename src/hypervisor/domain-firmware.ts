@@ -1,6 +1,7 @@
 import { SystemFirmware } from "../machine/firmware/firmware.ts";
 import type { PowerPort } from "../machine/firmware/psci.ts";
 import type { Domain } from "./domain.ts";
+import { kvmServices, stolenTime } from "./paravirtual.ts";
 import type { PhysicalPe } from "./physical-pe.ts";
 import type { Vcpu } from "./vcpu.ts";
 
@@ -35,6 +36,7 @@ export function domainFirmware(domain: Domain, actions: PowerActions): SystemFir
     ownsEL3: false,
     power,
     entropy: domain.config.entropy,
+    services: [stolenTime(domain), kvmServices(domain)],
     isEntry: (low, high) => domain.isEntry(low, high),
     pe: () => {
       const { state, vcpu: calling } = actions.current();

@@ -25,6 +25,13 @@ export class DomainMemory implements Dma {
     return new Uint8Array(this.#memory.buffer, this.#memory.linearOf(frame) + (address % PAGE_BYTES), length);
   }
 
+  discard(address: number, length: number): void {
+    const end = Math.floor((address + length) / PAGE_BYTES);
+    for (let page = Math.ceil(address / PAGE_BYTES); page < end; page++) {
+      if (this.#space.contains(page * PAGE_BYTES)) this.#space.discard(page);
+    }
+  }
+
   /** Copies bytes to RAM. False: not all of it is the domain's, or there is no memory. */
   write(address: number, bytes: Uint8Array): boolean {
     return this.#pieces(address, bytes.length, true, (view, at) => view.set(bytes.subarray(at, at + view.length)));

@@ -15,6 +15,7 @@ import { domainFirmware, type PowerActions } from "./domain-firmware.ts";
 import { DomainMemory } from "./domain-memory.ts";
 import type { Refusal } from "./events.ts";
 import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+import { StolenTime } from "./paravirtual.ts";
 import { NANOSECONDS_PER_TICK } from "./physical-pe.ts";
 import { PhysicalTimer } from "./physical-timer.ts";
 import { DEFAULT_WEIGHT, ScheduleGroup, type Share } from "./scheduler.ts";
@@ -56,6 +57,8 @@ const POWER_KEY_NANOSECONDS = 100e6;
 /** SPSR_EL2 of a vCPU that starts: EL1h, all masked. */
 const EL1H_MASKED = 0x3c5;
 
+const NO_MEMORY = (name: string): string => `${name}: the machine has no memory left; give it more, or stop a domain`;
+
 const lastPage = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
 /** A guest that runs: its vCPUs, memory, interrupt controller and devices. All of it is given back by `close`. */
@@ -76,6 +79,7 @@ export class Domain {
   readonly devices: BoardDevices;
   readonly balloon: MemoryBalloon | undefined;
   readonly timers: readonly PhysicalTimer[];
+  readonly stolen: StolenTime;
   /** The device tree that the guest was given. */
   deviceTree: Uint8Array = new Uint8Array(0);
   /** Why it runs no more; undefined while it does. */
@@ -104,7 +108,7 @@ export class Domain {
     const gicFrames = lastPage(VirtualGic.bytes(cpus));
     const vcpuFrames = VCPU_BYTES / PAGE_BYTES;
     const own = frames.takeTogether(this.owner, gicFrames + cpus * vcpuFrames);
-    if (own < 0) throw new BadInput(`${config.name}: the machine has no memory left; give it more, or stop a domain`);
+    if (own < 0) throw new BadInput(NO_MEMORY(config.name));
     memory.zero(own, gicFrames + cpus * vcpuFrames);
     try {
       this.space = new Stage2Space({
@@ -144,6 +148,7 @@ export class Domain {
         new PhysicalTimer(saved, this.clock, (level) => this.gic.setPrivate(index, PPI.physicalTimer, level)),
     );
     this.group = new ScheduleGroup<Vcpu>(this.vcpus, shareOf(config.share));
+    this.stolen = new StolenTime(memory, frames, this.owner, this.space, cpus);
     this.firmware = domainFirmware(this, host.power);
     this.devices = this.#addDevices();
     this.balloon = this.devices.balloon && new RamBalloon(this.devices.balloon, config.memory);
@@ -170,9 +175,10 @@ export class Domain {
     this.space.clear();
     for (const { address, bytes, zeroes } of plan.writes) {
       if (!this.memory.write(address, bytes) || !this.memory.zero(address + bytes.length, zeroes))
-        throw new BadInput(`${config.name}: the machine has no memory left; give it more, or stop a domain`);
+        throw new BadInput(NO_MEMORY(config.name));
     }
     this.deviceTree = plan.deviceTree;
+    if (!this.stolen.map()) throw new BadInput(NO_MEMORY(config.name));
     clock.hold(false);
     this.countFromNow();
     this.resetVcpu(0, plan.entry, plan.x[0], 0);

@@ -28,6 +28,7 @@ import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
+import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
@@ -95,6 +96,12 @@ export class Hypervisor {
   /** Called when there may be something to run while the host sleeps. */
   onWork: () => void = () => {};
 
+  /**
+   * An access that Stage2Space.watch does not allow. The instruction is executed again when the vCPU goes on: who wants it to get further changes
+   * the watch, or pauses or stops the domain.
+   */
+  onWatched: ((vcpu: Vcpu, fault: StageTwoFault) => void) | undefined;
+
   /** @throws BadInput when the parts do not fit together. */
   constructor(parts: NodeParts) {
     if (!(parts.cpus >= 1 && parts.cpus <= MAX_CPUS[3]))
@@ -132,7 +139,10 @@ export class Hypervisor {
       now: () => clock.now(),
       domains: () => this.#running,
       initialize: (pe) => initialize(pe),
-      watched: (vcpu, _ec, _iss) => vcpu.domain.end("failed", "a watched page, and nobody watches"),
+      watched: (vcpu, fault) => {
+        if (this.onWatched === undefined) vcpu.domain.end("failed", "a page is watched, and nobody watches it");
+        else this.onWatched(vcpu, fault);
+      },
     });
     this.#processors = new Processors({
       ...{ parts: { ...parts, gicVersion: 3, measure: undefined }, memory, states, plan, clock, native },
@@ -301,6 +311,15 @@ export class Hypervisor {
     if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}; stop it first`);
     this.#domains.delete(name);
     this.events.emit({ kind: "removed", domain: name });
+  }
+
+  /**
+   * Whether no PE has registers of a paused domain any more, so that all of its state is in its memory, its vCPUs' blocks, its interrupt
+   * controller's and its devices: some time of `run` after `pause`.
+   */
+  isQuiet(name: string): boolean {
+    const managed = this.#find(name);
+    return managed.status === "paused" && managed.domain?.vcpus.every(({ pe }) => pe === undefined) === true;
   }
 
   /** Names, in the order of their definition. */

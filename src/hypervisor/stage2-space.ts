@@ -78,7 +78,7 @@ export class Stage2Space {
   #mapped = 0;
   /** A bit for each page of RAM that was written while writes are logged. */
   #dirty: Uint32Array | undefined;
-  /** Called before the domain gets its own copy of a page that it shares. */
+  /** Called at the first write to a page that is protected, or shared, before it is allowed. For writes of devices, too. */
   onWriteFault: ((page: number) => void) | undefined;
   #closed = false;
 
@@ -183,6 +183,19 @@ export class Stage2Space {
     this.#o.invalidate();
   }
 
+  /** Write-protects `count` pages, those that have a frame, until their first write: onWriteFault is told of it. */
+  protect(first: number, count: number): void {
+    for (let page = first; page < first + count; page++) this.#protect(page);
+    this.#o.invalidate();
+  }
+
+  /** How many pages takeDirty would give. */
+  get dirtyPages(): number {
+    let count = 0;
+    for (let bits of this.#dirty ?? []) for (; bits !== 0; bits &= bits - 1) count++;
+    return count;
+  }
+
   /** The pages that were written since it was called last, ascending; they are write-protected again. Empty unless writes are logged. */
   takeDirty(): number[] {
     const dirty = this.#dirty;
@@ -244,8 +257,15 @@ export class Stage2Space {
     this.#o.invalidate();
   }
 
-  /** Every page that has a frame, ascending. `at` is for this class. */
+  /** Every page of RAM that has a frame, ascending. `at` is for this class. */
   forEachPage(see: (page: number, at: number, frame: number) => void): void {
+    this.#forAll((page, at, frame) => {
+      if (this.contains(page * PAGE_BYTES)) see(page, at, frame);
+    });
+  }
+
+  /** Pages that are no RAM of the domain's, too: what the hypervisor shows it. */
+  #forAll(see: (page: number, at: number, frame: number) => void): void {
     for (let i = 0; i < 512; i++) {
       const second = this.#next(this.#root + 2 * i);
       if (second < 0) continue;
@@ -263,7 +283,7 @@ export class Stage2Space {
   /** No page has a frame any more. */
   clear(): void {
     this.#o.invalidate();
-    this.forEachPage((_page, at, frame) => {
+    this.#forAll((_page, at, frame) => {
       this.#words[at] = 0;
       this.#words[at + 1] = 0;
       this.#release(frame);
@@ -297,8 +317,8 @@ export class Stage2Space {
   #allowWrite(page: number, at: number): FaultOutcome {
     const { frames, owner, memory } = this.#o;
     const high = this.#words[at + 1] as number;
+    if (high & (COPY_ON_WRITE | LOGGED)) this.onWriteFault?.(page);
     if (high & COPY_ON_WRITE) {
-      this.onWriteFault?.(page);
       const old = this.#frame(at);
       if (!frames.unshare(old, owner)) {
         const frame = this.#take();

@@ -1,4 +1,5 @@
 import type { Line } from "../bus/device.ts";
+import type { PeState } from "../cpu/pe-state.ts";
 import { TIMERS } from "../cpu/timers.ts";
 import { GicV3Distributor } from "../devices/gic/gicv3-distributor.ts";
 import { GicV3Redistributors } from "../devices/gic/gicv3-redistributor.ts";
@@ -16,6 +17,7 @@ import {
   LR_STATE_SHIFT,
 } from "../devices/gic/virtual-interface.ts";
 import { type PhysicalPe, VIRTUAL_TIMER_PPI } from "./physical-pe.ts";
+import { SAVED_LISTS } from "./vcpu.ts";
 
 const LR_PRIORITY_SHIFT = 16;
 const LR_EOI = 1 << 9;
@@ -230,6 +232,47 @@ export class VirtualGic {
   silence(pe: PhysicalPe, cpu: number): void {
     pe.writeInterruptRegister(R.ICH_HCR_EL2, 0);
     this.#control[cpu] = 0;
+  }
+
+  /**
+   * For a vCPU that is on no PE: what its list registers hold goes to the controller's state, all of which is then in memory, with `saved`'s
+   * part of the virtual CPU interface. The vCPU goes on as before, or elsewhere, after `adopt`.
+   */
+  settle(cpu: number, saved: PeState): void {
+    const first = cpu * LIST_REGISTERS;
+    for (let n = 0; n < LIST_REGISTERS; n++) {
+      const intid = this.#listed[first + n] as number;
+      if (intid === NONE) continue;
+      const high = saved.high(SAVED_LISTS + 8 * n);
+      saved.set64(SAVED_LISTS + 8 * n, 0, 0);
+      this.#listed[first + n] = NONE;
+      if (high & LR_PENDING && (this.#latched[first + n] || intid === VIRTUAL_TIMER_PPI)) this.#latch(cpu, intid);
+      this.#latched[first + n] = 0;
+      if (high & LR_ACTIVE) (this.#overflow[cpu] as number[]).push(intid);
+      else this.#state.deactivate(intid, cpu);
+    }
+    this.#inUse[cpu] = 0;
+    this.#control[cpu] = 0;
+  }
+
+  /** After its memory was filled with that of another: active interrupts are some vCPU's that is to end them. */
+  adopt(): void {
+    for (let cpu = 0; cpu < this.#cpus; cpu++) {
+      this.#listed.fill(NONE, cpu * LIST_REGISTERS, (cpu + 1) * LIST_REGISTERS);
+      this.#latched.fill(0, cpu * LIST_REGISTERS, (cpu + 1) * LIST_REGISTERS);
+      this.#inUse[cpu] = 0;
+      this.#control[cpu] = 0;
+      this.#told[cpu] = SPURIOUS;
+      const overflow = this.#overflow[cpu] as number[];
+      overflow.length = 0;
+      for (let intid = 0; intid < L.INTIDS; intid++) {
+        const word = intid >>> 5;
+        if (!((this.#state.bits(L.ACTIVE, word, cpu) >>> (intid & 31)) & 1)) continue;
+        const any = cpu === 0 ? this.#state.shared(L.ROUTE + word) : 0;
+        if (word === 0 || ((this.#state.pe(cpu, L.ROUTE + word) | any) >>> (intid & 31)) & 1) overflow.push(intid);
+      }
+    }
+    this.changed();
   }
 
   /** ICC_DIR_EL1, which traps while active interrupts are in no list register. */

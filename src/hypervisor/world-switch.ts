@@ -61,6 +61,7 @@ export class WorldSwitch {
       if ((pe.lastOfVmid[domain.vmid] as number) >= 0) pe.native.tlbInvalidate(state.cpu, 1, VMID_AT_STAGE1);
       pe.lastOfVmid[domain.vmid] = vcpu.index;
     }
+    domain.stolen.tell(vcpu.index, vcpu.stolen);
     vcpu.pe = pe;
     vcpu.lastPe = pe.index;
     vcpu.wakeAt = Number.POSITIVE_INFINITY;

@@ -1,9 +1,12 @@
 // Unmodified Linux in domains of the hypervisor.
 
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
-import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { ROOT } from "../support/atoll.ts";
+import { bareMetal, type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
 
 const PROMPT = "atoll:~# ";
 
@@ -57,6 +60,52 @@ for (const cpus of [1, 2]) {
   });
 }
 
+test("a domain has disks of its own, and nobody else gets them", { timeout: 200_000 }, async () => {
+  const { node } = hypervisor();
+  const bytes = new Uint8Array(8 << 20);
+  const store = {
+    ...{ bytes: bytes.length, readOnly: false, discard: () => {}, flush: () => {} },
+    read: (offset: number, into: Uint8Array) => into.set(bytes.subarray(offset, offset + into.length)),
+    write: (offset: number, from: Uint8Array) => bytes.set(from, offset),
+    writeZeroes: (offset: number, length: number) => void bytes.fill(0, offset, offset + length),
+  };
+  const [config, console] = embeddedLinux("one", { disks: [{ store }] });
+  node.define(config);
+  node.start("one");
+  node.define(embeddedLinux("two", { disks: [{ store }] })[0]);
+  assert.throws(() => node.start("two"), /another domain has/);
+  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 100));
+  const write =
+    "mkfs.ext2 /dev/vda >/dev/null 2>&1; mount /dev/vda /mnt && echo persisted >/mnt/f && umount /mnt && echo done-it";
+  assert.match(await command(node, console, write), /^done-it$/m);
+  assert.ok(Buffer.from(bytes).includes("persisted"));
+  // 4 MiB of numbers to the disk and back, through pages wherever they are.
+  const copy =
+    "seq 1 500000 | head -c 3000000 >/tmp/n; mount /dev/vda /mnt; cp /tmp/n /mnt/n; umount /mnt; mount /dev/vda /mnt; cmp /tmp/n /mnt/n && echo the-same";
+  assert.match(await command(node, console, copy), /^the-same$/m);
+});
+
+const debian = ["vmlinuz", "initramfs.cpio.gz"].map((name) => join(ROOT, ".cache", "debian", name));
+const missing = debian.every((path) => existsSync(path)) ? false : "run guests/debian/fetch.sh to get Debian's kernel";
+
+test("Debian's kernel reaches /init in a domain of two vCPUs, and is told of stolen time", {
+  skip: missing,
+  timeout: 300_000,
+}, async () => {
+  const { node } = hypervisor({ cpu: "cortex-a72" });
+  const [kernel = new Uint8Array(0), initrd = new Uint8Array(0)] = debian.map((path) => readFileSync(path));
+  const [config, console] = bareMetal("debian", kernel, {
+    ...{ memory: 512 * 2 ** 20, cpus: 2, initrd: { name: "initrd", bytes: initrd } },
+    append: "console=ttyAMA0 atoll.test=poweroff",
+  });
+  node.define(config);
+  node.start("debian");
+  assert.ok(await runUntil(node, () => node.status("debian") !== "running", 250), console.shown.slice(-1000));
+  assert.match(console.shown, /ATOLL-INIT-REACHED \S+ aarch64 cpus=2/);
+  assert.match(console.shown, /arm-pv: using stolen time PV/);
+  assert.equal(node.status("debian"), "stopped");
+});
+
 test("a paused domain stands still, its time too", { timeout: 120_000 }, async () => {
   const { node } = hypervisor();
   const [config, console] = embeddedLinux("one");
@@ -76,4 +125,56 @@ test("a paused domain stands still, its time too", { timeout: 120_000 }, async (
   assert.equal(used(), cpuTime);
   node.resume("one");
   assert.ok((await uptime()) - before < 2.5);
+});
+
+test("a running domain's pages are logged, shared and taken back without its notice; its interrupts settle and come again", {
+  timeout: 200_000,
+}, async () => {
+  const { node } = hypervisor({ cpus: 2 });
+  const [config, console] = embeddedLinux("one", { cpus: 2, balloon: true });
+  node.define(config);
+  node.start("one");
+  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 100));
+  const domain = node.domain("one");
+  assert.ok(domain);
+  const { space, gic, vcpus } = domain;
+  assert.match(
+    await command(node, console, "dd if=/dev/zero of=/tmp/a bs=64k count=64 2>/dev/null; md5sum </tmp/a"),
+    /b5cfa9d6c8febd618f91ac2843d50a1c/,
+  );
+
+  // Dirty logging: rounds of it end with few pages, as a migration needs.
+  space.startLogging();
+  assert.match(await command(node, console, "echo $((1+1))"), /^2$/m);
+  const first = space.takeDirty().length;
+  assert.ok(first > 10 && first < 5000, `${first}`);
+  assert.match(await command(node, console, "md5sum </tmp/a"), /b5cfa9d6/);
+  assert.ok(space.takeDirty().length > 0);
+  assert.deepEqual(space.takeDirty(), []);
+  space.stopLogging();
+
+  // Somebody else holds all of its pages: writes give it copies, and the others keep what was.
+  node.pause("one");
+  assert.ok(await runUntil(node, () => node.isQuiet("one"), 5));
+  for (const { index, saved } of vcpus) gic.settle(index, saved);
+  gic.adopt();
+  let shared = 0;
+  space.shareAll(() => shared++);
+  let copies = 0;
+  space.onWriteFault = () => copies++;
+  node.resume("one");
+  assert.match(await command(node, console, "md5sum </tmp/a; echo x >/tmp/b; cat /tmp/b"), /b5cfa9d6[\s\S]*^x$/m);
+  assert.ok(copies > 10 && copies < shared);
+  assert.match(
+    await command(node, console, "grep -c ^processor /proc/cpuinfo; sleep 0.1; echo woke"),
+    /^2$[\s\S]*^woke$/m,
+  );
+
+  // The balloon gives memory back to the machine.
+  assert.match(await command(node, console, "rm /tmp/a; echo 3 >/proc/sys/vm/drop_caches; echo dropped"), /^dropped$/m);
+  const { resident } = node.statistics("one")?.memory ?? { resident: 0 };
+  domain.balloon?.setTarget(64 * 2 ** 20);
+  const smaller = (): boolean => (node.statistics("one")?.memory.resident ?? 0) < resident - 2 ** 20;
+  assert.ok(await runUntil(node, smaller, 30), `${resident} ${node.statistics("one")?.memory.resident}`);
+  assert.match(await command(node, console, "echo fine"), /^fine$/m);
 });

@@ -13,8 +13,27 @@ const CM = 1 << 8;
 /** How a stage 2 fault was settled, for statistics. */
 export type Settled = "memory" | "device" | "refused" | "watched";
 
-/** What happens at a watched page. Returns whether the guest goes on with the access allowed now. */
-export type WatchHandler = (vcpu: Vcpu, ipa: number, access: Access) => void;
+/** An access that stage 2 did not allow. */
+export interface StageTwoFault {
+  readonly ipa: number;
+  readonly access: Access;
+}
+
+/** What ESR_EL2, FAR_EL2 and HPFAR_EL2 say of an abort from below EL2 at stage 2. */
+export function faultOf(s: PhysicalPe["state"], ec: number, iss: number): StageTwoFault {
+  return { ipa: ipaOf(s, iss), access: accessOf(ec, iss) };
+}
+
+/** Of a fault on a stage 1 walk the offset is not known; no device holds tables. */
+function ipaOf(s: PhysicalPe["state"], iss: number): number {
+  const page = (s.high(HPFAR_EL2) & 0xfff) * 2 ** 28 + (s.word(HPFAR_EL2) >>> 4);
+  return page * 4096 + (iss & S1PTW ? 0 : pageOffset(s));
+}
+
+function accessOf(ec: number, iss: number): Access {
+  if ((ec & ~1) === EC_INSTRUCTION_ABORT) return "execute";
+  return iss & WNR && !(iss & CM) ? "write" : "read";
+}
 
 /** An abort from below EL2 at stage 2: of data or of an instruction. */
 export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number): Settled {
@@ -27,13 +46,10 @@ export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number)
     injectExternalAbort(s, ec, iss);
     return "refused";
   }
-  const fetch = (ec & ~1) === EC_INSTRUCTION_ABORT;
-  const page = (s.high(HPFAR_EL2) & 0xfff) * 2 ** 28 + (s.word(HPFAR_EL2) >>> 4);
-  // Of a fault on a stage 1 walk the offset is not known; no device holds tables.
   const walk = (iss & S1PTW) !== 0;
-  const ipa = page * 4096 + (walk ? 0 : pageOffset(s));
-  const access: Access = fetch ? "execute" : walk ? "read" : iss & WNR && !(iss & CM) ? "write" : "read";
-  switch (domain.space.fault(ipa, walk && iss & WNR ? "write" : access)) {
+  const ipa = ipaOf(s, iss);
+  const access = accessOf(ec, iss);
+  switch (domain.space.fault(ipa, access)) {
     case "again":
       return "memory";
     case "watched":
@@ -44,7 +60,7 @@ export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number)
     case "outside":
       break;
   }
-  if (fetch || walk) {
+  if (access === "execute" || walk) {
     domain.refuse(vcpu, "memory", ipa);
     injectExternalAbort(s, ec, iss);
     return "refused";

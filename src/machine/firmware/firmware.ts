@@ -16,6 +16,8 @@ export interface FirmwareOptions {
   readonly entropy: EntropySource;
   /** Whether a PE can start at that physical address. */
   readonly isEntry: (low: number, high: number) => boolean;
+  /** What else it answers, and ARCH_FEATURES finds. */
+  readonly services?: readonly Service[];
   /** The PE whose block is at `cpu`, and its index. */
   readonly pe: (cpu: number) => { readonly state: PeState; readonly index: number };
 }
@@ -32,8 +34,9 @@ export class SystemFirmware implements Firmware {
     this.#options = options;
     this.#functions = new Map([
       ...psci(options.power, options.isEntry),
-      ...architectureCalls(),
+      ...architectureCalls((id) => options.services?.some((service) => service.has(id)) === true),
       ...trng(options.entropy),
+      ...(options.services ?? []).flatMap((service) => [...service]),
     ]);
   }
 

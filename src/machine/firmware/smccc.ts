@@ -10,7 +10,8 @@ const VERSION_1_2 = 0x0001_0002;
  */
 const NOT_AFFECTED = 1;
 
-export function architectureCalls(): Service {
+/** `others`: whether the firmware has a function that is no architecture call, for those that ARCH_FEATURES is to tell of (DEN0028, 7.3). */
+export function architectureCalls(others: (id: number) => boolean = () => false): Service {
   const nothing = (): readonly number[] => [];
   const service: Map<number, Service extends ReadonlyMap<number, infer F> ? F : never> = new Map([
     [SMCCC.VERSION, () => [VERSION_1_2]],
@@ -23,7 +24,7 @@ export function architectureCalls(): Service {
     if (id === SMCCC.ARCH_WORKAROUND_1 || id === SMCCC.ARCH_WORKAROUND_2 || id === SMCCC.ARCH_WORKAROUND_3) {
       return [NOT_AFFECTED];
     }
-    return [service.has(id) ? SMCCC_RESULT.SUCCESS : SMCCC_RESULT.NOT_SUPPORTED];
+    return [service.has(id) || others(id) ? SMCCC_RESULT.SUCCESS : SMCCC_RESULT.NOT_SUPPORTED];
   });
   return service;
 }

@@ -142,13 +142,21 @@ export class VirtioBalloon extends VirtioDevice {
     for (;;) {
       const bytes = chain.read(queue.progress, numbers);
       for (let at = 0; at + PFN_BYTES <= bytes; at += PFN_BYTES) {
-        const page = this.#dma.view(view.getUint32(at, true) * PAGE, PAGE, true);
-        if (page !== undefined) clear(page, 0);
+        this.#giveBack(view.getUint32(at, true) * PAGE);
       }
       queue.progress += bytes;
       if (bytes < numbers.length) return 0;
       if (this.turnOver) return undefined;
     }
+  }
+
+  #giveBack(address: number): void {
+    if (this.#dma.discard) {
+      this.#dma.discard(address, PAGE);
+      return;
+    }
+    const page = this.#dma.view(address, PAGE, true);
+    if (page !== undefined) clear(page, 0);
   }
 
   /** 5.5.6.7: what is free may hold zeroes, or what the driver says that its free pages hold. */
