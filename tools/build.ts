@@ -2,8 +2,8 @@
 // `npm ci` runs it (prepare), and so does `npm test`; parts that are newer than their sources are left alone.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { compileAssemblyScript } from "./asc.ts";
 
@@ -38,6 +38,9 @@ function stale(target: string, keep: (path: string) => boolean): boolean {
   );
 }
 
+/** Packages that are in the command's own files: what `atoll run` needs before it does anything. */
+const BUNDLED = ["commander", "zod"];
+
 mkdirSync(at("build"), { recursive: true });
 
 const native = at("build", "native.wasm");
@@ -63,18 +66,18 @@ if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (
   // The command in a few files: of the time until a guest's first instruction, finding and loading 250 took a quarter. The package's
   // own files are found from a place as deep as src/ and dist/ have them.
   const { build } = await import("esbuild");
+  const { dependencies } = JSON.parse(readFileSync(at("package.json"), "utf8")) as { dependencies: object };
   rmSync(at("dist", "command"), { recursive: true, force: true });
   await build({
     // Workers are files beside the one that starts them: new URL("./NAME" + extname(import.meta.url), import.meta.url).
-    entryPoints: Object.fromEntries(
-      [at("src", "cli", "main.ts"), at("src", "hosts", "node", "region-worker.ts")]
-        .filter((path) => existsSync(path))
-        .map((path) => [basename(path, ".ts"), path]),
-    ),
+    entryPoints: {
+      main: at("src", "cli", "main.ts"),
+      "region-worker": at("src", "hosts", "node", "region-worker.ts"),
+    },
     outdir: at("dist", "command", "cli"),
     bundle: true,
     splitting: true,
-    packages: "external",
+    external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
     platform: "node",
     format: "esm",
     target: "node24",

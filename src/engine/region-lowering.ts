@@ -273,7 +273,7 @@ export class RegionLowering extends RegionState {
       this.#instructions(n, block, (insn) => {
         this.#branch = () => {
           if (to === n) code.op(I32.eqz);
-          code.unlikely();
+          // No hint that the way out is rare: what comes after it would be thought rare, too.
           code.if();
           const { producer } = this;
           if (next >= 0 && this.#flagsLive[next] === "read") this.settleFlags();

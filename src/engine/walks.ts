@@ -33,8 +33,8 @@ export interface Walks {
 /** Wider ranges, and longer steps, are soon at a page's end. */
 const MAX_RANGE = 256;
 const MAX_STRIDE = 1024;
-/** A loop that is longer gains less than its code, which there is twice, costs. */
-const MAX_INSTRUCTIONS = 64;
+/** A loop of more instructions for each walk gains less than its code, which is there twice, costs. */
+const MAX_INSTRUCTIONS_PER_WALK = 10;
 
 /** A number that is a sum of registers, as they are at the start of a turn, times factors, and a constant; all modulo 2^64. */
 interface Sum {
@@ -47,7 +47,7 @@ const LARGEST = 2 ** 31;
 
 /** Its walks, if all that a block's instructions do is known: it has accesses, and each of them walks. `ir`: of its instructions. */
 export function walksOf(block: Block, ir: readonly (readonly Inst[])[]): Walks | undefined {
-  if (block.ending.kind !== "branchIf" || block.insns.length > MAX_INSTRUCTIONS) return undefined;
+  if (block.ending.kind !== "branchIf") return undefined;
   const registers = new Map<number, Sum | undefined>();
   const accesses: { insn: RegionInsn; inst: Inst; sum: Sum }[] = [];
   for (const [i, insn] of block.insns.entries()) {
@@ -74,7 +74,8 @@ export function walksOf(block: Block, ir: readonly (readonly Inst[])[]): Walks |
     if (stride === undefined || Math.abs(stride) > MAX_STRIDE) return undefined;
     placed.push({ ...access, stride });
   }
-  return together(placed);
+  const walks = together(placed);
+  return block.insns.length > MAX_INSTRUCTIONS_PER_WALK * walks.list.length ? undefined : walks;
 }
 
 function sumOf(

@@ -1,6 +1,7 @@
 // A worker that translates code while the guest runs.
 
 import { availableParallelism } from "node:os";
+import { extname } from "node:path";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { MakerSetup } from "../../engine/region-maker.ts";
 import type { RegionAnswer, RegionThread, StartRegionThread } from "../../engine/region-thread.ts";
@@ -9,15 +10,14 @@ import type { RegionWorkerData } from "./region-worker.ts";
 /** Absent on a host with one core, where a second thread would only get in the way. */
 export const startRegionThread: StartRegionThread | undefined = availableParallelism() > 1 ? start : undefined;
 
-const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
+const LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
 
 function start(setup: MakerSetup): RegionThread {
   const { port1, port2 } = new MessageChannel();
   const made = new Int32Array(new SharedArrayBuffer(4));
-  const { href } = new URL(import.meta.url);
   const workerData: RegionWorkerData = { setup, port: port2, made };
-  // The worker is a file like this one: TypeScript in the repository, JavaScript in the package.
-  const worker = new Worker(new URL(href.replace("region-thread", "region-worker")), {
+  // The worker is a file beside this one: TypeScript in the repository, JavaScript in the package, a bundle in the command.
+  const worker = new Worker(new URL(`./region-worker${extname(import.meta.url)}`, import.meta.url), {
     ...{ workerData, transferList: [port2], resourceLimits: LIMITS, stdin: false },
   });
   worker.unref();
