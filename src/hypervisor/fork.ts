@@ -27,6 +27,7 @@ export function continueAs(child: Domain, parent: Domain): void {
   if (!parent.space.shareWith(child.space) || !child.stolen.map() || !child.generation.map())
     throw new BadInput(NO_MEMORY(child.config.name));
   child.deviceTree = parent.deviceTree;
+  child.flash.copyFrom(parent.flash);
   copyDevices(child, parent);
   // With the levels of all lines: the devices have told it nothing.
   child.copyProcessors(parent);
