@@ -85,6 +85,8 @@ export interface BlockStore {
   discard(offset: number, bytes: number): void;
   /** What was written before is on the host's disk when it returns. */
   flush(): void;
+  /** Writes all that closing would: if nothing is written afterwards, the file changes no more. Missing where `flush` does that. */
+  settle?(): void;
 }
 
 export interface EntropySource {

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { ActionError } from "../contract/action.ts";
+import { DOMAIN_CONSOLE_PATH } from "../contract/domains.ts";
 import { CONSOLE_PATH } from "../contract/machines.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
@@ -17,18 +18,23 @@ const KEYS = [
 export function declareConsole(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {
     usage: "console <NAME>",
-    summary: "be at the console of a machine that lasts",
+    summary: "be at the console of a machine that lasts or a domain",
     description: `Puts this terminal at a machine's console, and shows what was there lately. Several may be there at once.\n\nKeys:\n${KEYS.replace(/^/gm, "  ")}`,
     rows: {},
-    act: (_, [name]) => withMachines((machines) => attach(name as string, machines.socketOf(name as string))),
+    act: (_, [name]) =>
+      withMachines((machines, node) =>
+        node.knows(name as string)
+          ? attach(name as string, node.socket, DOMAIN_CONSOLE_PATH)
+          : attach(name as string, machines.socketOf(name as string), CONSOLE_PATH),
+      ),
   });
 }
 
 type End = "left" | "closed" | "interrupted";
 
-async function attach(name: string, socketPath: string): Promise<number> {
+async function attach(name: string, socketPath: string, path: string): Promise<number> {
   const { WebSocket } = await import("ws");
-  const socket = new WebSocket(`ws+unix:${socketPath}:${CONSOLE_PATH.replace("{name}", name)}`, {
+  const socket = new WebSocket(`ws+unix:${socketPath}:${path.replace("{name}", name)}`, {
     perMessageDeflate: false,
   });
   const ended = Promise.withResolvers<End>();

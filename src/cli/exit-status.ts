@@ -18,6 +18,8 @@ export const EXIT_STATUS = {
   noSuchMachine: 8,
   /** The machine runs already, or does not run, or there is one of that name, or another command is at work on it. */
   wrongState: 9,
+  /** atoll up: a domain could not be started. */
+  domainFailed: 11,
   /** A snapshot cannot be used: it is damaged, of a newer Atoll, or does not fit. */
   badSnapshot: 10,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */

@@ -5,13 +5,14 @@ import { declareMachineCommand, withMachines } from "./machine-command.ts";
 export function declareLogs(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {
     usage: "logs <NAME>",
-    summary: "show what the console of a machine that lasts has shown",
+    summary: "show what the console of a machine that lasts or a domain has shown",
     description: "Shows what a machine's console has shown, since its first start, the last 8 MiB at least.",
     rows: { follow: { kind: "flag", flags: "-f, --follow", help: "go on with what comes, until ctrl-c" } },
     act: ({ follow }, [name]) =>
-      withMachines(async (machines) => {
-        await machines.info({ name: name as string });
-        const { consoleLog } = machines.state.machine(name as string);
+      withMachines(async (machines, node) => {
+        const isDomain = node.knows(name as string);
+        if (!isDomain) await machines.info({ name: name as string });
+        const { consoleLog } = isDomain ? node.state.domain(name as string) : machines.state.machine(name as string);
         const abort = new AbortController();
         for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => abort.abort());
         process.stdout.on("error", () => abort.abort());

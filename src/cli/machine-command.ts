@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { Progress } from "../contract/action.ts";
 import { MACHINE_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
+import type { NodeClient } from "../server/domains/client.ts";
 import type { Machines } from "../server/machines.ts";
 import { declareOptions, type OptionRows, type Parsed, readOptions } from "./option.ts";
 
@@ -37,19 +38,21 @@ export function declareMachineCommand<Rows extends OptionRows>(
   });
 }
 
-/** The machines of this user's state directory, while `use` is at work with them. What they need is loaded only now. */
-export async function withMachines<T>(use: (machines: Machines) => Promise<T>): Promise<T> {
-  const [{ Machines }, { StateDirectory, stateHome }] = await Promise.all([
+/**
+ * The machines of this user's state directory, and the node with its domains, while `use` is at work with them. What they need is loaded
+ * only now. A name is a machine's or a domain's.
+ */
+export async function withMachines<T>(use: (machines: Machines, node: NodeClient) => Promise<T>): Promise<T> {
+  const [{ Machines }, { NodeClient }, { StateDirectory, stateHome }] = await Promise.all([
     import("../server/machines.ts"),
+    import("../server/domains/client.ts"),
     import("../server/state-directory.ts"),
   ]);
-  const machines = new Machines(new StateDirectory(stateHome()), [
-    process.execPath,
-    ...process.execArgv,
-    process.argv[1] as string,
-  ]);
+  const command = [process.execPath, ...process.execArgv, process.argv[1] as string];
+  const state = new StateDirectory(stateHome());
+  const machines = new Machines(state, command);
   try {
-    return await use(machines);
+    return await use(machines, new NodeClient(state, command));
   } finally {
     machines.close();
   }

@@ -5,13 +5,16 @@ import { loadPackageFile } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { declareConsole } from "./console.ts";
 import { declareCreate } from "./create.ts";
+import { declareDown } from "./down.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareImage } from "./image.ts";
 import { declareInfo } from "./info.ts";
 import { declareIsa } from "./isa.ts";
 import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
+import { declareNode } from "./node.ts";
 import { declarePause } from "./pause.ts";
+import { declarePs } from "./ps.ts";
 import { declareRelay } from "./relay.ts";
 import { reportError } from "./report.ts";
 import { declareRestore } from "./restore.ts";
@@ -20,6 +23,8 @@ import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
 import { declareStart } from "./start.ts";
 import { declareStop } from "./stop.ts";
+import { declareTop } from "./top.ts";
+import { declareUp } from "./up.ts";
 
 /** The commands for machines that last. */
 const LASTING = [
@@ -34,6 +39,9 @@ const LASTING = [
   declareInfo,
   declareRm,
 ];
+
+/** The commands for a node and its domains. */
+const NODE = [declareUp, declareDown, declarePs, declareTop, declareNode];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;
@@ -52,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
   declareImage(program, done);
   declareIsa(program, done);
   declareRelay(program, done);
-  for (const declare of LASTING) declare(program, done);
+  for (const declare of [...LASTING, ...NODE]) declare(program, done);
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");
     await program.parseAsync(args, { from: "user" });

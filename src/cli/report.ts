@@ -49,6 +49,7 @@ export function reportError(error: unknown): number {
 
 const ACTION_STATUS: Readonly<Record<Exclude<ErrorCode, "internal">, number>> = {
   "bad-input": EXIT_STATUS.badInput,
+  "no-access": EXIT_STATUS.badInput,
   "no-such-machine": EXIT_STATUS.noSuchMachine,
   "wrong-state": EXIT_STATUS.wrongState,
   damaged: EXIT_STATUS.corruptImage,

@@ -24,7 +24,7 @@ const ROWS = {
 export function declareStart(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {
     usage: "start <NAME...>",
-    summary: "run a machine that lasts, from where it was saved",
+    summary: "run a machine that lasts, from where it was saved; or a domain",
     description:
       "Runs a machine in a process of its own that goes on when this command has ended: from where it was saved, or from power-on.",
     rows: ROWS,
@@ -33,9 +33,10 @@ export function declareStart(program: Command, done: (status: number) => void): 
         if (names.length > 1) throw new BadInput("--foreground: give one machine");
         return inForeground(names[0] as string, cold);
       }
-      return withMachines(async (machines) => {
+      return withMachines(async (machines, node) => {
         for (const name of names) {
-          await ProgressLine.during((show) => machines.start({ name, cold }, show));
+          if (node.knows(name)) await ProgressLine.during((show) => node.ask("start", { name }, show));
+          else await ProgressLine.during((show) => machines.start({ name, cold }, show));
           process.stdout.write(`${name} runs: atoll console ${name} is its console\n`);
         }
         return EXIT_STATUS.ok;

@@ -23,24 +23,33 @@ const ROWS = {
     kind: "value",
     flags: "--timeout <SECONDS>",
     parse: seconds,
-    default: String(STOP_TIMEOUT),
-    help: "the time that it has to shut down",
+    help: `the time that it has to shut down: ${STOP_TIMEOUT} where nobody says another`,
   },
 } satisfies OptionRows;
 
 export function declareStop(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {
     usage: "stop <NAME...>",
-    summary: "stop a machine that lasts",
+    summary: "stop a machine that lasts or a domain",
     description: "Stops a machine, and waits until it has stopped. Its state is saved, where that is possible.",
     rows: ROWS,
     act: ({ save, shutdown, force, timeout }, names) =>
-      withMachines(async (machines) => {
+      withMachines(async (machines, node) => {
         const wanted = Object.entries({ save, shutdown, force }).filter(([, given]) => given);
         if (wanted.length > 1) throw new BadInput("give one of --save, --shutdown and --force");
         const how = (wanted[0]?.[0] ?? "default") as "save" | "shutdown" | "force" | "default";
         for (const name of names) {
-          const { end, note } = await ProgressLine.during((show) => machines.stop({ name, how, timeout }, show));
+          if (node.knows(name)) {
+            if (save) throw new BadInput(`${name} is a domain: only machines are saved when they stop`);
+            const limit = timeout === undefined ? {} : { timeout };
+            const { note } = await ProgressLine.during((show) => node.ask("stop", { name, force, ...limit }, show));
+            if (note !== undefined) say(note);
+            process.stdout.write(`${name} is off\n`);
+            continue;
+          }
+          const { end, note } = await ProgressLine.during((show) =>
+            machines.stop({ name, how, timeout: timeout ?? STOP_TIMEOUT }, show),
+          );
           if (note !== undefined) say(`${name}: ${note}`);
           process.stdout.write(`${name} is ${end === "saved" ? "saved" : "off"}\n`);
         }

@@ -32,6 +32,8 @@ export type Reply =
 export const ERROR_CODES = {
   /** What was asked for cannot be: a bad value, a file that is missing. */
   "bad-input": 400,
+  /** The token is missing or wrong. */
+  "no-access": 401,
   "no-such-machine": 404,
   /** The machine is not in a state for that: running already, not running, locked by another command. */
   "wrong-state": 409,

@@ -62,6 +62,7 @@ export const health = z
       .string()
       .min(1)
       .max(1024)
+      .refine(isPattern, "this is no regular expression")
       .optional()
       .describe("Healthy since its console showed a line that this regular expression matches"),
     interval: seconds.default(10).describe("Seconds between two looks"),
@@ -70,6 +71,15 @@ export const health = z
     startPeriod: seconds.default(60).describe("Seconds after its start in which bad looks do not count"),
   })
   .refine(({ tcp, console }) => (tcp === undefined) !== (console === undefined), "give tcp or console");
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 export const dependency = z.strictObject({
   domain: machineName,

@@ -1,8 +1,8 @@
 // Consoles over WebSockets: see CONSOLE_PATH of contract/machines.ts.
 
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import { WebSocketServer } from "ws";
-import { CONSOLE_PATH, consoleSize } from "../contract/machines.ts";
+import { consoleSize } from "../contract/machines.ts";
 import type { ConsoleHub } from "./console-hub.ts";
 
 /** Bytes that wait for a client: one that reads slower than the guest writes loses its console, as the guest waits for nobody. */
@@ -14,13 +14,22 @@ const MESSAGE_MAX = 2 ** 20;
 const NORMAL = 1000;
 const TRY_AGAIN_LATER = 1013;
 
-/** Serves the console of one machine. @returns how to say goodbye to everybody. */
-export function serveConsole(server: Server, name: string, hub: ConsoleHub): (reason: string) => void {
+/**
+ * Serves consoles.
+ * @param find the console of a request, by its path; @param allows whether who asks may have it.
+ * @returns how to say goodbye to everybody.
+ */
+export function serveConsoles(
+  server: Server,
+  find: (path: string) => ConsoleHub | undefined,
+  allows: (request: IncomingMessage) => boolean = () => true,
+): (reason: string) => void {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_MAX, perMessageDeflate: false });
-  const path = CONSOLE_PATH.replace("{name}", name);
   server.on("upgrade", (request, socket, head) => {
-    if (request.url !== path) {
-      socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    const hub = allows(request) ? find(request.url ?? "") : undefined;
+    if (hub === undefined) {
+      const status = allows(request) ? "404 Not Found" : "401 Unauthorized";
+      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (client) => {

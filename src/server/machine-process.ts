@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import type { Progress } from "../contract/action.ts";
 import { ActionError } from "../contract/action.ts";
 import { STOP_TIMEOUT } from "../contract/limits.ts";
-import { type InputOf, MACHINE_ACTIONS, type OutputOf, type RunEnding } from "../contract/machines.ts";
+import { CONSOLE_PATH, type InputOf, MACHINE_ACTIONS, type OutputOf, type RunEnding } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
 import { monotonic } from "../hosts/library/clocks.ts";
 import { machineParts } from "../hosts/library/parts.ts";
@@ -17,7 +17,7 @@ import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { ConsoleHub } from "./console-hub.ts";
 import { ConsoleLog } from "./console-log.ts";
-import { serveConsole } from "./console-socket.ts";
+import { serveConsoles } from "./console-socket.ts";
 import { endServer, listen } from "./control-socket.ts";
 import { describe } from "./describe.ts";
 import { asActionError } from "./errors.ts";
@@ -145,7 +145,9 @@ export class RunningMachine {
     const { loop, hub, saved, close } = this.#parts;
     const name = this.#name;
     const server = await listen(httpApi(MACHINE_ACTIONS, this.#handlers()), this.#folder.socket);
-    const endConsoles = serveConsole(server, name, hub);
+    const endConsoles = serveConsoles(server, (path) =>
+      path === CONSOLE_PATH.replace("{name}", name) ? hub : undefined,
+    );
     let end: RunEnding = "failed";
     let exitStatus: number | undefined;
     try {

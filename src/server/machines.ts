@@ -17,6 +17,7 @@ import { macText, randomMac } from "../hosts/library/mac.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { callAction, NoAnswer } from "./api-client.ts";
 import { describe } from "./describe.ts";
+import { isDomain } from "./domains/store.ts";
 import { asActionError } from "./errors.ts";
 import type { Handlers } from "./http-api.ts";
 import { isHeld, MachineLock } from "./machine-lock.ts";
@@ -57,6 +58,9 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
 
   readonly create = async ({ name, definition }: InputOf<"create">): Promise<MachineInfo> => {
     if (this.#store.find(name) !== undefined) throw exists(name);
+    if (isDomain(this.state, name)) {
+      throw new ActionError("wrong-state", `there is a domain ${name} already: a machine needs another name`);
+    }
     checkFiles(definition);
     const { path } = this.state.machine(name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -108,7 +112,8 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     this.#store.get(name);
     const folder = this.state.machine(name);
     if (isHeld(folder.path)) throw new ActionError("wrong-state", `${name} runs already, or is about to`);
-    await startProcess(this.#command, this.state, name, cold, progress);
+    const command = [...this.#command, "start", name, "--foreground", ...(cold ? ["--cold"] : [])];
+    await startProcess(command, this.state, folder.processLog, progress);
     return this.info({ name });
   };
 

@@ -6,11 +6,11 @@ import type { Disk, NewDisk } from "../contract/definition.ts";
 import { NewFile } from "../hosts/node/new-file.ts";
 import { createQcow2 } from "../images/qcow2/create.ts";
 
-/** Makes those that are new, in the machine's folder. @throws ImageError when the host refuses. */
-export function makeDisks(disks: readonly (Disk | NewDisk)[], folder: string): Disk[] {
+/** Makes those that are new, in the machine's folder. @param first the number of the first. @throws ImageError when the host refuses. */
+export function makeDisks(disks: readonly (Disk | NewDisk)[], folder: string, first = 0): Disk[] {
   return disks.map((disk, i) => {
     if ("file" in disk) return disk;
-    const file = `disk${i}.qcow2`;
+    const file = `disk${first + i}.qcow2`;
     const target = new NewFile(join(folder, file), false);
     try {
       createQcow2(target.storage, disk.bytes);

@@ -1,4 +1,4 @@
-// Starts a machine's process, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
+// Starts a process of the `atoll` command, of a machine or of the node, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -6,22 +6,24 @@ import { ActionError, type Progress, type Reply } from "../contract/action.ts";
 import { asBadInput, reasonOf } from "../hosts/node/files.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** Done when the machine runs. @throws ActionError when it could not be started. */
+/**
+ * Done when it says that it runs.
+ * @param processLog file for what it has to say.
+ * @throws ActionError when it could not be started.
+ */
 export async function startProcess(
   [program, ...args]: readonly string[],
   state: StateDirectory,
-  name: string,
-  cold: boolean,
+  processLog: string,
   progress: (progress: Progress) => void,
 ): Promise<void> {
-  const { processLog } = state.machine(name);
   let log: number;
   try {
     log = openSync(processLog, "w", 0o600);
   } catch (error) {
     throw asBadInput(error, "write", processLog);
   }
-  const child = spawn(program as string, [...args, "start", name, "--foreground", ...(cold ? ["--cold"] : [])], {
+  const child = spawn(program as string, args, {
     detached: true,
     stdio: ["ignore", log, log, "ipc"],
     env: { ...process.env, ATOLL_HOME: state.path },
@@ -33,7 +35,7 @@ export async function startProcess(
       child.on("error", (error) => reject(new ActionError("internal", `cannot start a process: ${reasonOf(error)}`)));
       child.on("exit", (status, signal) => {
         const how = signal ?? `status ${status}`;
-        reject(new ActionError("internal", `the process of ${name} ended (${how}): ${lastLine(processLog)}`));
+        reject(new ActionError("internal", `its process ended (${how}): ${lastLine(processLog)}`));
       });
       child.on("message", (reply: Reply) => {
         if ("progress" in reply) progress(reply.progress);

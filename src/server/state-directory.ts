@@ -38,6 +38,21 @@ export class StateDirectory {
     }
   }
 
+  /** The database of the node's domains. */
+  get domains(): string {
+    return join(this.path, "domains.sqlite");
+  }
+
+  /** Of the node's process. */
+  get node(): MachineFolder {
+    return new MachineFolder(join(this.path, "node"));
+  }
+
+  /** Of a domain of the node. */
+  domain(name: string): MachineFolder {
+    return new MachineFolder(join(this.path, "domains", name));
+  }
+
   machine(name: string): MachineFolder {
     return new MachineFolder(join(this.path, "machines", name));
   }

@@ -5,7 +5,7 @@ import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { ActionError } from "../contract/action.ts";
 import { type MachineDefinition, machineDefinition } from "../contract/definition.ts";
 import type { MachineInfo, RunEnding } from "../contract/machines.ts";
-import { BadInput } from "../machine/runnable.ts";
+import { openDatabase } from "./database.ts";
 
 export interface StoredMachine {
   readonly name: string;
@@ -14,7 +14,6 @@ export interface StoredMachine {
   readonly lastRun: MachineInfo["lastRun"];
 }
 
-/** A step for each version of the store; the number of those taken is its user_version. */
 const MIGRATIONS = [
   `CREATE TABLE machines (
      name TEXT PRIMARY KEY,
@@ -24,9 +23,6 @@ const MIGRATIONS = [
    ) STRICT`,
 ] as const;
 
-/** Milliseconds to wait for another process's transaction. */
-const PATIENCE = 10_000;
-
 const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
 
 export class MachineStore {
@@ -34,41 +30,7 @@ export class MachineStore {
 
   /** @param path of the database, made where it is missing. @throws BadInput when it cannot be used. */
   constructor(path: string) {
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
-    try {
-      this.#database = new DatabaseSync(path, { timeout: PATIENCE });
-    } catch (error) {
-      throw unusable(path, error);
-    }
-    try {
-      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      this.#migrate(path);
-    } catch (error) {
-      this.#database.close();
-      throw error instanceof BadInput ? error : unusable(path, error);
-    }
-  }
-
-  #migrate(path: string): void {
-    const version = (): number => this.#database.prepare("PRAGMA user_version").get()?.user_version as number;
-    if (version() > MIGRATIONS.length) throw new BadInput(`${path} is of a newer Atoll: use that one`);
-    if (version() === MIGRATIONS.length) return;
-    this.#transaction(() => {
-      // Another process may have been here meanwhile.
-      for (const step of MIGRATIONS.slice(version())) this.#database.exec(step);
-      this.#database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
-    });
-  }
-
-  #transaction(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    this.#database = openDatabase(path, MIGRATIONS);
   }
 
   /** All of them, by name. */
@@ -149,8 +111,4 @@ function read(row: Record<string, SQLOutputValue>): StoredMachine {
 
 function now(): string {
   return new Date().toISOString();
-}
-
-function unusable(path: string, error: unknown): BadInput {
-  return new BadInput(`cannot use ${path}: ${(error as Error).message}`);
 }

@@ -159,8 +159,10 @@ export class SnapshotFuzzer {
     const random = this.#random;
     // Short ones show most of what there is.
     const start = this.#file.subarray(0, 300 + upTo(random, 3000));
-    const file = changed(start, random);
-    if (random() < 0.5) mendChecksums(file);
+    const broken = changed(start, random);
+    const mended = random() < 0.5;
+    const file = mended ? withEnd(broken) : broken;
+    if (mended) mendChecksums(file);
     const reader = new SnapshotReader({ source: sourceOfBytes(file), codec: snapshotCodec, checksum });
     const bad = await refused(async () => {
       for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
@@ -195,16 +197,16 @@ export class SnapshotFuzzer {
     await writer.begin();
     for (const [key, bytes] of this.#sections) {
       const [name = "", page = "0"] = key.split(" ");
-      if (random() < 0.01) continue;
+      if (random() < 0.001) continue;
       const isJson = bytes[0] === 0x7b;
       const content =
-        random() > 0.2
+        random() > 0.03
           ? bytes
           : isJson
             ? Buffer.from(JSON.stringify(changedJson(JSON.parse(Buffer.from(bytes).toString()), random)))
             : changed(bytes, random);
-      const at = random() < 0.01 ? upTo(random, 2 ** 32) : Number(page);
-      await writer.chunk(name, random() < 0.005 ? 2 : 1, at, content.subarray(0, CHUNK_MAX));
+      const at = random() < 0.002 ? upTo(random, 2 ** 32) : Number(page);
+      await writer.chunk(name, random() < 0.001 ? 2 : 1, at, content.subarray(0, CHUNK_MAX));
     }
     await writer.end();
     const bad = await refused(async () => {
@@ -225,6 +227,21 @@ function odd(random: Random): SnapshotCodec {
       return snapshotCodec.encode(encoding, new Uint8Array(upTo(random, 32 * CHUNK_MAX)));
     },
   };
+}
+
+/** With whole chunks only, and one at the end that says so. */
+function withEnd(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.length);
+  let at = Math.min(HEADER_BYTES, file.length);
+  for (;;) {
+    if (at + CHUNK_HEADER_BYTES > file.length) break;
+    const next = at + CHUNK_HEADER_BYTES + view.getUint32(at + 48, true);
+    if (next > file.length) break;
+    at = next;
+  }
+  const end = new Uint8Array(CHUNK_HEADER_BYTES);
+  end.set([0x65, 0x6e, 0x64]);
+  return Uint8Array.from([...file.subarray(0, at), ...end]);
 }
 
 function mendChecksums(file: Uint8Array): void {

@@ -28,7 +28,8 @@ function work(port: number): string {
   const fetch = `wget -q -T 20 -O /dev/null http://10.0.2.2:${port}/ || failed=$((failed+1))`;
   const line = `echo $i >>/mnt/work; [ $((i%7)) = 0 ] && sync; [ $((i%5)) = 0 ] && { ${fetch}; }`;
   const loop = `i=0; failed=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); ${line}; done`;
-  return `mount /dev/vda /mnt && { echo ST''ARTED; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
+  const network = "until route -n | grep -q ^0.0.0.0; do sleep 1; done";
+  return `${network}; mount /dev/vda /mnt && { echo ST''ARTED; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
 }
 
 /** Runs a round; throws where the guest or its disk is not as it should be. @returns how many fetches failed. */

@@ -29,8 +29,11 @@ export interface RunLoopOptions {
   readonly timeout?: number | undefined;
 }
 
+/** What is driven. */
+export type Runnable = Pick<RunnableMachine, "run" | "reset">;
+
 export class RunLoop {
-  readonly #machine: RunnableMachine;
+  readonly #machine: Runnable;
   readonly #options: RunLoopOptions;
   /** The guest's own, when the run ended by "exit". */
   exitStatus = 0;
@@ -38,7 +41,7 @@ export class RunLoop {
   #held = false;
   #wake = (): void => {};
 
-  constructor(machine: RunnableMachine, options: RunLoopOptions) {
+  constructor(machine: Runnable, options: RunLoopOptions) {
     this.#machine = machine;
     this.#options = options;
   }

@@ -37,8 +37,11 @@ export async function saveToFile(machine: Machine, path: string, options: SaveTo
   const { saveMachine } = await import("../../machine/snapshot/save.ts");
   const file = new NewSnapshotFile(path);
   try {
-    // Only what `flush` has written tells when a file was changed last.
-    for (const { store } of machine.anatomy.parts.disks) if (!store.readOnly) store.flush();
+    // Whoever closes the disks later must not change them any more, as their times are in the file.
+    for (const { store } of machine.anatomy.parts.disks) {
+      if (store.settle) store.settle();
+      else store.flush();
+    }
     const result = await saveMachine(machine, {
       ...{ sink: file, codec: snapshotCodec, checksum, synchronous: true, encoding: options.encoding ?? "zstd" },
       progress: options.progress ?? (() => {}),

@@ -418,17 +418,21 @@ export class Qcow2Image implements Image {
     this.storage.discard(cluster * this.clusterBytes, this.clusterBytes);
   }
 
+  settle(): void {
+    if (this.readOnly || this.#broken !== undefined) return;
+    this.flush();
+    // What the flush has freed.
+    this.refcounts.store();
+    const whole = roundUp(this.storage.size(), this.clusterBytes);
+    if (this.storage.size() < whole) this.storage.truncate(whole);
+    this.storage.flush();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (!this.readOnly && this.#broken === undefined) {
-        this.flush();
-        this.refcounts.store();
-        const whole = roundUp(this.storage.size(), this.clusterBytes);
-        if (this.storage.size() < whole) this.storage.truncate(whole);
-        this.storage.flush();
-      }
+      this.settle();
     } finally {
       this.storage.close();
       this.backing?.close();

@@ -1,0 +1,324 @@
+// The node's process: the hypervisor, its domains, and the HTTP API by which they are driven.
+
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { ActionError, type Progress } from "../../contract/action.ts";
+import { domainDefinition, type NewDomain } from "../../contract/domain.ts";
+import type {
+  AppliedChange,
+  DOMAIN_ACTIONS,
+  DomainInfo,
+  DomainInput,
+  DomainOutput,
+  NodeInfo,
+} from "../../contract/domains.ts";
+import type { NodeFile, NodeMachine } from "../../contract/node.ts";
+import { monotonic } from "../../hosts/library/clocks.ts";
+import { RunLoop } from "../../hosts/library/run-loop.ts";
+import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import { pace } from "../../hosts/node/pace.ts";
+import { Hypervisor } from "../../hypervisor/hypervisor.ts";
+import type { Handlers } from "../http-api.ts";
+import { flushFolder, makeDisks } from "../new-disks.ts";
+import type { MachineFolder } from "../state-directory.ts";
+import { DomainKeeper } from "./keeper.ts";
+import { seconds } from "./metrics.ts";
+import { memoryOf } from "./node-memory.ts";
+import type { DomainStore } from "./store.ts";
+
+type Report = (progress: Progress) => void;
+
+const MIB = 2 ** 20;
+
+export interface NodeOptions {
+  readonly store: DomainStore;
+  readonly folderOf: (name: string) => MachineFolder;
+  /** Whether a machine that lasts has that name. */
+  readonly isTaken: (name: string) => boolean;
+}
+
+export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
+  readonly #options: NodeOptions;
+  readonly #machine: NodeMachine;
+  readonly #hypervisor: Hypervisor;
+  readonly #loop: RunLoop;
+  readonly #keepers = new Map<string, DomainKeeper>();
+  readonly #began = new Date();
+  #ending = false;
+  /** Those who wait for something to change. */
+  #waiting = Promise.withResolvers<void>();
+
+  /** @throws BadInput when the store's machine cannot be made. */
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    const { store } = options;
+    const domains = store.list();
+    const machine = store.machine;
+    const memory = memoryOf(
+      machine,
+      domains.map(({ definition }) => definition),
+    );
+    this.#machine = { ...machine, memory };
+    const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
+    this.#hypervisor = new Hypervisor({
+      ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
+      memory,
+      ...{ entropy: nodeBindings.entropy, monotonic },
+      artifacts: {
+        native: nodePackageFile("build/native.wasm"),
+        interpreter: nodePackageFile("build/interpreter.wasm"),
+        handlers: text("build/interpreter.json"),
+      },
+    });
+    const node = { run: (milliseconds: number) => this.#hypervisor.run(milliseconds), reset: () => {} };
+    this.#loop = new RunLoop(node, { pace, reboot: true });
+    this.#hypervisor.onWork = () => this.#loop.wake();
+    this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
+    for (const stored of domains) this.#keep(stored.name);
+  }
+
+  /** Runs until `down`. Rejects when the hypervisor throws. */
+  async run(): Promise<void> {
+    this.#startWanted();
+    try {
+      await this.#loop.run();
+    } finally {
+      for (const keeper of this.#keepers.values()) keeper.close();
+    }
+  }
+
+  consoleOf(name: string): DomainKeeper["hub"] | undefined {
+    return this.#keepers.get(name)?.hub;
+  }
+
+  get infos(): { node: NodeInfo; domains: DomainInfo[] } {
+    const { memory, free, busy, switches } = this.#hypervisor.node();
+    return {
+      node: {
+        ...{ pid: process.pid, started: this.#began.toISOString(), machine: this.#machine },
+        ...{ memory: { size: memory, free }, busy: busy.map(seconds), worldSwitches: switches },
+      },
+      domains: this.#inOrder().map((keeper) => keeper.info()),
+    };
+  }
+
+  readonly list = (): DomainOutput<"list"> => this.infos;
+  readonly info = ({ name }: DomainInput<"info">): DomainInfo => this.#find(name).info();
+
+  readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
+    this.#check(file);
+    const { store } = this.#options;
+    const changes: AppliedChange[] = [];
+    for (const { name } of store.list()) {
+      if (Object.hasOwn(file.domains, name)) continue;
+      await this.#drop(name, progress);
+      changes.push({ name, change: "removed" });
+    }
+    for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
+      const stored = store.find(name);
+      // Through JSON, as the stored one was.
+      const same =
+        stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+      if (!same) {
+        if (stored !== undefined) await this.#drop(name, progress);
+        progress({ step: `${name}: making its disks` });
+        const disk = this.#disks(name, given);
+        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
+        this.#keep(name);
+      } else if (given.autostart) this.#want(name);
+      changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
+    }
+    await this.#allStarted(progress);
+    return { changes };
+  };
+
+  /** @throws ActionError when the file cannot be this node's. */
+  #check(file: NodeFile): void {
+    const { memory, ...rest } = file.node;
+    const { memory: size = 0, ...mine } = this.#machine;
+    if (!isDeepStrictEqual(rest, mine) || (memory !== undefined && memory !== size)) {
+      throw new ActionError(
+        "wrong-state",
+        "the node runs with another machine: atoll down ends it, then it can have this one",
+      );
+    }
+    const needed = memoryOf(file.node, Object.values(file.domains));
+    if (needed > size) {
+      throw new ActionError(
+        "wrong-state",
+        `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
+      );
+    }
+    for (const name of Object.keys(file.domains)) {
+      if (this.#options.isTaken(name))
+        throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
+    }
+  }
+
+  readonly start = async ({ name }: DomainInput<"start">): Promise<DomainInfo> => {
+    const keeper = this.#find(name);
+    if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
+    this.#options.store.want(name, true);
+    keeper.wanted = true;
+    await keeper.start();
+    return keeper.info();
+  };
+
+  readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
+    const keeper = this.#find(input.name);
+    this.#options.store.want(input.name, false);
+    keeper.wanted = false;
+    return keeper.stop(input, progress);
+  };
+
+  readonly pause = ({ name }: DomainInput<"pause">): Record<string, never> => {
+    this.#find(name).pause(true);
+    return {};
+  };
+
+  readonly resume = ({ name }: DomainInput<"resume">): Record<string, never> => {
+    this.#find(name).pause(false);
+    return {};
+  };
+
+  readonly remove = async (
+    { name, force }: DomainInput<"remove">,
+    progress: Report,
+  ): Promise<Record<string, never>> => {
+    const keeper = this.#find(name);
+    if (keeper.runs && !force) {
+      throw new ActionError(
+        "wrong-state",
+        `${name} is ${keeper.status}: stop it with atoll stop ${name}, or give --force`,
+      );
+    }
+    const others = [...this.#keepers.values()].filter(({ stored }) =>
+      stored.definition.dependsOn.some(({ domain }) => domain === name),
+    );
+    if (others.length > 0) throw new ActionError("wrong-state", `${others[0]?.name} depends on ${name}`);
+    keeper.wanted = false;
+    if (keeper.runs) await keeper.stop({ force }, progress);
+    await this.#drop(name, progress);
+    rmSync(this.#options.folderOf(name).path, { recursive: true, force: true });
+    return {};
+  };
+
+  readonly down = async ({ force }: DomainInput<"down">, progress: Report): Promise<Record<string, never>> => {
+    this.#ending = true;
+    // Whoever is depended on goes last.
+    const left = new Set([...this.#keepers.values()].filter(({ runs, delayed }) => runs || delayed));
+    while (left.size > 0) {
+      const next = [...left].filter(
+        ({ name }) =>
+          ![...left].some(({ stored }) => stored.definition.dependsOn.some(({ domain }) => domain === name)),
+      );
+      await Promise.all(
+        next.map((keeper) => (keeper.runs || keeper.delayed ? keeper.stop({ force }, progress) : undefined)),
+      );
+      for (const keeper of next) left.delete(keeper);
+    }
+    this.#loop.stop("quit");
+    return {};
+  };
+
+  #find(name: string): DomainKeeper {
+    const keeper = this.#keepers.get(name);
+    if (keeper === undefined)
+      throw new ActionError("no-such-machine", `there is no domain ${name}: atoll ps lists them`);
+    return keeper;
+  }
+
+  #inOrder(): DomainKeeper[] {
+    return this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+  }
+
+  #want(name: string): void {
+    this.#options.store.want(name, true);
+    const keeper = this.#find(name);
+    keeper.wanted = true;
+    if (keeper.status === "failed") keeper.status = "off";
+  }
+
+  #keep(name: string): void {
+    const stored = this.#options.store.find(name);
+    if (stored === undefined) return;
+    const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
+    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), host));
+  }
+
+  /** Stops a domain and forgets it. What its disks hold stays. */
+  async #drop(name: string, progress: Report): Promise<void> {
+    const keeper = this.#keepers.get(name);
+    if (keeper !== undefined) {
+      keeper.wanted = false;
+      if (keeper.runs || keeper.delayed) await keeper.stop({ force: false }, progress);
+      keeper.close();
+      this.#keepers.delete(name);
+    }
+    this.#options.store.remove(name);
+  }
+
+  /** New disks are made where there are none from before. */
+  #disks(name: string, given: NewDomain): ReturnType<typeof makeDisks> {
+    const folder = this.#options.folderOf(name).path;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return given.disk.map((disk, index) => {
+      const file = `disk${index}.qcow2`;
+      if ("file" in disk || !existsSync(`${folder}/${file}`)) {
+        const made = makeDisks([disk], folder, index);
+        flushFolder(folder);
+        return made[0] as (typeof made)[number];
+      }
+      return { file, format: "qcow2", readOnly: false, snapshot: false, serial: disk.serial };
+    });
+  }
+
+  #changed(): void {
+    const { resolve } = this.#waiting;
+    this.#waiting = Promise.withResolvers<void>();
+    resolve();
+    this.#startWanted();
+  }
+
+  /** Starts those that are to run and have what they depend on. */
+  #startWanted(): void {
+    if (this.#ending) return;
+    for (const keeper of this.#keepers.values()) {
+      if (!keeper.wanted || keeper.runs || keeper.ended || keeper.status === "failed" || keeper.delayed) continue;
+      const missing = keeper.stored.definition.dependsOn.find(({ domain, is }) => {
+        const other = this.#keepers.get(domain);
+        if (other === undefined) return true;
+        if (is === "ended") return !other.ended;
+        return !other.runs || (is === "healthy" && (other.health ?? "healthy") !== "healthy");
+      });
+      if (missing !== undefined) keeper.waitFor(`for ${missing.domain} to be ${missing.is}`);
+      // Why it could not be started is its `reason`.
+      else if (!keeper.busy) keeper.start().catch(() => {});
+    }
+  }
+
+  /** Until each domain that is to run does, or cannot. */
+  async #allStarted(progress: Report): Promise<void> {
+    this.#startWanted();
+    for (;;) {
+      const left = [...this.#keepers.values()].filter(
+        ({ wanted, runs, ended, status, delayed }) => wanted && !runs && !ended && status !== "failed" && !delayed,
+      );
+      if (left.length === 0) return;
+      const hopeless = left.every(({ stored, busy }) => !busy && this.#isHopeless(stored.definition));
+      if (hopeless) return;
+      progress({ step: left.map(({ name, reason }) => `${name} waits ${reason ?? "to start"}`).join(", ") });
+      await this.#waiting.promise;
+    }
+  }
+
+  /** Whether something that a domain depends on failed, or waits for what failed. */
+  #isHopeless({ dependsOn }: Pick<NewDomain, "dependsOn">): boolean {
+    return dependsOn.some(({ domain, is }) => {
+      const other = this.#keepers.get(domain);
+      if (other === undefined || other.status === "failed" || (!other.wanted && !other.runs)) return true;
+      if (is !== "ended" && other.ended) return true;
+      return !other.runs && !other.busy && this.#isHopeless(other.stored.definition);
+    });
+  }
+}

@@ -1,0 +1,100 @@
+// The node's machine and the definitions of its domains, in SQLite.
+
+import { existsSync } from "node:fs";
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { ActionError } from "../../contract/action.ts";
+import { type DomainDefinition, domainDefinition, type NewDomain } from "../../contract/domain.ts";
+import { type NodeMachine, nodeMachine } from "../../contract/node.ts";
+import { openDatabase } from "../database.ts";
+import type { StateDirectory } from "../state-directory.ts";
+
+export interface StoredDomain {
+  readonly name: string;
+  /** As its owner gave it, in JSON: to see whether it is another one now. */
+  readonly given: string;
+  readonly definition: DomainDefinition;
+  /** Whether it is to run when the node does. */
+  readonly wanted: boolean;
+}
+
+const MIGRATIONS = [
+  `CREATE TABLE node (id INTEGER PRIMARY KEY CHECK (id = 1), machine TEXT NOT NULL CHECK (json_valid(machine))) STRICT;
+   CREATE TABLE domains (
+     name TEXT PRIMARY KEY,
+     position INTEGER NOT NULL,
+     given TEXT NOT NULL,
+     definition TEXT NOT NULL CHECK (json_valid(definition)),
+     wanted INTEGER NOT NULL
+   ) STRICT`,
+] as const;
+
+export class DomainStore {
+  readonly #database: DatabaseSync;
+
+  /** @param path of the database, made where it is missing. @throws BadInput when it cannot be used. */
+  constructor(path: string) {
+    this.#database = openDatabase(path, MIGRATIONS);
+  }
+
+  get machine(): NodeMachine {
+    const row = this.#database.prepare("SELECT machine FROM node").get();
+    return nodeMachine.parse(row === undefined ? {} : JSON.parse(row.machine as string));
+  }
+
+  set machine(machine: NodeMachine) {
+    this.#database
+      .prepare("INSERT INTO node (id, machine) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET machine = ?1")
+      .run(JSON.stringify(machine));
+  }
+
+  /** In the order in which they were given. */
+  list(): StoredDomain[] {
+    return this.#database.prepare("SELECT * FROM domains ORDER BY position, name").all().map(read);
+  }
+
+  find(name: string): StoredDomain | undefined {
+    const row = this.#database.prepare("SELECT * FROM domains WHERE name = ?").get(name);
+    return row && read(row);
+  }
+
+  /** Adds a domain, or replaces its definition. */
+  put(name: string, position: number, given: NewDomain, definition: DomainDefinition): void {
+    this.#database
+      .prepare(
+        `INSERT INTO domains (name, position, given, definition, wanted) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET position = ?2, given = ?3, definition = ?4, wanted = ?5`,
+      )
+      .run(name, position, JSON.stringify(given), JSON.stringify(definition), given.autostart ? 1 : 0);
+  }
+
+  want(name: string, wanted: boolean): void {
+    this.#database.prepare("UPDATE domains SET wanted = ? WHERE name = ?").run(wanted ? 1 : 0, name);
+  }
+
+  remove(name: string): void {
+    this.#database.prepare("DELETE FROM domains WHERE name = ?").run(name);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function read(row: Record<string, SQLOutputValue>): StoredDomain {
+  const { name, given, definition, wanted } = row;
+  const parsed = domainDefinition.safeParse(JSON.parse(definition as string));
+  if (!parsed.success) throw new ActionError("damaged", `the stored definition of ${name} is not understood`);
+  return { name: name as string, given: given as string, definition: parsed.data, wanted: wanted === 1 };
+}
+
+/** Whether the node has a domain of that name, whether it runs or not. */
+export function isDomain(state: StateDirectory, name: string): boolean {
+  // Where there never was a node, none is made by asking.
+  if (!existsSync(state.domains)) return false;
+  const store = new DomainStore(state.domains);
+  try {
+    return store.find(name) !== undefined;
+  } finally {
+    store.close();
+  }
+}
