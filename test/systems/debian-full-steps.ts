@@ -91,11 +91,11 @@ async function run(guest: GuestProcess, command: string, seconds: number): Promi
 }
 
 async function login(guest: GuestProcess, seconds: number): Promise<number> {
-  const shown = await guest.waitFor(/atoll-debian login: $/, seconds);
+  const shown = await guest.waitFor(/atoll-debian login: /, seconds);
   guest.type("root\r");
   await guest.waitFor("Password:", seconds);
   guest.type("atoll\r");
-  await guest.waitFor(/root@atoll-debian:~# $/, seconds);
+  await guest.waitFor(/root@atoll-debian:~# /, seconds);
   return shown;
 }
 

@@ -24,11 +24,11 @@ test("Debian reaches its login prompt with systemd, its generic kernel and initr
     ],
     ...["--disk", `${DEBIAN.disk},format=raw,snapshot`, "--memory", "1G", "--no-reboot", "--timeout", "840"],
   ]);
-  await guest.waitFor(/atoll-debian login: $/, 600);
+  await guest.waitFor(/atoll-debian login: /, 600);
   guest.type("root\r");
   await guest.waitFor("Password:", 120);
   guest.type("atoll\r");
-  await guest.waitFor(/root@atoll-debian:~# $/, 120);
+  await guest.waitFor(/root@atoll-debian:~# /, 120);
   guest.type("poweroff\r");
   const { status, stdout, stderr } = await guest.finished;
   assert.equal(status, 0, stdout.slice(-1000) + stderr);
