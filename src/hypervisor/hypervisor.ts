@@ -49,6 +49,8 @@ export interface NodeParts {
   /** Nanoseconds of a clock that never goes back. */
   readonly monotonic: () => number;
   readonly artifacts: MachineParts["artifacts"];
+  /** As MachineParts.regionThread: translates code while domains run. */
+  readonly regionThread?: MachineParts["regionThread"];
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
 }
@@ -63,6 +65,8 @@ interface Managed {
   reason: string | undefined;
 }
 
+/** A bit of a number for each, where a vCPU may run. */
+const MOST_PES = 32;
 /** Instructions of one PE's turn. */
 const TURN_INSTRUCTIONS = 0x8000;
 const NANOSECONDS = 1e6;
@@ -104,8 +108,8 @@ export class Hypervisor {
 
   /** @throws BadInput when the parts do not fit together. */
   constructor(parts: NodeParts) {
-    if (!(parts.cpus >= 1 && parts.cpus <= MAX_CPUS[3]))
-      throw new BadInput(`give 1 to ${MAX_CPUS[3]} CPUs, not ${parts.cpus}`);
+    if (!(parts.cpus >= 1 && parts.cpus <= MOST_PES))
+      throw new BadInput(`give 1 to ${MOST_PES} CPUs, not ${parts.cpus}`);
     this.#parts = parts;
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
     const memory = allocate(plan, parts.sharedMemory);
@@ -355,7 +359,7 @@ export class Hypervisor {
 
   statistics(name: string): DomainStatistics | undefined {
     const { domain } = this.#find(name);
-    return domain && domainStatistics(domain, this.#frames);
+    return domain && domainStatistics(domain, this.#frames, this.#clock.now());
   }
 
   /** Of the machine: PEs, memory in bytes, world switches. */
@@ -390,7 +394,7 @@ export class Hypervisor {
     const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
     for (;;) {
       this.#clock.runDue();
-      for (const { clock } of this.#running) clock.runDue();
+      for (const domain of this.#running) this.#runAlarms(domain);
       this.#processors.updateTimers();
       const busy = this.#processors.turn(TURN_INSTRUCTIONS);
       this.#reap();
@@ -399,6 +403,15 @@ export class Hypervisor {
         if (sleep > 0) return { kind: "idle", nanoseconds: sleep };
       }
       if (this.#clock.now() >= deadline) return { kind: "running" };
+    }
+  }
+
+  /** What its devices have to do. When that fails, it is the domain that has to go. */
+  #runAlarms(domain: Domain): void {
+    try {
+      domain.clock.runDue();
+    } catch (error) {
+      domain.end("failed", `a device failed: ${error instanceof Error ? error.message : error}`);
     }
   }
 

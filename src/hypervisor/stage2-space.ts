@@ -166,6 +166,16 @@ export class Stage2Space {
     this.#noteDirty(page);
   }
 
+  /** Discards what is mapped of `count` pages, RAM or not. */
+  discardMapped(first: number, count: number): void {
+    for (let page = first; page < first + count; ) {
+      const table = this.#entry(page, false);
+      // Nothing of what one table of level 3 is for.
+      if (table < 0) page = (page | 511) + 1;
+      else this.discard(page++);
+    }
+  }
+
   /** Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. */
   replaceByShared(page: number, frame: number): void {
     const at = this.#entry(page, false);
@@ -308,7 +318,7 @@ export class Stage2Space {
 
   #noteDirty(page: number): void {
     const dirty = this.#dirty;
-    if (dirty === undefined) return;
+    if (dirty === undefined || !this.contains(page * PAGE_BYTES)) return;
     const bit = page - pageOf(this.ram.base);
     dirty[bit >>> 5] = (dirty[bit >>> 5] as number) | (1 << (bit & 31));
   }
