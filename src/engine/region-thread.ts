@@ -16,6 +16,8 @@ export interface RegionThread {
   send(requests: readonly RegionRequest[]): void;
   /** What has been made and was not taken yet, without waiting. */
   receive(): RegionAnswer | undefined;
+  /** It ended by itself, for want of memory: another may do better. */
+  readonly ended?: boolean;
   /** Ends the thread. */
   close(): void;
 }
@@ -30,6 +32,9 @@ export interface RegionAnswer extends MadeRegions {
   readonly milliseconds: number;
 }
 
+/** Threads that may end for want of memory before no more are started, and what is not translated yet stays interpreted. */
+const MAX_THREADS = 8;
+
 /** Regions that another thread makes. It is started at the first slice's end: until something is hot it has time to get ready. */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
@@ -39,6 +44,7 @@ export class RemoteRegions implements RegionSource {
   /** Records that were asked for and not answered. */
   readonly #asked = new Set<number>();
   #closed = false;
+  #threads = 0;
 
   /** `onAnswer`: for statistics. */
   constructor(start: () => RegionThread, onAnswer: (answer: RegionAnswer) => void) {
@@ -54,7 +60,14 @@ export class RemoteRegions implements RegionSource {
 
   take(): MadeRegions | undefined {
     if (this.#closed) return undefined;
-    this.#thread ??= this.#start();
+    if (this.#thread?.ended) this.#forget(this.#thread);
+    if (this.#thread === undefined) {
+      if (this.#threads++ === MAX_THREADS) {
+        this.#closed = true;
+        return undefined;
+      }
+      this.#thread = this.#start();
+    }
     if (this.#requests.length > 0) {
       this.#thread.send(this.#requests);
       this.#requests = [];
@@ -64,6 +77,14 @@ export class RemoteRegions implements RegionSource {
     for (const record of answer.records) this.#asked.delete(record);
     this.#onAnswer(answer);
     return answer;
+  }
+
+  /** What it had not answered may be asked for again. */
+  #forget(thread: RegionThread): void {
+    thread.close();
+    this.#thread = undefined;
+    this.#asked.clear();
+    this.#requests = [];
   }
 
   close(): void {

@@ -18,13 +18,19 @@ const regions = (rig: Rig): number => statistic(rig, "regions compiled");
 class Told {
   readonly requests: RegionRequest[] = [];
   closed = false;
+  ended = false;
   #server: RegionServer | undefined;
   #made: RegionAnswer[] = [];
   #answers: RegionAnswer[] = [];
 
   readonly start: StartRegionThread = (setup) => {
     this.#server = new RegionServer(setup, () => 0);
+    this.ended = false;
+    const told = this;
     return {
+      get ended() {
+        return told.ended;
+      },
       send: (asked) => void this.requests.push(...asked),
       receive: () => this.#answers.shift(),
       close: () => {
@@ -78,6 +84,20 @@ test("a region of words that memory does not hold any more is not installed, and
   runUntil(rig, () => thread.requests.length > 0, 100);
   assert.equal(thread.requests.length, 1);
   assert.equal(regions(rig), 0);
+  thread.make();
+  thread.handOver();
+  runUntil(rig, () => false, 3);
+  assert.equal(regions(rig), 1);
+});
+
+test("a thread that ended for want of memory is replaced, and asked again", async () => {
+  const thread = new Told();
+  const rig = await makeRig({ tier: "auto", kernel, regionThread: thread.start });
+  runUntil(rig, () => thread.requests.length > 0, 100);
+  thread.requests.length = 0;
+  thread.ended = true;
+  runUntil(rig, () => thread.requests.length > 0, 1000);
+  assert.ok(thread.closed);
   thread.make();
   thread.handOver();
   runUntil(rig, () => false, 3);

@@ -72,7 +72,7 @@ test("the display shows what the guest draws, and takes keys", { skip: missing }
     return data.reduce((sum, value, i) => sum + (i % 4 < 3 && value > 64 ? 1 : 0), 0);
   })()`;
   await page.waitForFunction(`${lit} > 100`, undefined, { polling: 500 });
-  await type(page, 'hexdump -e \'8/1 "%d " 2/2 "%d " 1/4 "%d\\n"\' /dev/input/event0 & sleep 1; echo listening\n');
+  await type(page, 'hexdump -e \'16/1 "%d " 2/2 " %d" 1/4 " %d\\n"\' /dev/input/event0 & sleep 1; echo listening\n');
   await shows(page, "\nlistening");
   await canvas.focus();
   await page.keyboard.press("a");

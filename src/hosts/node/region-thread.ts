@@ -21,8 +21,17 @@ function start(setup: MakerSetup): RegionThread {
     ...{ workerData, transferList: [port2], resourceLimits: LIMITS, stdin: false },
   });
   worker.unref();
+  let outOfMemory = false;
+  worker.on("error", (error: NodeJS.ErrnoException) => {
+    // Everything else is a defect, and to be seen.
+    if (error.code !== "ERR_WORKER_OUT_OF_MEMORY") throw error;
+    outOfMemory = true;
+  });
   let taken = 0;
   return {
+    get ended() {
+      return outOfMemory;
+    },
     send: (requests) => port1.postMessage(requests),
     receive: () => {
       if (Atomics.load(made, 0) === taken) return undefined;
