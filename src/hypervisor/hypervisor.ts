@@ -53,6 +53,8 @@ export interface NodeParts {
   readonly artifacts: MachineParts["artifacts"];
   /** As MachineParts.regionThread: translates code while domains run. */
   readonly regionThread?: MachineParts["regionThread"];
+  /** Of domains that do not say: whether `scan` is to look at their pages. */
+  readonly sameMemory?: boolean | undefined;
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
 }
@@ -434,7 +436,7 @@ export class Hypervisor {
   scan(pages: number): number {
     return this.#merging.scan(
       [...this.#running]
-        .filter(({ config, ended }) => config.sameMemory && ended === undefined)
+        .filter(({ config, ended }) => (config.sameMemory ?? this.#parts.sameMemory) && ended === undefined)
         .map(({ space }) => space),
       pages,
     );
