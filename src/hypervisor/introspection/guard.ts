@@ -64,9 +64,8 @@ export class KernelGuard {
     if (start === undefined || end === undefined)
       throw new BadInput("the kernel's text is not found: give the addresses of _stext and _etext");
     this.#add("text", start, end);
-    const table = kernel.address("sys_call_table");
-    const after = table === undefined ? undefined : (kernel.following(table) ?? table + PAGE);
-    if (table !== undefined && after !== undefined) this.#add("system call table", table, after);
+    const table = kernel.callTable;
+    if (table !== undefined) this.#add("system call table", table.start, table.end);
     this.missing = table === undefined ? ["system call table"] : [];
     const seen = (access: WatchedAccess) => this.#seen(access);
     const kinds = { read: false, write: true, execute: false };
@@ -147,7 +146,9 @@ export class KernelGuard {
 
 /** Of pages; -1: there is none. */
 function firstDifference(one: Uint8Array, other: Uint8Array): number {
-  const [words, others] = [one, other].map(({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, PAGE_BYTES / 4));
+  const [words, others] = [one, other].map(
+    ({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, PAGE_BYTES / 4),
+  );
   for (let i = 0; i < PAGE_BYTES / 4; i++) {
     if (words?.[i] === others?.[i]) continue;
     return 4 * i + one.subarray(4 * i, 4 * i + 4).findIndex((byte, at) => byte !== other[4 * i + at]);

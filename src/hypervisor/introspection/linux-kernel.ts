@@ -4,9 +4,13 @@ import { BadInput } from "../../machine/runnable.ts";
 import type { Domain } from "../domain.ts";
 import { bits64, GuestAddressSpace } from "./address-space.ts";
 import { Btf } from "./btf.ts";
+import { type KernelImage, searchCallTable, searchFirstTask, searchModules } from "./kernel-search.ts";
 
 /** Of a kernel's image before and after its exception vectors: where its tables are looked for. */
 const IMAGE_BYTES = 64 * 2 ** 20;
+
+/** Entries of a system call table of which no more is known than where it is. */
+const CALLS = 440;
 
 /** Where members are, in bytes from the start of their structure. */
 export interface TaskOffsets {
@@ -41,12 +45,9 @@ export interface KernelKnowledge {
 /** A Linux kernel as it lies in a domain's memory, by what it has of itself: the tables of kallsyms, and BTF. */
 export class LinuxKernel {
   readonly space: GuestAddressSpace;
-  readonly #image: Uint8Array;
-  readonly #imageAt: bigint;
+  readonly #image: KernelImage;
   readonly #known: KernelKnowledge;
   #symbols: ReadonlyMap<string, bigint> | undefined;
-  /** In the order of their addresses. */
-  #addresses: readonly bigint[] | undefined;
   #btf: Btf | undefined | null = null;
 
   /** @throws BadInput when no vCPU has a kernel mapped: it has not started, or all are at EL0 and the kernel hides. */
@@ -61,8 +62,8 @@ export class LinuxKernel {
       const start = Math.max(base, at - IMAGE_BYTES);
       const end = Math.min(base + bytes, at + IMAGE_BYTES);
       this.space = space;
-      this.#image = domain.memory.read(start, end - start) ?? new Uint8Array(0);
-      this.#imageAt = vectors - BigInt(at - start);
+      const image = domain.memory.read(start, end - start) ?? new Uint8Array(0);
+      this.#image = { bytes: image, at: vectors - BigInt(at - start), space };
       return;
     }
     throw new BadInput(`${domain.config.name}: there is no kernel whose memory a CPU has mapped now`);
@@ -73,26 +74,19 @@ export class LinuxKernel {
     return this.#known.symbols?.[name] ?? this.#table().get(name);
   }
 
-  /** The first symbol behind an address. */
-  following(address: bigint): bigint | undefined {
-    this.#table();
-    return this.#addresses?.find((each) => each > address);
-  }
-
   #table(): ReadonlyMap<string, bigint> {
     if (this.#symbols === undefined) {
-      const found = readKallsyms(this.#image) ?? [];
+      const found = readKallsyms(this.#image.bytes) ?? [];
       const byName = new Map<string, bigint>();
       for (const { name, address } of found) if (!byName.has(name)) byName.set(name, address);
       this.#symbols = byName;
-      this.#addresses = found.map(({ address }) => address);
     }
     return this.#symbols;
   }
 
   /** Its types; undefined: it has none. */
   get btf(): Btf | undefined {
-    if (this.#btf === null) this.#btf = this.#known.btf ? Btf.parse(this.#known.btf) : Btf.find(this.#image);
+    if (this.#btf === null) this.#btf = this.#known.btf ? Btf.parse(this.#known.btf) : Btf.find(this.#image.bytes);
     return this.#btf;
   }
 
@@ -131,23 +125,20 @@ export class LinuxKernel {
 
   /** The task of the first CPU's idle thread, where the list of all begins: by its symbol, or by what it looks like. */
   get firstTask(): bigint | undefined {
-    return this.address("init_task") ?? this.#searchFirstTask();
+    return this.address("init_task") ?? searchFirstTask(this.#image, this.task);
   }
 
-  #searchFirstTask(): bigint | undefined {
-    const { comm, tasks, pid } = this.task;
-    const name = new TextEncoder().encode("swapper");
-    const image = this.#image;
-    for (let at = image.indexOf(name[0] as number); at >= 0; at = image.indexOf(name[0] as number, at + 1)) {
-      if (!name.every((byte, i) => image[at + i] === byte) || at < comm) continue;
-      const task = this.#imageAt + BigInt(at - comm);
-      const head = task + BigInt(tasks);
-      const next = this.space.number(head, 8);
-      if ((task & 7n) === 0n && next !== undefined && next !== head && this.space.number(next + 8n, 8) === head) {
-        if (this.space.number(task + BigInt(pid), 4) === 0n) return task;
-      }
-    }
-    return undefined;
+  /** The head of the list of modules. None is found where there is no symbol for it and no module. */
+  get moduleList(): bigint | undefined {
+    return this.address("modules") ?? searchModules(this.#image, this.module);
+  }
+
+  /** The system call table: from its first byte to the one after its last. */
+  get callTable(): { readonly start: bigint; readonly end: bigint } | undefined {
+    const found = searchCallTable(this.#image, (name) => this.address(name));
+    if (found !== undefined) return found;
+    const start = this.address("sys_call_table");
+    return start === undefined ? undefined : { start, end: start + BigInt(8 * CALLS) };
   }
 }
 

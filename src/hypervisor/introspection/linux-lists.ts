@@ -91,8 +91,9 @@ export function listProcesses(kernel: LinuxKernel): Listing<GuestProcess> {
 
 /** @throws BadInput when the kernel's offsets or the list are not known. */
 export function listModules(kernel: LinuxKernel): Listing<GuestModule> {
-  const head = kernel.address("modules");
-  if (head === undefined) throw new BadInput("the list of modules is not found: give the address of modules");
+  const head = kernel.moduleList;
+  if (head === undefined)
+    throw new BadInput("the list of modules is not found: it is empty, or give the address of modules");
   const offsets = kernel.module;
   const { space } = kernel;
   return listing(walk(kernel, head, offsets.list, MOST_MODULES), (address) => {

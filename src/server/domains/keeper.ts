@@ -165,6 +165,17 @@ export class DomainKeeper {
     else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
   }
 
+  /** Its guard saw something; where the hypervisor paused it for that, it waits for its owner. */
+  violated(what: string): void {
+    this.reason = what;
+    // The guard pauses it after it has told.
+    setImmediate(() => {
+      if (!this.runs || this.status !== "running" || this.#host.hypervisor.status(this.name) !== "paused") return;
+      this.status = "paused";
+      this.#host.changed();
+    });
+  }
+
   #stopped(failure: string | undefined): void {
     const ran = this.#started === undefined ? 0 : (Date.now() - this.#started.getTime()) / 1000;
     this.#host.hypervisor.remove(this.name);
@@ -245,6 +256,7 @@ export class DomainKeeper {
     if (paused) this.#host.hypervisor.pause(this.name);
     else this.#host.hypervisor.resume(this.name);
     this.status = paused ? "paused" : "running";
+    this.reason = undefined;
   }
 
   /** It is not running, and will not be again. */
