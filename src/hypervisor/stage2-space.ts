@@ -172,6 +172,16 @@ export class Stage2Space {
     this.#noteDirty(page);
   }
 
+  /** Discards what is mapped of `count` pages, RAM or not. */
+  discardMapped(first: number, count: number): void {
+    for (let page = first; page < first + count; ) {
+      const table = this.#entry(page, false);
+      // Nothing of what one table of level 3 is for.
+      if (table < 0) page = (page | 511) + 1;
+      else this.discard(page++);
+    }
+  }
+
   /** Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. */
   replaceByShared(page: number, frame: number): void {
     const at = this.#entry(page, false);
@@ -260,16 +270,39 @@ export class Stage2Space {
     return true;
   }
 
-  /** Makes all pages copy-on-write, and gives each to `holder` (after FrameAllocator.share): for a fork. */
-  shareAll(holder: (page: number, frame: number) => void): void {
-    this.forEachPage((page, at) => {
-      const frame = this.#frame(at);
-      this.#words[at] = (this.#words[at] as number) & ~WRITE;
-      this.#words[at + 1] = (this.#words[at + 1] as number) | COPY_ON_WRITE;
-      this.#o.frames.share(frame);
-      holder(page, frame);
-    });
+  /**
+   * For a fork: `child`, of the same RAM and without a page, has all pages that this one has. Both read the same frames; who writes gets a
+   * copy. False: there was no memory for its tables; it has some of the pages.
+   */
+  shareWith(child: Stage2Space): boolean {
+    const words = this.#words;
+    const { frames } = this.#o;
+    const start = pageOf(this.ram.base);
+    const end = start + this.ram.bytes / PAGE_BYTES;
+    let room = true;
+    for (let page = start; room && page < end; page = (page | 511) + 1) {
+      const from = this.#entry(page, false);
+      if (from < 0) continue;
+      const last = from + 2 * (Math.min(end, (page | 511) + 1) - page);
+      let to = -1;
+      for (let at = from; at < last; at += 2) {
+        const low = words[at] as number;
+        if (!(low & VALID)) continue;
+        if (to < 0) to = child.#entry(page, true);
+        room = to >= 0;
+        if (!room) break;
+        const high = words[at + 1] as number;
+        frames.share(this.#frame(at));
+        words[at] = low & ~WRITE;
+        words[at + 1] = high | COPY_ON_WRITE;
+        // Neither logged nor watched, which may have taken the right to read.
+        words[to + at - from] = (low & ~WRITE) | READ;
+        words[to + at - from + 1] = (high & ADDRESS_HIGH) | COPY_ON_WRITE;
+        child.#mapped++;
+      }
+    }
     this.#o.invalidate();
+    return room;
   }
 
   /** Every page of RAM that has a frame, ascending. `at` is for this class. */
@@ -323,7 +356,7 @@ export class Stage2Space {
 
   #noteDirty(page: number): void {
     const dirty = this.#dirty;
-    if (dirty === undefined) return;
+    if (dirty === undefined || !this.contains(page * PAGE_BYTES)) return;
     const bit = page - pageOf(this.ram.base);
     dirty[bit >>> 5] = (dirty[bit >>> 5] as number) | (1 << (bit & 31));
   }
