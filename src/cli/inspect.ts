@@ -55,9 +55,9 @@ export function declareInspect(program: Command, done: (status: number) => void)
     if (look !== memory && args.length > 0) throw new BadInput(`${what} takes no ${args[0]}`);
     const options = readOptions(ROWS, given);
     done(
-      await withMachines((machines, node) => {
+      await withMachines(async (machines, node) => {
         if (!node.knows(name)) {
-          machines.info({ name });
+          await machines.info({ name });
           throw new BadInput(`${name} is a machine: only domains can be looked into`);
         }
         return look(node, name, options, args);

@@ -112,7 +112,7 @@ test("a write of the kernel's to its own text is seen before it is made, and the
   node.resume("one");
   assert.ok(await runUntil(node, () => node.status("one") === "paused", 60));
   assert.deepEqual(
-    violations.map(({ part, what, vcpu }) => ({ part, what, vcpu })),
+    guard.violations.map(({ part, what, vcpu }) => ({ part, what, vcpu })),
     [{ part: "text", what: "write", vcpu: 0 }],
   );
   guard.end();

@@ -36,7 +36,7 @@ export interface GuardOptions {
   readonly kernel: LinuxKernel;
   readonly watches: Watches;
   readonly mode: GuardMode;
-  /** Called at each violation as it happens. */
+  /** Called at each violation as it happens, also at one that comes again as a stopped vCPU goes on. */
   readonly onViolation: (violation: Violation) => void;
 }
 
@@ -109,7 +109,10 @@ export class KernelGuard {
       last.what === violation.what &&
       last.vcpu === violation.vcpu &&
       last.pc === violation.pc;
-    if (again) return;
+    if (again) {
+      this.#o.onViolation(last);
+      return;
+    }
     if (violations.length < MOST_VIOLATIONS) violations.push(violation);
     else this.dropped++;
     this.#o.onViolation(violation);

@@ -162,18 +162,14 @@ export class DomainKeeper {
   /** What the hypervisor tells of this domain. */
   happened(event: HypervisorEvent): void {
     if (event.kind === "reset" && this.stored.definition.noReboot) this.#endFor("its guest reset");
+    // By its guard, too.
+    else if (event.kind === "paused" && this.status === "running") this.status = "paused";
     else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
   }
 
-  /** Its guard saw something; where the hypervisor paused it for that, it waits for its owner. */
+  /** Its guard saw something. */
   violated(what: string): void {
     this.reason = what;
-    // The guard pauses it after it has told.
-    setImmediate(() => {
-      if (!this.runs || this.status !== "running" || this.#host.hypervisor.status(this.name) !== "paused") return;
-      this.status = "paused";
-      this.#host.changed();
-    });
   }
 
   #stopped(failure: string | undefined): void {
