@@ -182,14 +182,33 @@ export class Stage2Space {
     }
   }
 
-  /** Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. */
+  /** The first page of RAM from `page` on that has a frame and is not watched; -1: there is none. */
+  nextPage(page: number): number {
+    const end = pageOf(this.ram.base) + this.ram.bytes / PAGE_BYTES;
+    for (let next = Math.max(page, pageOf(this.ram.base)); next < end; ) {
+      const at = this.#entry(next, false);
+      if (at < 0) next = (next | 511) + 1;
+      else if ((this.#words[at] as number) & VALID && !((this.#words[at + 1] as number) & WATCHED)) return next;
+      else next++;
+    }
+    return -1;
+  }
+
+  /** After `replaceByShared`, before anything of the domain is executed. */
+  forgetTranslations(): void {
+    if (!this.#closed) this.#o.invalidate();
+  }
+
+  /**
+   * Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. TLBs still have what was
+   * there: see forgetTranslations.
+   */
   replaceByShared(page: number, frame: number): void {
     const at = this.#entry(page, false);
     const old = this.#frame(at);
     const low = this.#words[at] as number;
     const kept = (this.#words[at + 1] as number) & (LOGGED | WATCHED | WATCHED_WRITES | EXECUTE_NEVER);
     this.#set(at, frame, PAGE | (low & READ), COPY_ON_WRITE | kept);
-    this.#o.invalidate();
     if (old !== frame) this.#release(old);
   }
 

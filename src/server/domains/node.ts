@@ -27,6 +27,10 @@ import { seconds } from "./metrics.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
 
+/** Of each turn, and between turns of a machine that sleeps. */
+const SCANNED_PAGES = 100;
+const SCAN_NANOSECONDS = 20e6;
+
 type Report = (progress: Progress) => void;
 
 const MIB = 2 ** 20;
@@ -64,7 +68,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
     this.#hypervisor = new Hypervisor({
       ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
-      memory,
+      ...{ memory, sameMemory: this.#machine.sameMemory },
       ...{ entropy: nodeBindings.entropy, monotonic },
       artifacts: {
         native: nodePackageFile("build/native.wasm"),
@@ -72,7 +76,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         handlers: text("build/interpreter.json"),
       },
     });
-    const node = { run: (milliseconds: number) => this.#hypervisor.run(milliseconds), reset: () => {} };
+    const node = { run: (milliseconds: number) => this.#runNode(milliseconds), reset: () => {} };
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
@@ -80,6 +84,14 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       this.#keepers.get(name)?.violated(violationText(violation)),
     );
     for (const stored of domains) this.#keep(stored.name);
+  }
+
+  /** As Hypervisor.run, and looks for pages that are the same, at a pace that costs little of a host's CPU. */
+  #runNode(milliseconds: number): ReturnType<Hypervisor["run"]> {
+    const state = this.#hypervisor.run(milliseconds);
+    if (!this.#machine.sameMemory) return state;
+    this.#hypervisor.scan(SCANNED_PAGES);
+    return state.kind === "idle" ? { kind: "idle", nanoseconds: Math.min(state.nanoseconds, SCAN_NANOSECONDS) } : state;
   }
 
   /** Runs until `down`. Rejects when the hypervisor throws. */
