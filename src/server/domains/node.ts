@@ -21,6 +21,7 @@ import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
+import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper } from "./keeper.ts";
 import { seconds } from "./metrics.ts";
 import { memoryOf } from "./node-memory.ts";
@@ -46,6 +47,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #machine: NodeMachine;
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
+  readonly #inspector: Inspector;
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #began = new Date();
   #ending = false;
@@ -78,6 +80,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
+    this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
+      this.#keepers.get(name)?.violated(violationText(violation)),
+    );
     for (const stored of domains) this.#keep(stored.name);
   }
 
@@ -116,6 +121,21 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly list = (): DomainOutput<"list"> => this.infos;
   readonly info = ({ name }: DomainInput<"info">): DomainInfo => this.#find(name).info();
+
+  /** What is seen of it from outside; a name that is no domain's has its own words. */
+  #inspect<I extends { readonly name: string }, O>(look: (inspector: Inspector) => (input: I) => O): (input: I) => O {
+    return (input) => {
+      this.#find(input.name);
+      return look(this.#inspector)(input);
+    };
+  }
+
+  readonly processes = this.#inspect(({ processes }) => processes);
+  readonly modules = this.#inspect(({ modules }) => modules);
+  readonly registers = this.#inspect(({ registers }) => registers);
+  readonly memory = this.#inspect(({ memory }) => memory);
+  readonly guarded = this.#inspect(({ guarded }) => guarded);
+  readonly guard = this.#inspect(({ guard }) => guard);
 
   readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
     this.#check(file);
