@@ -95,12 +95,12 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const gdb = await serveGdb(options, machine, loop, monitored);
     const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
     if (display !== undefined) say(display.description);
-    // The guest has shown its prompt already, to somebody else.
-    if (saved) {
+    const end = await onTerminal(terminal, loop, () => {
+      if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
+      // The guest has shown its prompt already, to somebody else.
       terminal.write(saved.lastLine);
-    }
-    const end = await onTerminal(terminal, loop);
+    });
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
     display?.close();
@@ -210,8 +210,8 @@ function monitoredOf(
   };
 }
 
-/** Runs with the terminal in raw mode, and gives it back however the run ends. */
-async function onTerminal(terminal: Terminal, loop: RunLoop): Promise<RunEnd> {
+/** Runs with the terminal in raw mode, and gives it back however the run ends. `begun` is called when signals end the run in order. */
+async function onTerminal(terminal: Terminal, loop: RunLoop, begun: () => void): Promise<RunEnd> {
   const interrupt = (): void => loop.stop("interrupted");
   const restore = (): void => terminal.close();
   const crash = (error: unknown): void => {
@@ -222,6 +222,7 @@ async function onTerminal(terminal: Terminal, loop: RunLoop): Promise<RunEnd> {
   process.on("uncaughtException", crash);
   process.on("exit", restore);
   terminal.open();
+  begun();
   try {
     return await loop.run();
   } finally {
