@@ -18,6 +18,7 @@ import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
+import { isBootedGuest, startBootedGuest } from "./booted-guest.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
@@ -78,7 +79,8 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
     const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile);
-    const machine = saved ? await saved.restore(parts) : await created(parts);
+    const booted = saved === undefined && isBootedGuest(options) && (await startBootedGuest(parts, terminal));
+    const machine = booted || (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
