@@ -11,6 +11,8 @@ export interface Stateful {
   restore(state: Fields): void;
   /** Everything has been restored: what has changed outside meanwhile is told to the guest, and what was under way goes on. */
   resumed?(): void;
+  /** Before `resumed`: the state is that of another, which goes on, too. What has to tell the two apart is its own again. */
+  cloned?(): void;
 }
 
 /**

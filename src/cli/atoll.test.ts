@@ -17,7 +17,7 @@ writeFileSync(empty, "");
 const HELP = "lists what there is";
 const BAD: readonly (readonly [readonly string[], string])[] = [
   [[], "give a command: atoll run boots a machine, atoll --help tells more"],
-  [["nothing"], `unknown command 'nothing'; atoll --help ${HELP}`],
+  [["begin"], `unknown command 'begin'; atoll --help ${HELP}`],
   [["run", "--kernle", "x"], `unknown option '--kernle' (Did you mean --kernel?); atoll run --help ${HELP}`],
   [["run", "--memory"], `option '--memory <SIZE>' argument missing; atoll run --help ${HELP}`],
   [["run", "--memory", "1\n2"], "--memory 1 2: give a number and K, M or G, such as 512M"],
@@ -74,8 +74,8 @@ function launch(args: readonly string[], old: boolean, environment: NodeJS.Proce
 }
 
 test("the launcher runs the command and passes its exit status on", () => {
-  const { status, stderr } = launch(["nothing"], false);
-  assert.equal(stderr, `atoll: unknown command 'nothing'; atoll --help ${HELP}\n`);
+  const { status, stderr } = launch(["begin"], false);
+  assert.equal(stderr, `atoll: unknown command 'begin'; atoll --help ${HELP}\n`);
   assert.equal(status, EXIT_STATUS.badInput);
 });
 
@@ -83,7 +83,7 @@ test("on an old Node the launcher hands over to the packaged one", () => {
   const { status, stdout } = launch(["run", "--help"], true);
   assert.match(stdout, /--kernel <FILE>/);
   assert.equal(status, 0);
-  assert.equal(launch(["nothing"], true).status, EXIT_STATUS.badInput);
+  assert.equal(launch(["begin"], true).status, EXIT_STATUS.badInput);
 });
 
 test("on an old Node without a packaged one the launcher says what is missing", () => {

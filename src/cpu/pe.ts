@@ -99,6 +99,9 @@ const SINGLE = 2;
 /** One instruction, by software step. */
 const STEP = 3;
 
+/** What an entry to the owner of EL2 counts in a slice, by its time: a guest that does nothing but trap must not have longer slices than others. */
+const OWNER_INSTRUCTIONS = 128;
+
 /** EXC_EC to EXC_STAGE2. */
 const EXCEPTION_WORDS = (EXC_STAGE2 + 4 - EXC_EC) >> 2;
 
@@ -277,7 +280,7 @@ export class Pe {
   /** EL2 is native: its owner does what code at its vectors would, and the PE goes on as it says. */
   #enterOwner(owner: LevelOwner): void {
     const s = this.state;
-    this.#left--;
+    this.#left -= OWNER_INSTRUCTIONS;
     const how = owner.enter(this.index);
     if (how === OWNER_WAIT) {
       s.setWord(HALTED, 1);

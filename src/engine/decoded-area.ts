@@ -18,11 +18,11 @@ export class DecodedArea {
   protected readonly copies: number;
 
   /**
-   * Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, a blank page, CODE_MAP, what they
+   * Bytes of linear memory that `count` decoded pages need, with the scratch page of single steps, CODE_MAP, what they
    * belong to, and their copies.
    */
   static bytes(count: number): number {
-    return (count + 2) * DECODED_PAGE_BYTES + MAP_BYTES + count * (4 + PAGE_BYTES);
+    return (count + 1) * DECODED_PAGE_BYTES + MAP_BYTES + count * (4 + PAGE_BYTES);
   }
 
   /** `base`: where the pool is, a multiple of 16. */
@@ -30,7 +30,7 @@ export class DecodedArea {
     this.words = new Int32Array(buffer);
     this.base = base;
     this.count = count;
-    const map = base + (count + 2) * DECODED_PAGE_BYTES;
+    const map = base + (count + 1) * DECODED_PAGE_BYTES;
     this.map = new Int32Array(buffer, map, MAP_BYTES / 4);
     this.pages = new Int32Array(buffer, map + MAP_BYTES, count);
     this.copies = map + MAP_BYTES + count * 4;

@@ -11,13 +11,13 @@ export const HEAT = RECORDS_BYTES + RECORD_BYTES;
 export const DECODED_PAGE_BYTES = HEAT + RECORDS * 2;
 
 // Table indices of the special handlers; those of (row, shape) and of regions follow.
-/** The word has not been decoded: decode it, then execute it. */
-export const HANDLER_DECODE = 1;
+/** The word has not been decoded: decode it, then execute it. Zero, so that what was never written to is a page of such records. */
+export const HANDLER_DECODE = 0;
 /** No instruction (the UNDEFINED exception). */
-export const HANDLER_UNALLOCATED = 2;
+export const HANDLER_UNALLOCATED = 1;
 /** The end record: on to the next page. */
-export const HANDLER_PAGE_END = 3;
+export const HANDLER_PAGE_END = 2;
 /** Ends a single step. */
-export const HANDLER_STOP = 4;
+export const HANDLER_STOP = 3;
 /** First of the others. */
 export const HANDLERS_FIRST = 8;

@@ -33,6 +33,8 @@ export class DecodedPages extends DecodedArea {
   #trusted: number[] = [];
   /** The next index to hand out; a ring, so it is also the oldest. */
   #next = 0;
+  /** Every index has been handed out once. */
+  #isUsedUp = false;
   readonly #onDrop: (index: number) => void;
   readonly #onFlush: () => void;
   readonly #isSame: IsSame;
@@ -55,19 +57,12 @@ export class DecodedPages extends DecodedArea {
     this.#onFlush = onFlush;
     this.#isSame = isSame;
     this.#mixed = new Uint8Array(count);
-    for (let i = 0; i < RECORDS; i++) this.words[(this.#blank + i * RECORD_BYTES) >> 2] = HANDLER_DECODE;
-    this.words[(this.#blank + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
     for (let i = 0; i <= RECORDS; i++) this.words[(this.scratch + i * RECORD_BYTES) >> 2] = HANDLER_STOP;
   }
 
   /** A decoded page for single steps: every record stops. */
   get scratch(): number {
     return this.base + this.count * DECODED_PAGE_BYTES;
-  }
-
-  /** A decoded page of which nothing is decoded: what new ones are copies of. */
-  get #blank(): number {
-    return this.scratch + DECODED_PAGE_BYTES;
   }
 
   /** The decoded page of a page, made if it is not there. */
@@ -155,7 +150,10 @@ export class DecodedPages extends DecodedArea {
     this.#copy(index, 0, WORDS);
     this.#trust(page, index);
     const address = this.address(index);
-    this.words.copyWithin(address >> 2, this.#blank >> 2, (this.#blank + DECODED_PAGE_BYTES) >> 2);
+    // The host gives memory to what is written to: of most pages little is executed.
+    if (this.#isUsedUp) this.words.fill(HANDLER_DECODE, address >> 2, (address + DECODED_PAGE_BYTES) >> 2);
+    if (this.#next === 0) this.#isUsedUp = true;
+    this.words[(address + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
     return index;
   }
 

@@ -29,15 +29,11 @@ import { HEAT, RECORD_BYTES, RECORDS_BYTES } from "./decoded-layout.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
 import { pushItlbEntry, pushItlbHit } from "./itlb.ts";
+import { LOOK_EVERY } from "./limits.ts";
 import { defineSettle } from "./pending-flags.ts";
 
 // The functions through which handlers and regions reach each other, and leave.
 
-/**
- * Taken branches to a place before it is translated. The interpreter is quick (about 3 ns an instruction), a translation costs 0.4 ms, so it
- * pays late: of 256, 2048 and 16384, the first made booting three times slower and the last made short programs slower.
- */
-export const HOT = 4096;
 /**
  * What an arrival from a region counts: code around hot code becomes hot, and until it is translated, too, each way out of a region that has
  * become one is interpreted.
@@ -53,7 +49,7 @@ const RECORD_SHIFT = Math.log2(RECORD_BYTES / 4);
 export interface EngineImports {
   /** (cpu, record): decodes the instruction at the record. */
   readonly decode: number;
-  /** (cpu, record): the place has become hot. */
+  /** (cpu, record): branches have come to the place LOOK_EVERY times more. */
   readonly hot: number;
   /** (cpu, record): the region at the record was made for another state of the PE. */
   readonly unfit: number;
@@ -231,7 +227,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
         code.get(RECORD);
         code.call(call("pcOf"));
       });
-      // heat: more, and a call when it gets to the threshold
+      // heat: more, and a call now and then
       code.get(base);
       code.get(offset);
       code.i32(3);
@@ -245,8 +241,8 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
       code.tee(heat);
       code.memory("i32.store16", HEAT);
       code.get(heat);
-      code.i32(HOT);
-      op(code, "i32.sub");
+      code.i32(LOOK_EVERY - 1);
+      op(code, "i32.and");
       code.i32(weight);
       op(code, "i32.lt_u");
       code.if();

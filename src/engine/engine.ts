@@ -8,10 +8,12 @@ import {
   HANDLER_STOP,
   HANDLER_UNALLOCATED,
   HANDLERS_FIRST,
+  HEAT,
   RECORD_BYTES,
   RECORDS,
 } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
+import { HotPlaces } from "./hot-places.ts";
 import { DECODE_AHEAD, MAX_DECODED_PAGES, MAX_REGIONS } from "./limits.ts";
 import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import { LocalRegions, type RegionSource } from "./region-source.ts";
@@ -86,6 +88,9 @@ export class Engine implements CodeEngine {
   readonly #pages: DecodedPages;
   readonly #enter: WasmFunction;
   readonly #translator: Translator | undefined;
+  readonly #hotPlaces = new HotPlaces();
+  /** Handlers with this table index or a higher one are regions. */
+  readonly #firstRegion: number;
   readonly #source: RegionSource | undefined;
   /** Translate at the first execution. */
   readonly #eager: boolean;
@@ -116,6 +121,7 @@ export class Engine implements CodeEngine {
       native.isSame as WasmFunction,
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
+    this.#firstRegion = firstRegion;
     const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
     const exports = instantiate(interpreter.module, {
       env: { memory, table },
@@ -123,7 +129,7 @@ export class Engine implements CodeEngine {
       host,
       engine: {
         decode: (cpu: number, record: number) => this.#decode(cpu, record),
-        hot: (cpu: number, record: number) => this.#translator?.request(this.#requestOf(cpu, record)),
+        hot: (cpu: number, record: number) => this.#warm(cpu, record),
         unfit: (cpu: number, record: number) => this.#retranslate(cpu, record),
       },
     });
@@ -161,6 +167,7 @@ export class Engine implements CodeEngine {
 
   run(cpu: number, budget: number): void {
     this.#enter(cpu, budget);
+    this.#hotPlaces.passed();
     this.#translator?.install(false);
   }
 
@@ -212,6 +219,15 @@ export class Engine implements CodeEngine {
 
   invalidateAllCode(): boolean {
     return this.#pages.doubt();
+  }
+
+  /** Branches have come to a place often. */
+  #warm(cpu: number, record: number): void {
+    if (this.#translator === undefined || (this.#words[record >> 2] as number) >= this.#firstRegion) return;
+    const page = this.#pages.address(this.#pages.indexOfRecord(record));
+    const heat = page + HEAT + (record - page) / (RECORD_BYTES / 2);
+    const count = ((this.#words[heat >> 2] as number) >>> (heat & 2 ? 16 : 0)) & 0xffff;
+    if (this.#hotPlaces.isHot(record, count)) this.#translator.request(this.#requestOf(cpu, record));
   }
 
   /** How a region for what the PE executes is to be made. */

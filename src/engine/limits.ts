@@ -38,6 +38,8 @@ export const MAX_REGION_PAGES = 6;
 
 /** Regions that are compiled together: one module for many costs less per region than one each. */
 export const MAX_BATCH = 64;
+/** In a thread of its own, after which what is made by then is compiled: in its first moments that thread is slow, and the guest waits. */
+export const MAX_BATCH_MILLISECONDS = 8;
 /** Slices of a PE after which even a few are compiled: 10 ms or less. */
 export const MAX_WAIT = 32;
 
@@ -52,3 +54,13 @@ export const DROPPED_PART = 4;
  * load more registers, and its compilation longer.
  */
 export const WARM = 16;
+
+/** Taken branches to a place after which it is looked at whether it is hot: a power of 2. */
+export const LOOK_EVERY = 512;
+/** A place is hot that is looked at twice in so many slices of a PE, 32768 instructions each: a loop that runs now. */
+export const HOT_WINDOW = 32;
+/**
+ * Taken branches to a place after which it is hot, however long they took. The interpreter is quick, a translation costs a millisecond and
+ * code that is as large as the interpreter's part for it, so it pays late.
+ */
+export const HOT = 16384;

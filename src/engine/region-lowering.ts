@@ -434,7 +434,7 @@ export class RegionLowering extends RegionState {
     const { producer } = this;
     const va = this.temp("i64");
     const entry = this.temp("i32");
-    this.#pushPageAddress(page);
+    this.#pushAddress(page * RECORDS);
     code.set(va);
     pushItlbEntry(code, va);
     code.set(entry);
@@ -464,21 +464,12 @@ export class RegionLowering extends RegionState {
     return this.#context.pages.get(page) as number;
   }
 
-  /** The virtual address of a page. */
-  #pushPageAddress(page: number): void {
-    const distance = page * 4096;
-    this.code.get(this.#va);
-    if (page === 0) return;
-    this.code.i64(distance | 0, Math.floor(distance / 2 ** 32));
-    this.code.op(I64_ADD);
-  }
-
   /** Before a way out: the page, that of the block being lowered, is the one that is executed. */
   #settlePage(page = this.#page): void {
     if (page === 0) return;
     const { code } = this;
     code.get(Lowering.CPU);
-    this.#pushPageAddress(page);
+    this.#pushAddress(page * RECORDS);
     code.memory("i64.store", FETCH_VA);
     code.get(Lowering.CPU);
     code.i32(this.#decodedPage(page));
@@ -684,9 +675,11 @@ export class RegionLowering extends RegionState {
     code.returnCall(this.functions.runtime("near"));
   }
 
+  /** The virtual address of an instruction. */
   #pushAddress(index: number): void {
-    const distance = index * 4;
     this.code.get(this.#va);
+    if (index === 0) return;
+    const distance = index * 4;
     this.code.i64(distance | 0, Math.floor(distance / 2 ** 32));
     this.code.op(I64_ADD);
   }

@@ -1,4 +1,4 @@
-import { MAX_BATCH } from "./limits.ts";
+import { MAX_BATCH, MAX_BATCH_MILLISECONDS } from "./limits.ts";
 import {
   type FoundRegion,
   type MadeRegions,
@@ -25,15 +25,19 @@ export type StartRegionThread = (setup: MakerSetup) => RegionThread;
 
 /** What the other thread made, and how long it took. */
 export interface RegionAnswer extends MadeRegions {
+  /** The records that it answers for, with a region or without. */
+  readonly records: readonly number[];
   readonly milliseconds: number;
 }
 
-/** Regions that another thread makes. It is started when the first is asked for. */
+/** Regions that another thread makes. It is started at the first slice's end: until something is hot it has time to get ready. */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
   #requests: RegionRequest[] = [];
+  /** Records that were asked for and not answered. */
+  readonly #asked = new Set<number>();
   #closed = false;
 
   /** `onAnswer`: for statistics. */
@@ -43,18 +47,22 @@ export class RemoteRegions implements RegionSource {
   }
 
   ask(request: RegionRequest): void {
+    if (this.#asked.has(request.record)) return;
+    this.#asked.add(request.record);
     this.#requests.push(request);
   }
 
   take(): MadeRegions | undefined {
     if (this.#closed) return undefined;
+    this.#thread ??= this.#start();
     if (this.#requests.length > 0) {
-      this.#thread ??= this.#start();
       this.#thread.send(this.#requests);
       this.#requests = [];
     }
-    const answer = this.#thread?.receive();
-    if (answer) this.#onAnswer(answer);
+    const answer = this.#thread.receive();
+    if (answer === undefined) return undefined;
+    for (const record of answer.records) this.#asked.delete(record);
+    this.#onAnswer(answer);
     return answer;
   }
 
@@ -75,20 +83,25 @@ export class RegionServer {
     this.#now = now;
   }
 
-  /** Serves requests, later ones for a record in place of earlier ones. */
+  /** Serves requests, each for another record. */
   *serve(requests: readonly RegionRequest[]): Generator<RegionAnswer> {
-    const wanted = [...new Map(requests.map((request) => [request.record, request])).values()];
-    for (let i = 0; i < wanted.length; i += MAX_BATCH) {
+    for (let done = 0; done < requests.length; ) {
       const started = this.#now();
-      const made = this.#maker.make(this.#found(wanted.slice(i, i + MAX_BATCH)));
-      if (made.regions.length === 0) continue;
-      yield { ...made, milliseconds: this.#now() - started };
+      const records: number[] = [];
+      const made = this.#maker.make(this.#found(requests.slice(done, done + MAX_BATCH), records));
+      done += records.length;
+      yield { ...made, records, milliseconds: this.#now() - started };
     }
   }
-  *#found(requests: readonly RegionRequest[]): Generator<FoundRegion> {
+
+  /** Finds regions until it is time to hand over what there is; `records` are those that were looked at. */
+  *#found(requests: readonly RegionRequest[], records: number[]): Generator<FoundRegion> {
+    const until = this.#now() + MAX_BATCH_MILLISECONDS;
     for (const request of requests) {
+      records.push(request.record);
       const found = this.#maker.find(request);
       if (found) yield found;
+      if (this.#now() >= until) return;
     }
   }
 }

@@ -35,13 +35,15 @@ export function withoutCheck(ir: readonly Inst[]): readonly Inst[] {
 /** By block: does SP pass the check at its start, whichever way leads there? */
 export function checkedBefore(blocks: readonly Block[], { order }: Structure): readonly boolean[] {
   const before = blocks.map((_, n) => n !== 0);
+  const effect = ({ insns }: Block, known: boolean): boolean =>
+    insns.reduce((checked, { ir }) => checkedAfter(ir, checked), known);
+  const after = blocks.map((block) => ({ known: effect(block, true), unknown: effect(block, false) }));
   for (let changed = true; changed; ) {
     changed = false;
     for (const n of order) {
-      const { insns, successors } = blocks[n] as Block;
-      const after = insns.reduce((checked, { ir }) => checkedAfter(ir, checked), before[n] as boolean);
-      for (const s of successors) {
-        if (s < 0 || after || !before[s]) continue;
+      const passes = after[n]?.[before[n] ? "known" : "unknown"];
+      for (const s of (blocks[n] as Block).successors) {
+        if (s < 0 || passes || !before[s]) continue;
         before[s] = false;
         changed = true;
       }

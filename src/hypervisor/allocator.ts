@@ -18,8 +18,8 @@ export class FrameAllocator {
   free: number;
   readonly frames: number;
   readonly #owner: Uint16Array;
-  /** Of shared frames: how many hold them. */
-  readonly #holders = new Map<number, number>();
+  /** Of shared frames: how many descriptors hold them. */
+  readonly #holders: Uint32Array;
   /** A bit for each free frame of a run. */
   readonly #runs: Uint16Array;
   readonly #owned = new Float64Array(MOST_OWNERS + 1);
@@ -30,6 +30,7 @@ export class FrameAllocator {
     this.frames = frames;
     this.free = frames;
     this.#owner = new Uint16Array(frames);
+    this.#holders = new Uint32Array(frames);
     this.#runs = new Uint16Array(Math.ceil(frames / RUN_FRAMES));
     for (let frame = 0; frame < frames; frame++) this.#mark(frame, true);
   }
@@ -80,22 +81,26 @@ export class FrameAllocator {
     return this.#owned[owner] ?? 0;
   }
 
-  /** How many hold a frame. */
+  /** How many descriptors hold a frame. */
   holders(frame: number): number {
-    if (this.#owner[frame] === SHARED) return this.#holders.get(frame) ?? 0;
+    if (this.#owner[frame] === SHARED) return this.#holders[frame] as number;
     return this.#owner[frame] === FREE ? 0 : 1;
+  }
+
+  /** Frames that are shared, and the descriptors that hold them. */
+  shared(): { readonly frames: number; readonly holders: number } {
+    let holders = 0;
+    for (const count of this.#holders) holders += count;
+    return { frames: this.owned(SHARED), holders };
   }
 
   /** Gives back a frame of `owner`'s, or its hold on a shared one. True: nobody has it any more. @throws Error when it is not the owner's. */
   release(frame: number, owner: number): boolean {
     const has = this.#owner[frame];
     if (has === SHARED) {
-      const left = (this.#holders.get(frame) as number) - 1;
-      if (left > 0) {
-        this.#holders.set(frame, left);
-        return false;
-      }
-      this.#holders.delete(frame);
+      const left = (this.#holders[frame] as number) - 1;
+      this.#holders[frame] = left;
+      if (left > 0) return false;
     } else if (has !== owner || owner === FREE) {
       throw new Error(`frame ${frame} is not of owner ${owner}`);
     }
@@ -110,19 +115,19 @@ export class FrameAllocator {
   share(frame: number): void {
     const has = this.#owner[frame] as number;
     if (has === SHARED) {
-      this.#holders.set(frame, (this.#holders.get(frame) as number) + 1);
+      this.#holders[frame] = (this.#holders[frame] as number) + 1;
       return;
     }
     this.#owned[has] = (this.#owned[has] as number) - 1;
     this.#owned[SHARED] = (this.#owned[SHARED] as number) + 1;
     this.#owner[frame] = SHARED;
-    this.#holders.set(frame, 2);
+    this.#holders[frame] = 2;
   }
 
   /** A shared frame that only one holds any more is `owner`'s. False: others hold it, too. */
   unshare(frame: number, owner: number): boolean {
-    if (this.#owner[frame] !== SHARED || this.#holders.get(frame) !== 1) return false;
-    this.#holders.delete(frame);
+    if (this.#owner[frame] !== SHARED || this.#holders[frame] !== 1) return false;
+    this.#holders[frame] = 0;
     this.#owner[frame] = owner;
     this.#owned[SHARED] = (this.#owned[SHARED] as number) - 1;
     this.#owned[owner] = (this.#owned[owner] as number) + 1;

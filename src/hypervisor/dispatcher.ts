@@ -77,6 +77,11 @@ export class Dispatcher implements LevelOwner {
     return this.#current;
   }
 
+  /** A PE is in the hypervisor. */
+  get busy(): boolean {
+    return this.#current !== undefined;
+  }
+
   enter(index: number): number {
     const pe = this.#o.pes[index] as PhysicalPe;
     this.#current = pe;

@@ -1,19 +1,20 @@
 import { Bus } from "../bus/bus.ts";
 import { X } from "../cpu/state-layout.ts";
 import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
-import { Flash } from "../devices/flash/flash.ts";
 import { affinityOf } from "../machine/board.ts";
 import { BoardDevices, type DeviceParts } from "../machine/board-devices.ts";
 import { type BootParts, bootPlanOf } from "../machine/boot/of-parts.ts";
 import { MachineClock } from "../machine/clock.ts";
 import type { SystemFirmware } from "../machine/firmware/firmware.ts";
-import { MAP, POWER_KEY_PIN, PPI, type Window } from "../machine/memory-map.ts";
+import { MAP, POWER_KEY_PIN, PPI, SPI } from "../machine/memory-map.ts";
 import { RamBalloon } from "../machine/ram-balloon.ts";
 import { BadInput, type CpuModel, type MemoryBalloon } from "../machine/runnable.ts";
 import { FIRST_DOMAIN, type FrameAllocator } from "./allocator.ts";
 import { domainFirmware, type PowerActions } from "./domain-firmware.ts";
+import { DomainFlash } from "./domain-flash.ts";
 import { DomainMemory } from "./domain-memory.ts";
 import type { Refusal } from "./events.ts";
+import { GenerationId } from "./generation-id.ts";
 import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { StolenTime } from "./paravirtual.ts";
 import { NANOSECONDS_PER_TICK } from "./physical-pe.ts";
@@ -24,12 +25,11 @@ import { CONTEXT, SAVED_LISTS, VCPU_BYTES, Vcpu } from "./vcpu.ts";
 import { VirtualGic } from "./virtual-gic.ts";
 
 /** What a domain is made of: the parts of a machine that are a guest's own, and its share of the PEs. */
-export type DomainConfig = Omit<
-  DeviceParts & BootParts,
-  "cpu" | "gicVersion" | "virtualization" | "secure" | "bios"
-> & {
+export type DomainConfig = Omit<DeviceParts & BootParts, "cpu" | "gicVersion" | "virtualization" | "secure"> & {
   readonly name: string;
   readonly share?: Partial<Share> | undefined;
+  /** Its pages are kept once where others have the same; see SamePageMerging. */
+  readonly sameMemory?: boolean | undefined;
   /** PEs that each vCPU may run on, by index; absent: all. */
   readonly pinned?: readonly (readonly number[])[] | undefined;
 };
@@ -57,7 +57,8 @@ const POWER_KEY_NANOSECONDS = 100e6;
 /** SPSR_EL2 of a vCPU that starts: EL1h, all masked. */
 const EL1H_MASKED = 0x3c5;
 
-const NO_MEMORY = (name: string): string => `${name}: the machine has no memory left; give it more, or stop a domain`;
+export const NO_MEMORY = (name: string): string =>
+  `${name}: the machine has no memory left; give it more, or stop a domain`;
 
 const lastPage = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES);
 
@@ -76,10 +77,12 @@ export class Domain {
   readonly vcpus: readonly Vcpu[];
   readonly group: ScheduleGroup<Vcpu>;
   readonly firmware: SystemFirmware;
+  readonly flash: DomainFlash;
   readonly devices: BoardDevices;
   readonly balloon: MemoryBalloon | undefined;
   readonly timers: readonly PhysicalTimer[];
   readonly stolen: StolenTime;
+  readonly generation: GenerationId;
   /** The device tree that the guest was given. */
   deviceTree: Uint8Array = new Uint8Array(0);
   /** Why it runs no more; undefined while it does. */
@@ -149,7 +152,12 @@ export class Domain {
     );
     this.group = new ScheduleGroup<Vcpu>(this.vcpus, shareOf(config.share));
     this.stolen = new StolenTime(memory, frames, this.owner, this.space, cpus);
+    this.generation = new GenerationId({
+      ...{ memory, frames, owner: this.owner, space: this.space, entropy: config.entropy },
+      line: this.gic.line(SPI.generationId),
+    });
     this.firmware = domainFirmware(this, host.power);
+    this.flash = new DomainFlash({ memory, frames, owner: this.owner, space: this.space, bus: this.bus });
     this.devices = this.#addDevices();
     this.balloon = this.devices.balloon && new RamBalloon(this.devices.balloon, config.memory);
   }
@@ -160,14 +168,13 @@ export class Domain {
     const { bus, gic, clock, config } = this;
     bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
-    for (const bank of [MAP.flash0, MAP.flash1]) bus.add(bank.name, bank.base, emptyFlash(bank));
     return new BoardDevices({ parts: config, bus, dma: this.memory, clock, interrupts: gic });
   }
 
   /** To the state after power-on, with what it boots in its memory, and its first vCPU ready. @throws BadInput when that cannot be used. */
   powerOn(): void {
     const { config, clock } = this;
-    const plan = bootPlanOf({ ...config, cpu: this.#host.cpu, gicVersion: 3 }, false);
+    const plan = bootPlanOf({ ...config, cpu: this.#host.cpu, gicVersion: 3 }, true);
     this.ended = undefined;
     this.reason = undefined;
     this.bus.reset();
@@ -177,11 +184,23 @@ export class Domain {
       if (!this.memory.write(address, bytes) || !this.memory.zero(address + bytes.length, zeroes))
         throw new BadInput(NO_MEMORY(config.name));
     }
+    this.flash.load(plan.flash);
     this.deviceTree = plan.deviceTree;
-    if (!this.stolen.map()) throw new BadInput(NO_MEMORY(config.name));
+    if (!this.stolen.map() || !this.generation.map()) throw new BadInput(NO_MEMORY(config.name));
     clock.hold(false);
     this.countFromNow();
     this.resetVcpu(0, plan.entry, plan.x[0], 0);
+  }
+
+  /** For a fork: interrupt controller and vCPUs are as those of another, which has as many and none on a PE. */
+  copyProcessors(other: Domain): void {
+    const { memory } = this.#host;
+    for (let i = 0; i < this.#ownFrames.count; i++) memory.copy(other.#ownFrames.first + i, this.#ownFrames.first + i);
+    for (const [index, vcpu] of this.vcpus.entries()) {
+      vcpu.saved.set64(VTTBR_EL2, this.vttbrLow, this.vttbrHigh);
+      vcpu.stolen = other.vcpus[index]?.stolen ?? 0;
+    }
+    this.gic.continueAs(other.gic);
   }
 
   /** CNTVOFF_EL2 as the domain's clock says, after it stood still. */
@@ -251,9 +270,4 @@ export class Domain {
 
 export function shareOf(share: Partial<Share> = {}): Share {
   return { weight: DEFAULT_WEIGHT, cap: Number.POSITIVE_INFINITY, reservation: 0, ...share };
-}
-
-/** A bank of flash that nothing was ever written to. It takes memory of the host's where it is touched. */
-function emptyFlash({ size }: Window): Flash {
-  return new Flash(new Uint8Array(size), { onArrayVisible: () => {}, onChange: () => {} });
 }

@@ -28,9 +28,11 @@ import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
+import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
+import { SamePageMerging } from "./same-page-merging.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
 import { VTCR } from "./stage2-space.ts";
 import { type DomainStatistics, domainStatistics } from "./statistics.ts";
@@ -49,6 +51,10 @@ export interface NodeParts {
   /** Nanoseconds of a clock that never goes back. */
   readonly monotonic: () => number;
   readonly artifacts: MachineParts["artifacts"];
+  /** As MachineParts.regionThread: translates code while domains run. */
+  readonly regionThread?: MachineParts["regionThread"];
+  /** Of domains that do not say: whether `scan` is to look at their pages. */
+  readonly sameMemory?: boolean | undefined;
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
 }
@@ -63,8 +69,13 @@ interface Managed {
   reason: string | undefined;
 }
 
+/** A bit of a number for each, where a vCPU may run. */
+const MOST_PES = 32;
 /** Instructions of one PE's turn. */
 const TURN_INSTRUCTIONS = 0x8000;
+/** Of each while a domain is brought off the PEs, which it leaves at its next entry to the hypervisor. */
+const SETTLE_INSTRUCTIONS = 0x100;
+const SETTLE_TURNS = 0x1000;
 const NANOSECONDS = 1e6;
 
 // HCR_EL2: VM, FMO, IMO, AMO, FB, TWI, TID3, TSC, TIDCP, RW; APK, API.
@@ -84,6 +95,7 @@ export class Hypervisor {
   readonly #clock: MachineClock;
   readonly #memory: MachineMemory;
   readonly #frames: FrameAllocator;
+  readonly #merging: SamePageMerging;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
   readonly #processors: Processors;
@@ -104,8 +116,8 @@ export class Hypervisor {
 
   /** @throws BadInput when the parts do not fit together. */
   constructor(parts: NodeParts) {
-    if (!(parts.cpus >= 1 && parts.cpus <= MAX_CPUS[3]))
-      throw new BadInput(`give 1 to ${MAX_CPUS[3]} CPUs, not ${parts.cpus}`);
+    if (!(parts.cpus >= 1 && parts.cpus <= MOST_PES))
+      throw new BadInput(`give 1 to ${MOST_PES} CPUs, not ${parts.cpus}`);
     this.#parts = parts;
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
     const memory = allocate(plan, parts.sharedMemory);
@@ -132,6 +144,7 @@ export class Hypervisor {
     });
     this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
     this.#frames = new FrameAllocator(this.#memory.frames);
+    this.#merging = new SamePageMerging(this.#memory, this.#frames);
     this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
     const pes: PhysicalPe[] = [];
     this.#dispatcher = new Dispatcher({
@@ -227,36 +240,106 @@ export class Hypervisor {
     const managed = this.#find(name);
     if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}`);
     const { config } = managed;
+    const domain = this.#admit(config, (domain) => domain.powerOn());
+    managed.domain = domain;
+    managed.status = "running";
+    managed.reason = undefined;
+    this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
+    this.events.emit({ kind: "started", domain: name });
+    this.onWork();
+  }
+
+  /** A domain with what it needs of the machine, filled by `fill`. */
+  #admit(config: DomainConfig, fill: (domain: Domain) => void): Domain {
+    const { name } = config;
     const { reservation } = shareOf(config.share);
     if (!this.#scheduler.admits(reservation))
       throw new BadInput(`${name}: a reservation of ${reservation} CPUs is more than what others have left`);
     const vmid = this.#vmids.take();
     if (vmid === undefined) throw new BadInput(`${name}: ${VMIDS} domains run already`);
-    for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
-      if (!this.#claims.claim(thing, vmid)) {
-        this.#claims.releaseAll(vmid);
-        this.#vmids.release(vmid);
-        throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
-      }
-    }
     let domain: Domain | undefined;
     try {
+      for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
+        if (!this.#claims.claim(thing, vmid))
+          throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
+      }
       domain = new Domain(config, vmid, this.#host);
-      domain.powerOn();
+      fill(domain);
     } catch (error) {
       domain?.close();
       this.#claims.releaseAll(vmid);
       this.#vmids.release(vmid);
       throw error;
     }
-    managed.domain = domain;
-    managed.status = "running";
-    managed.reason = undefined;
     this.#running.add(domain);
     this.#scheduler.add(domain.group);
-    this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
-    this.events.emit({ kind: "started", domain: name });
+    return domain;
+  }
+
+  /**
+   * A new domain that goes on from where `name` is now: with its memory, copied page by page as either writes, and with its vCPUs and devices as
+   * they are. It runs or is paused as `name` does, which goes on, too. `parts`, called while `name` stands still, gives what a copy cannot
+   * share: console, disks (as they are at that moment), networks, and what else is to differ; memory and CPUs stay.
+   * @throws BadInput when the name is taken, the parts are not those of a copy, or there is no room. `name` goes on then, too.
+   */
+  fork(name: string, newName: string, parts: (of: DomainConfig) => ForkParts): void {
+    const managed = this.#find(name);
+    const { domain: parent } = managed;
+    if (parent === undefined || parent.ended !== undefined) throw new BadInput(`${name} does not run`);
+    if (this.#domains.has(newName)) throw new BadInput(`there is a domain ${newName} already`);
+    if (this.#dispatcher.busy) throw new Error("a domain is forked between two calls of run");
+    const pause = managed.status === "running";
+    if (pause) this.#hold(parent);
+    let config: DomainConfig;
+    let child: Domain;
+    try {
+      if (!this.#settle(parent)) throw new BadInput(`${name} does not stand still`);
+      config = { ...parent.config, ...parts(parent.config), name: newName };
+      this.define(config);
+      try {
+        child = this.#admit(config, (domain) => continueAs(domain, parent));
+      } catch (error) {
+        this.remove(newName);
+        throw error;
+      }
+    } finally {
+      if (pause) this.#release(parent);
+    }
+    const copy = this.#find(newName);
+    copy.domain = child;
+    copy.status = pause ? "running" : "paused";
+    this.events.emit({ kind: "started", domain: newName });
+    if (pause) this.#release(child);
+    else this.events.emit({ kind: "paused", domain: newName });
     this.onWork();
+  }
+
+  /** Runs the machine until no PE has registers of a held domain. */
+  #settle(domain: Domain): boolean {
+    for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+      if (domain.vcpus.every(({ pe }) => pe === undefined)) return domain.ended === undefined;
+      for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+      this.#processors.updateTimers();
+      this.#processors.turn(SETTLE_INSTRUCTIONS);
+    }
+    return false;
+  }
+
+  #hold(domain: Domain): void {
+    domain.group.held = true;
+    domain.clock.hold(true);
+    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+  }
+
+  #release(domain: Domain): void {
+    domain.clock.hold(false);
+    domain.countFromNow();
+    domain.group.held = false;
+    // WFI may end at any time: each looks for itself when its timer is due now.
+    for (const vcpu of domain.vcpus) {
+      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
+      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
+    }
   }
 
   /** Its vCPUs run no more, and its time stands still, until `resume`. */
@@ -265,9 +348,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "running") throw new BadInput(`${name} does not run`);
     managed.status = "paused";
-    domain.group.held = true;
-    domain.clock.hold(true);
-    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+    this.#hold(domain);
     this.events.emit({ kind: "paused", domain: name });
     this.onWork();
   }
@@ -277,14 +358,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "paused") throw new BadInput(`${name} is not paused`);
     managed.status = "running";
-    domain.clock.hold(false);
-    domain.countFromNow();
-    domain.group.held = false;
-    // WFI may end at any time: each looks for itself when its timer is due now.
-    for (const vcpu of domain.vcpus) {
-      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
-      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
-    }
+    this.#release(domain);
     this.events.emit({ kind: "resumed", domain: name });
     this.onWork();
   }
@@ -355,7 +429,23 @@ export class Hypervisor {
 
   statistics(name: string): DomainStatistics | undefined {
     const { domain } = this.#find(name);
-    return domain && domainStatistics(domain, this.#frames);
+    return domain && domainStatistics(domain, this.#frames, this.#clock.now());
+  }
+
+  /** Looks at so many pages of the domains with `sameMemory`, and goes on there with the next call; gives how many frames are free by it. */
+  scan(pages: number): number {
+    return this.#merging.scan(
+      [...this.#running]
+        .filter(({ config, ended }) => (config.sameMemory ?? this.#parts.sameMemory) && ended === undefined)
+        .map(({ space }) => space),
+      pages,
+    );
+  }
+
+  /** Bytes that are used once and would be used more often: of forks, and of pages that `scan` found to be the same. */
+  get saved(): number {
+    const { frames, holders } = this.#frames.shared();
+    return (holders - frames) * PAGE_BYTES;
   }
 
   /** Of the machine: PEs, memory in bytes, world switches. */
@@ -390,7 +480,7 @@ export class Hypervisor {
     const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
     for (;;) {
       this.#clock.runDue();
-      for (const { clock } of this.#running) clock.runDue();
+      for (const domain of this.#running) this.#runAlarms(domain);
       this.#processors.updateTimers();
       const busy = this.#processors.turn(TURN_INSTRUCTIONS);
       this.#reap();
@@ -399,6 +489,15 @@ export class Hypervisor {
         if (sleep > 0) return { kind: "idle", nanoseconds: sleep };
       }
       if (this.#clock.now() >= deadline) return { kind: "running" };
+    }
+  }
+
+  /** What its devices have to do. When that fails, it is the domain that has to go. */
+  #runAlarms(domain: Domain): void {
+    try {
+      domain.clock.runDue();
+    } catch (error) {
+      domain.end("failed", `a device failed: ${error instanceof Error ? error.message : error}`);
     }
   }
 

@@ -33,6 +33,11 @@ export class PhysicalTimer {
     this.#drive();
   }
 
+  /** After its registers in the vCPU's block and the clock were replaced. */
+  restored(): void {
+    this.#drive();
+  }
+
   /** The domain's counter. */
   get count(): number {
     return Math.floor(this.#clock.now() / NANOSECONDS_PER_TICK);

@@ -255,6 +255,17 @@ export class VirtualGic {
     this.#control[cpu] = 0;
   }
 
+  /** For a fork: its memory was filled with that of `other`, and the vCPUs' blocks, too; both go on from there. */
+  continueAs(other: VirtualGic): void {
+    this.#listed.set(other.#listed);
+    this.#latched.set(other.#latched);
+    this.#inUse.set(other.#inUse);
+    for (const [cpu, intids] of other.#overflow.entries()) this.#overflow[cpu] = [...intids];
+    this.#told.fill(SPURIOUS);
+    this.#control.fill(0);
+    this.changed();
+  }
+
   /** After its memory was filled with that of another: active interrupts are some vCPU's that is to end them. */
   adopt(): void {
     for (let cpu = 0; cpu < this.#cpus; cpu++) {

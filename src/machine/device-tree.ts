@@ -49,6 +49,8 @@ export interface BoardDescription {
   readonly secure: boolean;
   /** Absent: the PEs have performance monitors. */
   readonly pmu?: boolean;
+  /** There is a page that says which copy of the guest it is. */
+  readonly generationId?: boolean;
 }
 
 /** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
@@ -139,6 +141,15 @@ export function boardTree(board: BoardDescription): Fdt {
           "dma-coherent": EMPTY,
         });
       }),
+      ...(board.generationId
+        ? [
+            fdtNode(`vmgenid@${hex(MAP.generationId.base)}`, {
+              compatible: strings("microsoft,vmgenid"),
+              reg: reg(MAP.generationId),
+              interrupts: spi(SPI.generationId, EDGE_RISING),
+            }),
+          ]
+        : []),
       ...(board.secure ? secureNodes() : []),
       fdtNode("chosen", { "stdout-path": strings(`/pl011@${hex(MAP.uart.base)}`) }),
     ],

@@ -30,6 +30,8 @@ export const MAP = {
   /** With Secure state only, and only for Secure accesses. */
   secureUart: { name: "pl011.secure", base: 0x0904_0000, size: 0x1000 },
   secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
+  /** Domains of the hypervisor only: which copy of a guest it is (microsoft,vmgenid). */
+  generationId: { name: "generation-id", base: 0x090d_0000, size: 0x1000 },
   secureRam: { name: "ram.secure", base: 0x0e00_0000, size: 16 * MiB },
   /** VIRTIO_SLOTS transports, VIRTIO_STRIDE each. */
   virtio: { name: "virtio-mmio", base: 0x0a00_0000, size: 0x4000 },
@@ -45,7 +47,7 @@ export const VIRTIO_STRIDE = 0x200;
 export const spi = (n: number): number => 32 + n;
 
 /** Shared peripheral interrupts: numbers as a device tree has them, so INTID - 32. */
-export const SPI = { uart: 1, rtc: 2, gpio: 7, secureUart: 8, secureGpio: 0, virtio0: 16 } as const;
+export const SPI = { uart: 1, rtc: 2, gpio: 7, secureUart: 8, secureGpio: 0, generationId: 10, virtio0: 16 } as const;
 /** SPIs that the interrupt controller implements: INTIDs 32..287, as QEMU's board. */
 export const SPI_COUNT = 256;
 

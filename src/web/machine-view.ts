@@ -82,6 +82,8 @@ export class MachineView {
     );
     this.#inspector = new InspectorView(options.name, () => this.#machine);
     this.place.append(this.#inspector.place);
+    // So that the terminal has its size before the guest is told.
+    this.place.classList.toggle("with-display", options.configuration.display !== undefined);
     parent.append(this.place);
     this.terminal = new TerminalView(this.#screen, `Console of ${options.name}`);
     this.terminal.onInput((bytes) => this.#type(bytes));

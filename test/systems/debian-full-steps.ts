@@ -91,11 +91,11 @@ async function run(guest: GuestProcess, command: string, seconds: number): Promi
 }
 
 async function login(guest: GuestProcess, seconds: number): Promise<number> {
-  const shown = await guest.waitFor(/atoll-debian login: $/, seconds);
+  const shown = await guest.waitFor(/atoll-debian login: /, seconds);
   guest.type("root\r");
   await guest.waitFor("Password:", seconds);
   guest.type("atoll\r");
-  await guest.waitFor(/root@atoll-debian:~# $/, seconds);
+  await guest.waitFor(/root@atoll-debian:~# /, seconds);
   return shown;
 }
 
@@ -129,7 +129,10 @@ export async function install(overlay: string, options: DebianOptions): Promise<
     await run(guest, "apt-get update", options.seconds);
     await run(guest, "apt-get install -y hello jq", options.seconds);
     times["packages are installed"] = now();
-    assert.match(await run(guest, "hello && echo '{\"a\":[1,42]}' | jq .a[1]", options.seconds), /Hello, world!\s+42/);
+    assert.match(
+      await run(guest, "hello && echo '{\"a\":[1,42]}' | jq -M .a[1]", options.seconds),
+      /Hello, world!\s+42/,
+    );
     assert.ok(served.some((name) => name.startsWith("hello_")) && served.some((name) => name.startsWith("libonig5_")));
     await powerOff(guest, times);
   } finally {

@@ -71,7 +71,7 @@ test("the display shows what the guest draws, and takes keys", { skip: missing }
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return data.reduce((sum, value, i) => sum + (i % 4 < 3 && value > 64 ? 1 : 0), 0);
   })()`;
-  await page.waitForFunction(`${lit} > 100`);
+  await page.waitForFunction(`${lit} > 100`, undefined, { polling: 500 });
   await type(page, 'hexdump -e \'8/1 "%d " 2/2 "%d " 1/4 "%d\\n"\' /dev/input/event0 & sleep 1; echo listening\n');
   await shows(page, "\nlistening");
   await canvas.focus();

@@ -123,6 +123,8 @@ export abstract class VirtioDevice implements Stateful {
 
   resumed(): void {}
 
+  cloned(): void {}
+
   /** @param word which 32 feature bits. */
   offeredFeatures(word: number): number {
     return this.#offered[word] ?? 0;

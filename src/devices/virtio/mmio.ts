@@ -86,6 +86,10 @@ export class VirtioMmio implements Device, VirtioNotifier {
     this.device?.resumed();
   }
 
+  cloned(): void {
+    this.device?.cloned();
+  }
+
   used(): void {
     this.#setInterrupt(this.#interruptStatus | INTERRUPT_USED);
   }

@@ -18,12 +18,16 @@ import { OpfsFile, opfsHandle } from "./opfs.ts";
 import { pace } from "./pace.ts";
 import { browserPackageFile } from "./package-files.ts";
 import { openPageSwitch } from "./page-switch.ts";
+import { startRegionThread } from "./region-thread.ts";
 import { snapshotCodec } from "./snapshot-codec.ts";
 
 const tools: DiskTools = { codecs, inflate };
 const NO_NETWORK = { links: [], close: () => {} };
 
-const bindings = { entropy, wallClock, monotonic, inflate, sharedMemory: globalThis.crossOriginIsolated === true };
+const bindings = {
+  ...{ entropy, wallClock, monotonic, inflate, regionThread: startRegionThread },
+  sharedMemory: globalThis.crossOriginIsolated === true,
+};
 
 /** @param base what URLs are relative to. */
 export const browserPlatform = (base: string): Platform => ({

@@ -1,9 +1,10 @@
-// The worker that a machine runs in.
+// The worker that a machine runs in, or one that translates for it.
 
 import { serve } from "../library/calls.ts";
 import { asAtollError, type ErrorCode } from "../library/errors.ts";
 import { Session, type SessionEvent, type SessionRequest } from "../library/session.ts";
 import { browserPlatform } from "./platform.ts";
+import { type RegionsMessage, serveRegions } from "./region-thread.ts";
 
 /** The first and only message to the worker itself; `port` serves the session. */
 export interface OpenMessage {
@@ -18,7 +19,8 @@ export type OpenAnswer = { readonly opened: true } | { readonly opened: false; c
 
 addEventListener(
   "message",
-  async ({ data }: MessageEvent<OpenMessage>) => {
+  async ({ data }: MessageEvent<OpenMessage | RegionsMessage>) => {
+    if ("setup" in data) return serveRegions(data);
     const answer = (answer: OpenAnswer): void => (globalThis as unknown as Worker).postMessage(answer);
     let tell: (event: SessionEvent) => void = () => {};
     try {

@@ -10,7 +10,7 @@ import type { RegionWorkerData } from "./region-worker.ts";
 /** Absent on a host with one core, where a second thread would only get in the way. */
 export const startRegionThread: StartRegionThread | undefined = availableParallelism() > 1 ? start : undefined;
 
-const LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
+const LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
 
 function start(setup: MakerSetup): RegionThread {
   const { port1, port2 } = new MessageChannel();

@@ -60,6 +60,7 @@ export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number)
     case "outside":
       break;
   }
+  if (access !== "write" && !walk && !(iss & CM) && domain.flash.show(ipa)) return "memory";
   if (access === "execute" || walk) {
     domain.refuse(vcpu, "memory", ipa);
     injectExternalAbort(s, ec, iss);

@@ -17,8 +17,8 @@ const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as c
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
 const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
-/** What a machine of these parts starts with. `pmu`: whether its PEs have performance monitors for the guest. */
-export function bootPlanOf(parts: BootParts, pmu = true): BootPlan {
+/** What a machine of these parts starts with. `domain`: of the hypervisor, without performance monitors, and with a generation ID. */
+export function bootPlanOf(parts: BootParts, domain = false): BootPlan {
   const { memory, cpus, gicVersion } = parts;
   const seed = (bytes: number): Uint8Array => {
     const random = new Uint8Array(bytes);
@@ -34,7 +34,8 @@ export function bootPlanOf(parts: BootParts, pmu = true): BootPlan {
     virtualization: parts.virtualization === true,
     hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
     secure: parts.secure === true,
-    pmu,
+    pmu: !domain,
+    generationId: domain,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },

@@ -137,6 +137,11 @@ export class VirtioNet extends VirtioDevice {
     if (state.has("link")) this.#link.restore?.(state.object("link"));
   }
 
+  /** The driver learns of the new address when it starts anew; until then the guest goes on with the one that it has read. */
+  override cloned(): void {
+    for (const [i, byte] of this.#link.mac.entries()) this.config.setUint8(CONFIG_MAC + i, byte);
+  }
+
   override resumed(): void {
     if (!this.running) return;
     this.#setGuestOffloads(this.#guestOffloads);

@@ -1,0 +1,100 @@
+// What a domain has while another one attacks it, on one PE: its share, its work, and how late its timer's interrupts come; and what traps and
+// world switches cost:
+//   node bench/domains.ts [--seconds 3]
+// Prints the tables of docs/hypervisor.md.
+
+import { parseArgs } from "node:util";
+import type { Share } from "../src/hypervisor/scheduler.ts";
+import { hypervisor, program, runUntil, type VictimReport, victimReport } from "../test/support/hypervisor.ts";
+
+const MiB = 2 ** 20;
+const STORMS = [
+  "PE",
+  "SGIs",
+  "TLB maintenance",
+  "stage 2 faults",
+  "hypercalls",
+  "device accesses",
+  "WFE",
+  "new memory",
+];
+const { values } = parseArgs({ options: { seconds: { type: "string" } } });
+const seconds = Number(values.seconds ?? 3);
+const print = (...cells: (string | number)[]): void => void process.stdout.write(`| ${cells.join(" | ")} |\n`);
+
+/** A victim that works all the time (1) or sleeps from tick to tick (0), beside so many attackers. */
+async function attacked(
+  storm: number,
+  mode: 0 | 1,
+  attackers: number,
+  share: Partial<Share>,
+): Promise<[VictimReport, number]> {
+  const { node } = hypervisor({ memory: 128 * MiB });
+  const [victim, console] = program("victim", "victim", mode, { share });
+  node.define(victim);
+  node.start("victim");
+  for (let i = 0; i < attackers; i++) {
+    const [config] = program(`attacker-${i}`, "storm", storm);
+    node.define(config);
+    node.start(config.name);
+  }
+  await runUntil(node, () => console.shown.includes("victim is up"), 60);
+  const cpu = (): number => node.statistics("victim")?.cpuTime ?? 0;
+  const [began, before] = [performance.now(), cpu()];
+  await runUntil(node, () => false, seconds);
+  const part = (cpu() - before) / ((performance.now() - began) * 1e6);
+  const report = await victimReport(node, console);
+  if (report === undefined) throw new Error("the victim does not answer");
+  return [report, part];
+}
+
+async function row(name: string, storm: number, attackers: number, share: Partial<Share> = {}): Promise<void> {
+  const [busy, part] = await attacked(storm, 1, attackers, share);
+  const [sleepy] = await attacked(storm, 0, attackers, share);
+  const { late } = sleepy;
+  const all = late.reduce((sum, n) => sum + n, 0);
+  const percent = (n = 0): string => `${((100 * n) / all).toFixed(1)} %`;
+  const rate = Math.round((busy.work * 1e6) / busy.microseconds);
+  const worse = (late[3] ?? 0) + (late[4] ?? 0);
+  print(
+    name,
+    `${(100 * part).toFixed(0)} %`,
+    rate,
+    percent(late[0]),
+    percent((late[0] ?? 0) + (late[1] ?? 0)),
+    percent(worse),
+  );
+}
+
+async function cost(name: string, storm: number, domains: number): Promise<void> {
+  const { node } = hypervisor({ memory: 128 * MiB });
+  const names = Array.from({ length: domains }, (_, i) => `s${i}`);
+  for (const each of names) {
+    node.define(program(each, "storm", storm)[0]);
+    node.start(each);
+  }
+  const exits = (): number =>
+    names.reduce((sum, each) => sum + Object.values(node.statistics(each)?.exits ?? {}).reduce((a, b) => a + b, 0), 0);
+  await runUntil(node, () => false, 1);
+  const [before, switches, started] = [exits(), node.node().switches, process.cpuUsage()];
+  await runUntil(node, () => false, seconds);
+  const { user, system } = process.cpuUsage(started);
+  const each = (user + system) / (exits() - before);
+  print(name, `${each.toFixed(2)} us`, node.node().switches - switches);
+}
+
+print("attack", "share", "work/s", "ticks < 0.1 ms late", "< 1 ms late", "> 5 ms late");
+print(..."------".split(""));
+await row("none", 0, 0);
+for (const [storm, name] of STORMS.entries()) await row(name, storm, 1);
+await row("PE, of three", 0, 3);
+await row("PE, of three; 50 % reserved", 0, 3, { reservation: 0.5 });
+process.stdout.write("\n");
+print("exit", "CPU time of the host, with the guest's part", "world switches");
+print(..."---".split(""));
+await cost("hypercall (PSCI_VERSION)", 4, 1);
+await cost("device register", 5, 1);
+await cost("refused access", 3, 1);
+await cost("SGI to itself, taken and ended", 1, 1);
+await cost("WFE with a world switch, 2 domains", 6, 2);
+await cost("WFE with a world switch, 8 domains", 6, 8);
