@@ -7,6 +7,10 @@ const MOST_BYTES = 64 * 2 ** 20;
 const MOST_TYPES = 2_000_000;
 /** Anonymous structures in each other, and typedefs of typedefs. */
 const DEEPEST = 16;
+/** Members that are looked at for one name. */
+const MOST_MEMBERS = 200_000;
+/** Places of memory that look like the start of BTF. */
+const MOST_TRIES = 16;
 
 const KIND = { array: 3, struct: 4, union: 5, typedef: 8, volatile: 9, const: 10, restrict: 11, typeTag: 18 } as const;
 
@@ -67,8 +71,10 @@ export class Btf {
 
   /** The first BTF of some size in a kernel's memory. */
   static find(bytes: Uint8Array): Btf | undefined {
-    for (let at = bytes.indexOf(MAGIC & 0xff); at >= 0; at = bytes.indexOf(MAGIC & 0xff, at + 1)) {
+    let tries = MOST_TRIES;
+    for (let at = bytes.indexOf(MAGIC & 0xff); at >= 0 && tries > 0; at = bytes.indexOf(MAGIC & 0xff, at + 1)) {
       if (bytes[at + 1] !== MAGIC >>> 8 || bytes[at + 2] !== 1 || bytes[at + 4] !== HEADER) continue;
+      tries--;
       const btf = Btf.parse(bytes, at);
       if (btf !== undefined && btf.struct("task_struct") !== undefined) return btf;
     }
@@ -107,13 +113,18 @@ export class Btf {
   }
 
   /** A member of a structure, also where it is in anonymous ones within. */
-  member(struct: number | undefined, name: string, depth = 0): Member | undefined {
+  member(struct: number | undefined, name: string): Member | undefined {
+    return this.#find(struct, name, 0, { left: MOST_MEMBERS });
+  }
+
+  #find(struct: number | undefined, name: string, depth: number, looks: { left: number }): Member | undefined {
     const type = struct === undefined ? 0 : this.#plain(struct);
     const kind = this.#kind(type);
     if ((kind !== KIND.struct && kind !== KIND.union) || depth > DEEPEST) return undefined;
     const at = this.#types[type] as number;
     const info = this.#view.getUint32(at + 4, true);
-    for (let i = 0; i < (info & 0xffff); i++) {
+    for (let i = 0; i < (info & 0xffff) && looks.left > 0; i++) {
+      looks.left--;
       const member = at + 12 + 12 * i;
       const bits = this.#view.getUint32(member + 8, true);
       // kind_flag: the upper byte is the size of a bit-field.
@@ -122,7 +133,7 @@ export class Btf {
       const memberName = this.#string(this.#view.getUint32(member, true));
       if (memberName === name) return { offset, type: memberType };
       if (memberName !== "") continue;
-      const inner = this.member(memberType, name, depth + 1);
+      const inner = this.#find(memberType, name, depth + 1, looks);
       if (inner !== undefined) return { offset: offset + inner.offset, type: inner.type };
     }
     return undefined;

@@ -167,6 +167,23 @@ test("damaged BTF is none, or says what it likes, but throws nothing and ends", 
   );
 });
 
+test("a structure that holds itself a thousand times keeps nobody busy", () => {
+  const members = 1000;
+  const name = new TextEncoder().encode("\0task_struct\0");
+  const types = 12 + 12 * members;
+  const bytes = new Uint8Array(24 + types + name.length);
+  const view = new DataView(bytes.buffer);
+  const header = [0x0001_eb9f, 24, 0, types, types, name.length, 1, (4 << 24) | members, 8];
+  for (const [i, word] of header.entries()) view.setUint32(4 * i, word, true);
+  for (let i = 0; i < members; i++) view.setUint32(36 + 12 * i + 4, 1, true);
+  bytes.set(name, 24 + types);
+  const btf = Btf.parse(bytes);
+  const began = performance.now();
+  assert.equal(btf?.struct("task_struct"), 1);
+  assert.equal(btf?.member(1, "nothing"), undefined);
+  assert.ok(performance.now() - began < 5000);
+});
+
 const KERNEL = 0xffff_0000_0000_0000n;
 const TASK_BYTES = 256;
 const TASK = { tasks: 0, pid: 16, tgid: 20, state: 24, exitState: 28, flags: 32, parent: 40, comm: 48 };

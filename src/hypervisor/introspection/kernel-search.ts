@@ -12,7 +12,9 @@ export interface KernelImage {
 
 /** Modules are as near to the kernel as its branches reach. */
 const NEAR = 1n << 32n;
-const MOST_CANDIDATES = 2_000_000;
+const MOST_CANDIDATES = 300_000;
+/** Places that look like a task or a table. */
+const MOST_TRIES = 10_000;
 /** Numbers of system calls (include/uapi/asm-generic/unistd.h). */
 const NR = { read: 63, write: 64, getpid: 172 } as const;
 const MOST_CALLS = 1024;
@@ -26,8 +28,11 @@ export function searchFirstTask(
 ): bigint | undefined {
   const { bytes, space } = image;
   const name = new TextEncoder().encode("swapper");
-  for (let at = bytes.indexOf(name[0] as number); at >= 0; at = bytes.indexOf(name[0] as number, at + 1)) {
+  const initial = name[0] as number;
+  let tries = MOST_TRIES;
+  for (let at = bytes.indexOf(initial); at >= 0 && tries > 0; at = bytes.indexOf(initial, at + 1)) {
     if (!name.every((byte, i) => bytes[at + i] === byte) || at < comm) continue;
+    tries--;
     const task = image.at + BigInt(at - comm);
     const head = task + BigInt(tasks);
     const next = space.number(head, 8);
@@ -79,8 +84,10 @@ export function searchCallTable(
     return undefined;
   const view = viewOf(image);
   const low = Number(read & 0xffff_ffffn);
-  for (let at = 8 * NR.read; at + 8 * (NR.getpid - NR.read + 1) <= view.byteLength; at += 8) {
+  let tries = MOST_TRIES;
+  for (let at = 8 * NR.read; tries > 0 && at + 8 * (NR.getpid - NR.read + 1) <= view.byteLength; at += 8) {
     if (view.getUint32(at, true) !== low || view.getBigUint64(at, true) !== read) continue;
+    tries--;
     const start = at - 8 * NR.read;
     const entry = (number: number): bigint => view.getBigUint64(start + 8 * number, true);
     if (entry(NR.write) !== write || entry(NR.getpid) !== getpid) continue;
