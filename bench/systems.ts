@@ -31,7 +31,7 @@ export function atoll(): System {
     name: "Atoll",
     version: JSON.parse(readFileSync(at("package.json"), "utf8")).version,
     command: ({ kernel, initrd, append }) => [
-      ...([process.execPath, at("bin", "atoll.js"), "run", "--cpu", "max"] as const),
+      ...([process.execPath, at("bin", "atoll.js"), "run", "--boot", "--cpu", "max"] as const),
       ...["--memory", `${MEMORY_MIB}M`, "--net", "none", "--kernel", kernel, "--initrd", initrd, "--append", append],
     ],
   };

@@ -61,6 +61,9 @@ if (
   writeFileSync(at("build", "interpreter.json"), handlers);
 }
 
+const { buildBootedGuest } = await import("./booted-guest.ts");
+await buildBootedGuest(root);
+
 if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (p) => p.endsWith(".ts"))) {
   run("typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
   // The command in a few files: of the time until a guest's first instruction, finding and loading 250 took a quarter. The package's

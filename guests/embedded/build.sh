@@ -100,6 +100,7 @@ build_root() {
   chmod 1777 "$root/tmp"
   make -s -C "$work/busybox-source" "${cross[@]}" O="$work/busybox" CONFIG_PREFIX="$root" install >/dev/null
   rm -f "$root"/sbin/{poweroff,reboot,halt}
+  aarch64-linux-gnu-gcc -static -nostdlib -s -Wl,--build-id=none -o "$root/sbin/reseed" "$here/reseed.S"
   cp -R "$here/root/." "$root/"
   ln -s /run "$root/var/run"
   ln -s /proc/mounts "$root/etc/mtab"

@@ -2,8 +2,6 @@
 
 import type { Command } from "commander";
 import { ActionError } from "../contract/action.ts";
-import { DOMAIN_CONSOLE_PATH } from "../contract/domains.ts";
-import { CONSOLE_PATH } from "../contract/machines.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareMachineCommand, withMachines } from "./machine-command.ts";
@@ -22,11 +20,16 @@ export function declareConsole(program: Command, done: (status: number) => void)
     description: `Puts this terminal at a machine's console, and shows what was there lately. Several may be there at once.\n\nKeys:\n${KEYS.replace(/^/gm, "  ")}`,
     rows: {},
     act: (_, [name]) =>
-      withMachines((machines, node) =>
-        node.knows(name as string)
+      withMachines(async (machines, node) => {
+        // Loaded only now: schemas take a third of the time in which atoll run starts.
+        const [{ DOMAIN_CONSOLE_PATH }, { CONSOLE_PATH }] = await Promise.all([
+          import("../contract/domains.ts"),
+          import("../contract/machines.ts"),
+        ]);
+        return node.knows(name as string)
           ? attach(name as string, node.socket, DOMAIN_CONSOLE_PATH)
-          : attach(name as string, machines.socketOf(name as string), CONSOLE_PATH),
-      ),
+          : attach(name as string, machines.socketOf(name as string), CONSOLE_PATH);
+      }),
   });
 }
 

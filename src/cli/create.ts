@@ -15,6 +15,7 @@ import { RUN_OPTIONS, type RunOptions } from "./run-options.ts";
 
 /** Options of `atoll run` that look into a run, or bound it: no part of a machine. */
 const OF_A_RUN = [
+  "boot",
   "dumpDtb",
   "timeout",
   "stats",

@@ -22,6 +22,8 @@ export const EXIT_STATUS = {
   domainFailed: 11,
   /** A snapshot cannot be used: it is damaged, of a newer Atoll, or does not fit. */
   badSnapshot: 10,
+  /** atoll inspect guard: the guarded kernel was changed, or something tried to. */
+  violated: 12,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */

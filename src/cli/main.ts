@@ -9,6 +9,7 @@ import { declareDown } from "./down.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareImage } from "./image.ts";
 import { declareInfo } from "./info.ts";
+import { declareInspect } from "./inspect.ts";
 import { declareIsa } from "./isa.ts";
 import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
@@ -41,7 +42,7 @@ const LASTING = [
 ];
 
 /** The commands for a node and its domains. */
-const NODE = [declareUp, declareDown, declarePs, declareTop, declareNode];
+const NODE = [declareUp, declareDown, declarePs, declareTop, declareInspect, declareNode];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;

@@ -2,7 +2,6 @@
 
 import type { Command } from "commander";
 import { entropy } from "../hosts/library/clocks.ts";
-import { serveRelay } from "../hosts/node/relay.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, type OptionRows, readOptions, type ValueRow } from "./option.ts";
@@ -50,6 +49,7 @@ export function declareRelay(program: Command, done: (status: number) => void): 
   command.action(async (given: Record<string, unknown>) => {
     const { listen, token } = readOptions(RELAY_OPTIONS, given);
     const chosen = token ?? randomToken();
+    const { serveRelay } = await import("../hosts/node/relay.ts");
     const relay = await serveRelay({ ...listen, token: chosen });
     const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
     say(`the relay is at ws://${host}:${relay.port}/ and its token is ${chosen}`);

@@ -17,6 +17,7 @@ const DEFAULTS: RunOptions = {
   initrd: undefined,
   append: undefined,
   dtb: undefined,
+  boot: false,
   dumpDtb: undefined,
   load: [],
   bios: undefined,

@@ -85,6 +85,7 @@ export const RUN_OPTIONS = {
     display,
     "a screen, a keyboard and a tablet, shown to VNC viewers: vnc[=[HOST]:DISPLAY][,password=TEXT|,password-file=FILE]; none: to nobody",
   ),
+  boot: flag("--boot", "boot the embedded Linux, in place of starting from the snapshot of the booted one"),
   balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),

@@ -18,6 +18,7 @@ import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
+import { isBootedGuest, startBootedGuest } from "./booted-guest.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
@@ -78,7 +79,8 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
     const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile);
-    const machine = saved ? await saved.restore(parts) : await created(parts);
+    const booted = saved === undefined && isBootedGuest(options) && (await startBootedGuest(parts, terminal));
+    const machine = booted || (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
@@ -95,12 +97,12 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const gdb = await serveGdb(options, machine, loop, monitored);
     const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
     if (display !== undefined) say(display.description);
-    // The guest has shown its prompt already, to somebody else.
-    if (saved) {
+    const end = await onTerminal(terminal, loop, () => {
+      if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
+      // The guest has shown its prompt already, to somebody else.
       terminal.write(saved.lastLine);
-    }
-    const end = await onTerminal(terminal, loop);
+    });
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
     display?.close();
@@ -210,8 +212,8 @@ function monitoredOf(
   };
 }
 
-/** Runs with the terminal in raw mode, and gives it back however the run ends. */
-async function onTerminal(terminal: Terminal, loop: RunLoop): Promise<RunEnd> {
+/** Runs with the terminal in raw mode, and gives it back however the run ends. `begun` is called when signals end the run in order. */
+async function onTerminal(terminal: Terminal, loop: RunLoop, begun: () => void): Promise<RunEnd> {
   const interrupt = (): void => loop.stop("interrupted");
   const restore = (): void => terminal.close();
   const crash = (error: unknown): void => {
@@ -222,6 +224,7 @@ async function onTerminal(terminal: Terminal, loop: RunLoop): Promise<RunEnd> {
   process.on("uncaughtException", crash);
   process.on("exit", restore);
   terminal.open();
+  begun();
   try {
     return await loop.run();
   } finally {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { Action } from "./action.ts";
 import { machineName } from "./definition.ts";
 import { domainDefinition } from "./domain.ts";
+import { INTROSPECTION_ACTIONS } from "./introspection.ts";
 import { nodeFile, nodeMachine } from "./node.ts";
 
 const time = z.iso.datetime().describe("UTC");
@@ -116,6 +117,7 @@ export const DOMAIN_ACTIONS = {
     input: named.extend({ force: z.stringbool().or(z.boolean()).default(false).describe("Stops it first, by force") }),
     output: nothing,
   },
+  ...INTROSPECTION_ACTIONS,
   down: {
     summary: "Stops all domains, in the reverse order of their dependencies, and ends the node",
     method: "post",

@@ -87,6 +87,13 @@ export class FrameAllocator {
     return this.#owner[frame] === FREE ? 0 : 1;
   }
 
+  /** Frames that are shared, and the descriptors that hold them. */
+  shared(): { readonly frames: number; readonly holders: number } {
+    let holders = 0;
+    for (const count of this.#holders) holders += count;
+    return { frames: this.owned(SHARED), holders };
+  }
+
   /** Gives back a frame of `owner`'s, or its hold on a shared one. True: nobody has it any more. @throws Error when it is not the owner's. */
   release(frame: number, owner: number): boolean {
     const has = this.#owner[frame];

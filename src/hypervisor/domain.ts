@@ -28,6 +28,8 @@ import { VirtualGic } from "./virtual-gic.ts";
 export type DomainConfig = Omit<DeviceParts & BootParts, "cpu" | "gicVersion" | "virtualization" | "secure"> & {
   readonly name: string;
   readonly share?: Partial<Share> | undefined;
+  /** Its pages are kept once where others have the same; see SamePageMerging. */
+  readonly sameMemory?: boolean | undefined;
   /** PEs that each vCPU may run on, by index; absent: all. */
   readonly pinned?: readonly (readonly number[])[] | undefined;
 };

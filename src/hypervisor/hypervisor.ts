@@ -32,6 +32,7 @@ import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
+import { SamePageMerging } from "./same-page-merging.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
 import { VTCR } from "./stage2-space.ts";
 import { type DomainStatistics, domainStatistics } from "./statistics.ts";
@@ -52,6 +53,8 @@ export interface NodeParts {
   readonly artifacts: MachineParts["artifacts"];
   /** As MachineParts.regionThread: translates code while domains run. */
   readonly regionThread?: MachineParts["regionThread"];
+  /** Of domains that do not say: whether `scan` is to look at their pages. */
+  readonly sameMemory?: boolean | undefined;
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
 }
@@ -92,6 +95,7 @@ export class Hypervisor {
   readonly #clock: MachineClock;
   readonly #memory: MachineMemory;
   readonly #frames: FrameAllocator;
+  readonly #merging: SamePageMerging;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
   readonly #processors: Processors;
@@ -140,6 +144,7 @@ export class Hypervisor {
     });
     this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
     this.#frames = new FrameAllocator(this.#memory.frames);
+    this.#merging = new SamePageMerging(this.#memory, this.#frames);
     this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
     const pes: PhysicalPe[] = [];
     this.#dispatcher = new Dispatcher({
@@ -425,6 +430,22 @@ export class Hypervisor {
   statistics(name: string): DomainStatistics | undefined {
     const { domain } = this.#find(name);
     return domain && domainStatistics(domain, this.#frames, this.#clock.now());
+  }
+
+  /** Looks at so many pages of the domains with `sameMemory`, and goes on there with the next call; gives how many frames are free by it. */
+  scan(pages: number): number {
+    return this.#merging.scan(
+      [...this.#running]
+        .filter(({ config, ended }) => (config.sameMemory ?? this.#parts.sameMemory) && ended === undefined)
+        .map(({ space }) => space),
+      pages,
+    );
+  }
+
+  /** Bytes that are used once and would be used more often: of forks, and of pages that `scan` found to be the same. */
+  get saved(): number {
+    const { frames, holders } = this.#frames.shared();
+    return (holders - frames) * PAGE_BYTES;
   }
 
   /** Of the machine: PEs, memory in bytes, world switches. */

@@ -174,3 +174,39 @@ test("a watched page is the watcher's until it is watched no more", () => {
   assert.ok(space.watch(FIRST_PAGE, undefined));
   assert.equal(walk(rigged, RAM)?.write, true);
 });
+
+test("a watch takes only what it watches, and is kept when the page is shared, logged or written by a device", () => {
+  const [rigged] = rig() as [Rig];
+  const { space, own, frames } = rigged;
+  own.write(RAM, Uint8Array.of(1));
+  const told: number[] = [];
+  space.onWatchedDevice = (page) => told.push(page);
+  const writes = { read: false, write: true, execute: false };
+  space.startLogging();
+  assert.ok(space.watch(FIRST_PAGE, writes, 2));
+  assert.equal(space.fault(RAM, "read"), "again");
+  assert.equal(space.fault(RAM, "execute"), "again");
+  own.write(RAM, Uint8Array.of(2));
+  assert.deepEqual(told, [FIRST_PAGE]);
+  assert.deepEqual(space.takeDirty(), [FIRST_PAGE]);
+  assert.equal(space.fault(RAM, "write"), "watched");
+  space.stopLogging();
+  assert.equal(space.fault(RAM, "write"), "watched");
+  assert.equal(walk(rigged, RAM)?.write, false);
+
+  frames.share(space.frameOf(FIRST_PAGE + 1));
+  space.replaceByShared(FIRST_PAGE, space.frameOf(FIRST_PAGE + 1));
+  assert.equal(space.fault(RAM, "write"), "watched");
+
+  assert.ok(space.watch(FIRST_PAGE, { ...writes, write: false, execute: true }));
+  assert.equal(space.fault(RAM, "execute"), "watched");
+  assert.equal(space.fault(RAM, "write"), "again");
+  assert.equal(space.fault(RAM, "execute"), "watched");
+  assert.ok(space.watch(FIRST_PAGE, { ...writes, read: true }));
+  assert.equal(space.fault(RAM, "read"), "watched");
+  assert.equal(walk(rigged, RAM), undefined);
+
+  space.discard(FIRST_PAGE);
+  assert.deepEqual(told, [FIRST_PAGE, FIRST_PAGE]);
+  assert.ok(!space.watch(FIRST_PAGE, writes));
+});

@@ -24,6 +24,8 @@ const COPY_ON_WRITE = 1 << (55 - 32);
 const LOGGED = 1 << (56 - 32);
 /** The page is watched: accesses that its permissions do not allow are for the watcher. */
 const WATCHED = 1 << (57 - 32);
+/** Of a watched page: writes are for the watcher. Others may be kept from it for copy-on-write or logging, too. */
+const WATCHED_WRITES = 1 << (58 - 32);
 
 /** What a watcher wants to see of a page. */
 export interface Watch {
@@ -80,6 +82,8 @@ export class Stage2Space {
   #dirty: Uint32Array | undefined;
   /** Called at the first write to a page that is protected, or shared, before it is allowed. For writes of devices, too. */
   onWriteFault: ((page: number) => void) | undefined;
+  /** A device writes, or gives back, a page whose writes are watched: it is not kept from it. */
+  onWatchedDevice: ((page: number) => void) | undefined;
   #closed = false;
 
   /** @throws RangeError when there is no memory for the first table. */
@@ -117,7 +121,7 @@ export class Stage2Space {
     const at = this.#entry(page, false);
     if (at < 0 || !((this.#words[at] as number) & VALID)) return this.#populate(page) ? "again" : "exhausted";
     const high = this.#words[at + 1] as number;
-    if (high & WATCHED) return "watched";
+    if (high & WATCHED && isWatched(this.#words[at] as number, high, access)) return "watched";
     if (access === "write" && !((this.#words[at] as number) & WRITE)) return this.#allowWrite(page, at);
     // Another PE was faster.
     return "again";
@@ -140,6 +144,7 @@ export class Stage2Space {
       return this.frameOf(page);
     }
     const high = this.#words[at + 1] as number;
+    if (write && high & WATCHED_WRITES) this.onWatchedDevice?.(page);
     if (write && high & (COPY_ON_WRITE | LOGGED) && this.#allowWrite(page, at) !== "again") return -1;
     return this.#frame(at);
   }
@@ -158,6 +163,7 @@ export class Stage2Space {
     const at = this.#entry(page, false);
     if (at < 0 || !((this.#words[at] as number) & VALID)) return;
     const frame = this.#frame(at);
+    if ((this.#words[at + 1] as number) & WATCHED_WRITES) this.onWatchedDevice?.(page);
     this.#words[at] = 0;
     this.#words[at + 1] = 0;
     this.#mapped--;
@@ -176,13 +182,33 @@ export class Stage2Space {
     }
   }
 
-  /** Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. */
+  /** The first page of RAM from `page` on that has a frame and is not watched; -1: there is none. */
+  nextPage(page: number): number {
+    const end = pageOf(this.ram.base) + this.ram.bytes / PAGE_BYTES;
+    for (let next = Math.max(page, pageOf(this.ram.base)); next < end; ) {
+      const at = this.#entry(next, false);
+      if (at < 0) next = (next | 511) + 1;
+      else if ((this.#words[at] as number) & VALID && !((this.#words[at + 1] as number) & WATCHED)) return next;
+      else next++;
+    }
+    return -1;
+  }
+
+  /** After `replaceByShared`, before anything of the domain is executed. */
+  forgetTranslations(): void {
+    if (!this.#closed) this.#o.invalidate();
+  }
+
+  /**
+   * Replaces the frame of a page by a shared one of the same contents, which the caller has made the domain a holder of. TLBs still have what was
+   * there: see forgetTranslations.
+   */
   replaceByShared(page: number, frame: number): void {
     const at = this.#entry(page, false);
     const old = this.#frame(at);
-    const logged = (this.#words[at + 1] as number) & LOGGED;
-    this.#set(at, frame, PAGE | READ, COPY_ON_WRITE | logged);
-    this.#o.invalidate();
+    const low = this.#words[at] as number;
+    const kept = (this.#words[at + 1] as number) & (LOGGED | WATCHED | WATCHED_WRITES | EXECUTE_NEVER);
+    this.#set(at, frame, PAGE | (low & READ), COPY_ON_WRITE | kept);
     if (old !== frame) this.#release(old);
   }
 
@@ -232,26 +258,34 @@ export class Stage2Space {
       const high = this.#words[at + 1] as number;
       if (!(high & LOGGED)) return;
       this.#words[at + 1] = high & ~LOGGED;
-      if (!(high & (COPY_ON_WRITE | WATCHED))) this.#words[at] = (this.#words[at] as number) | WRITE;
+      if (!(high & (COPY_ON_WRITE | WATCHED_WRITES))) this.#words[at] = (this.#words[at] as number) | WRITE;
     });
     this.#o.invalidate();
   }
 
-  /** Watches a page by its permissions, or no longer. False: it has no frame. */
-  watch(page: number, watch: Watch | undefined): boolean {
+  /** Watches `count` pages by their permissions, or no longer. False: one of them has no frame. */
+  watch(page: number, watch: Watch | undefined, count = 1): boolean {
+    let all = true;
+    for (let each = page; each < page + count; each++) all = this.#watch(each, watch) && all;
+    this.#o.invalidate();
+    return all;
+  }
+
+  #watch(page: number, watch: Watch | undefined): boolean {
     const at = this.#entry(page, false);
     if (at < 0 || !((this.#words[at] as number) & VALID)) return false;
-    const low = this.#words[at] as number;
-    const high = (this.#words[at + 1] as number) & ~(WATCHED | EXECUTE_NEVER);
+    const high = (this.#words[at + 1] as number) & ~(WATCHED | WATCHED_WRITES | EXECUTE_NEVER);
+    let low = ((this.#words[at] as number) & ~WRITE) | READ;
+    if (!(high & (COPY_ON_WRITE | LOGGED))) low |= WRITE;
     if (watch === undefined) {
-      this.#words[at] = low | READ | (high & (COPY_ON_WRITE | LOGGED) ? 0 : WRITE);
+      this.#words[at] = low;
       this.#words[at + 1] = high;
-    } else {
-      this.#words[at] =
-        (low & ~(READ | WRITE)) | (watch.read ? 0 : READ) | (watch.write || watch.read ? 0 : low & WRITE);
-      this.#words[at + 1] = high | WATCHED | (watch.execute ? EXECUTE_NEVER : 0);
+      return true;
     }
-    this.#o.invalidate();
+    // Memory that can be written and not read is of no use to guests.
+    const writes = watch.write || watch.read;
+    this.#words[at] = low & ~(watch.read ? READ : 0) & ~(writes ? WRITE : 0);
+    this.#words[at + 1] = high | WATCHED | (writes ? WATCHED_WRITES : 0) | (watch.execute ? EXECUTE_NEVER : 0);
     return true;
   }
 
@@ -364,7 +398,7 @@ export class Stage2Space {
     }
     if (high & (COPY_ON_WRITE | LOGGED)) {
       this.#noteDirty(page);
-      this.#words[at] = (this.#words[at] as number) | WRITE;
+      if (!(high & WATCHED_WRITES)) this.#words[at] = (this.#words[at] as number) | WRITE;
       this.#words[at + 1] = high & ~(COPY_ON_WRITE | LOGGED);
     }
     return "again";
@@ -457,4 +491,10 @@ export class Stage2Space {
     this.#words[at + 1] = Math.floor(address / 2 ** 32) | (high & ~ADDRESS_HIGH);
     this.#words[at] = address | 0 | low;
   }
+}
+
+/** Whether a watched page's descriptor keeps an access from the guest for its watcher. */
+function isWatched(low: number, high: number, access: Access): boolean {
+  if (access === "execute") return (high & EXECUTE_NEVER) !== 0;
+  return access === "write" ? (high & WATCHED_WRITES) !== 0 : (low & READ) === 0;
 }

@@ -11,8 +11,6 @@ import { Atoll, atoll } from "./atoll.ts";
 
 const PROMPT = "atoll:~# ";
 const LINES = 150;
-/** Milliseconds in which a process has started. */
-const LATE = 60_000;
 const FETCHED = Buffer.alloc(300_000, "x");
 
 export interface Round {
@@ -56,14 +54,13 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
       const how = first ? ["run", ...machine] : ["restore", snapshot];
       const process = new Atoll([...how, "--timeout", "300", "--save", snapshot]);
       if (!first) restores++;
-      // Before the machine runs a signal has nothing to save. That it runs is seen by what it shows, or taken to be so after a while.
+      // Before the machine runs a signal has nothing to save. That it runs is seen by what it shows, however long that takes.
       let timer: NodeJS.Timeout | undefined;
       const arm = (): void => {
         if (save !== undefined) timer ??= setTimeout(() => process.child.kill("SIGTERM"), save);
       };
       process.child.stdout.once("data", arm);
       process.child.stderr.once("data", arm);
-      const late = setTimeout(arm, LATE);
       const looking = setInterval(() => {
         // What was typed and not read is gone with the process that it was typed to.
         if (typed || !process.stdout.includes(PROMPT)) return;
@@ -73,7 +70,6 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
       const { status, stdout, stderr } = await process.finished;
       clearInterval(looking);
       clearTimeout(timer);
-      clearTimeout(late);
       shown += stdout;
       typed &&= shown.includes("STARTED");
       if (status === 0) break;

@@ -14,7 +14,7 @@ export class EmbeddedGuest {
   }
 
   static async boot(...args: string[]): Promise<EmbeddedGuest> {
-    const process = new Atoll(["run", "--timeout", "300", ...args]);
+    const process = new Atoll(["run", "--boot", "--timeout", "300", ...args]);
     await process.waitFor(PROMPT, 100);
     return new EmbeddedGuest(process);
   }

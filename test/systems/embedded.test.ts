@@ -9,7 +9,7 @@ const PROMPT = "atoll:~# ";
 
 /** Boots the embedded guest, runs shell commands, powers off; gives the console's text. */
 async function session(args: readonly string[], commands: readonly string[]): Promise<string> {
-  const guest = new Atoll(["run", "--timeout", "120", ...args]);
+  const guest = new Atoll(["run", "--boot", "--timeout", "120", ...args]);
   await guest.waitFor(PROMPT, 100);
   // Each command ends in a line that its echo does not contain.
   for (const [i, command] of commands.entries()) {
@@ -75,14 +75,14 @@ test("disks are written through, and a read-only one is not", { timeout: 200_000
 });
 
 test("a guest that resets: status 3 with --no-reboot", { timeout: 200_000 }, async () => {
-  const guest = new Atoll(["run", "--timeout", "120", "--no-reboot"]);
+  const guest = new Atoll(["run", "--boot", "--timeout", "120", "--no-reboot"]);
   await guest.waitFor(PROMPT, 100);
   guest.type("reboot\n");
   assert.equal((await guest.finished).status, 3);
 });
 
 test("a guest that resets starts again", { timeout: 200_000 }, async () => {
-  const guest = new Atoll(["run", "--timeout", "120"]);
+  const guest = new Atoll(["run", "--boot", "--timeout", "120"]);
   await guest.waitFor(PROMPT, 100);
   guest.type("reboot\n");
   await guest.waitFor(/Restarting system[\s\S]*Atoll: Linux[\s\S]*atoll:~# /, 100);
@@ -91,7 +91,7 @@ test("a guest that resets starts again", { timeout: 200_000 }, async () => {
 });
 
 test("the time limit ends a run with status 4", { timeout: 60_000 }, async () => {
-  const guest = new Atoll(["run", "--timeout", "1"]);
+  const guest = new Atoll(["run", "--boot", "--timeout", "1"]);
   const { status, stderr } = await guest.finished;
   assert.equal(status, 4);
   assert.match(stderr, /time limit/);

@@ -25,7 +25,7 @@ for (const args of [
     timeout: 200_000,
     skip: process.platform !== "linux" && "needs /proc",
   }, async () => {
-    const guest = new Atoll(["run", "--timeout", "150", ...args]);
+    const guest = new Atoll(["run", "--boot", "--timeout", "150", ...args]);
     await guest.waitFor("atoll:~# ", 100);
     const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
     // Linux finishes what it left for later; V8 what it compiles beside.

@@ -16,8 +16,8 @@ const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 export const snapshotCodec: SnapshotCodec = {
   encode: (encoding, bytes) => (encoding === "zstd" ? zstdCompressSync(bytes, ZSTD) : deflateRawSync(bytes, DEFLATE)),
   decode: (encoding, stored, bytes) => {
-    // A limit of 0 is none, and an output of the limit's size is allowed.
-    const limit = { maxOutputLength: Math.max(1, bytes) };
+    // A limit of 0 is none, and an output of the limit's size is allowed. In one piece, so that nothing needs to be put together.
+    const limit = { maxOutputLength: Math.max(1, bytes), chunkSize: Math.max(64, bytes + 1) };
     return encoding === "zstd" ? zstdDecompressSync(stored, limit) : inflateRawSync(stored, limit);
   },
 };

@@ -162,7 +162,14 @@ export class DomainKeeper {
   /** What the hypervisor tells of this domain. */
   happened(event: HypervisorEvent): void {
     if (event.kind === "reset" && this.stored.definition.noReboot) this.#endFor("its guest reset");
+    // By its guard, too.
+    else if (event.kind === "paused" && this.status === "running") this.status = "paused";
     else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+  }
+
+  /** Its guard saw something. */
+  violated(what: string): void {
+    this.reason = what;
   }
 
   #stopped(failure: string | undefined): void {
@@ -245,6 +252,7 @@ export class DomainKeeper {
     if (paused) this.#host.hypervisor.pause(this.name);
     else this.#host.hypervisor.resume(this.name);
     this.status = paused ? "paused" : "running";
+    this.reason = undefined;
   }
 
   /** It is not running, and will not be again. */

@@ -21,10 +21,15 @@ import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
+import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper } from "./keeper.ts";
 import { seconds } from "./metrics.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
+
+/** Of each turn, and between turns of a machine that sleeps. */
+const SCANNED_PAGES = 100;
+const SCAN_NANOSECONDS = 20e6;
 
 type Report = (progress: Progress) => void;
 
@@ -42,6 +47,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #machine: NodeMachine;
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
+  readonly #inspector: Inspector;
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #began = new Date();
   #ending = false;
@@ -62,7 +68,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
     this.#hypervisor = new Hypervisor({
       ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
-      memory,
+      ...{ memory, sameMemory: this.#machine.sameMemory },
       ...{ entropy: nodeBindings.entropy, monotonic },
       artifacts: {
         native: nodePackageFile("build/native.wasm"),
@@ -70,11 +76,22 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         handlers: text("build/interpreter.json"),
       },
     });
-    const node = { run: (milliseconds: number) => this.#hypervisor.run(milliseconds), reset: () => {} };
+    const node = { run: (milliseconds: number) => this.#runNode(milliseconds), reset: () => {} };
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
+    this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
+      this.#keepers.get(name)?.violated(violationText(violation)),
+    );
     for (const stored of domains) this.#keep(stored.name);
+  }
+
+  /** As Hypervisor.run, and looks for pages that are the same, at a pace that costs little of a host's CPU. */
+  #runNode(milliseconds: number): ReturnType<Hypervisor["run"]> {
+    const state = this.#hypervisor.run(milliseconds);
+    if (!this.#machine.sameMemory) return state;
+    this.#hypervisor.scan(SCANNED_PAGES);
+    return state.kind === "idle" ? { kind: "idle", nanoseconds: Math.min(state.nanoseconds, SCAN_NANOSECONDS) } : state;
   }
 
   /** Runs until `down`. Rejects when the hypervisor throws. */
@@ -104,6 +121,21 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly list = (): DomainOutput<"list"> => this.infos;
   readonly info = ({ name }: DomainInput<"info">): DomainInfo => this.#find(name).info();
+
+  /** What is seen of it from outside; a name that is no domain's has its own words. */
+  #inspect<I extends { readonly name: string }, O>(look: (inspector: Inspector) => (input: I) => O): (input: I) => O {
+    return (input) => {
+      this.#find(input.name);
+      return look(this.#inspector)(input);
+    };
+  }
+
+  readonly processes = this.#inspect(({ processes }) => processes);
+  readonly modules = this.#inspect(({ modules }) => modules);
+  readonly registers = this.#inspect(({ registers }) => registers);
+  readonly memory = this.#inspect(({ memory }) => memory);
+  readonly guarded = this.#inspect(({ guarded }) => guarded);
+  readonly guard = this.#inspect(({ guard }) => guard);
 
   readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
     this.#check(file);

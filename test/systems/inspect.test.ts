@@ -1,0 +1,63 @@
+// A node's domain is looked into, and guarded, by the `atoll` command.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type Finished, GuestProcess, ROOT } from "../support/atoll.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "atoll-inspect-"));
+
+before(() => {
+  process.env.ATOLL_HOME = join(folder, "state");
+});
+after(async () => {
+  await atoll("down", "--force");
+  delete process.env.ATOLL_HOME;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const start = (...args: string[]): GuestProcess =>
+  new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), ...args]);
+const atoll = (...args: string[]): Promise<Finished> => start(...args).finished;
+
+async function printed(...args: string[]): Promise<string> {
+  const { stdout, stderr, status } = await atoll(...args);
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+test("memory and registers are shown, and a guard stops a change to the kernel's text until it is off", {
+  timeout: 200_000,
+}, async () => {
+  const file = join(folder, "one.yaml");
+  writeFileSync(file, "domains:\n  one: { memory: 96M }\n");
+  await printed("up", file);
+  const console = start("console", "one");
+  await console.waitFor("~# ", 100);
+
+  const [, vectors] = /VBAR_EL1 +(0x[0-9a-f]{16})/.exec(await printed("inspect", "one", "registers")) ?? [];
+  assert.match(vectors ?? "", /^0xffff/);
+  const dump = await printed("inspect", "one", "memory", vectors as string, "32");
+  assert.match(dump, new RegExp(`^${vectors?.slice(2)}(  [0-9a-f ]{47}  .*\n)`));
+  const bad = await atoll("inspect", "one", "memory", "0x0", "32");
+  assert.match(bad.stderr, /one: 32 bytes at 0x0 is not all in what CPU 0 has mapped/);
+  assert.equal(bad.status, 2);
+  assert.match((await atoll("inspect", "one", "processes")).stderr, /give their offsets/);
+  assert.equal((await atoll("inspect", "two", "processes")).status, 8);
+
+  assert.match(await printed("inspect", "one", "guard", "--mode", "stop"), /\d+ pages of its kernel are guarded/);
+  console.type("echo 0 >/proc/sys/kernel/timer_migration; echo written $((40+2))\n");
+  const deadline = performance.now() + 60_000;
+  while (!(await printed("ps")).includes("one is paused: write to the kernel's text at 0xffff"))
+    assert.ok(performance.now() < deadline);
+  const { stdout, status } = await atoll("inspect", "one", "guard");
+  assert.equal(status, 12);
+  assert.match(stdout, /and as it was\nwrite: text at 0xffff[0-9a-f]{12} by CPU 0, PC 0xffff[0-9a-f]{12}\n$/);
+  assert.match(await printed("inspect", "one", "guard", "--mode", "off"), /not guarded/);
+  await printed("resume", "one");
+  await console.waitFor("written 42", 60);
+  console.child.kill("SIGTERM");
+  await console.finished;
+});

@@ -1,0 +1,121 @@
+// A hypervisor looks into Linux domains that know nothing of it.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Domain } from "../../src/hypervisor/domain.ts";
+import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
+import { KernelGuard, type Violation } from "../../src/hypervisor/introspection/guard.ts";
+import { LinuxKernel } from "../../src/hypervisor/introspection/linux-kernel.ts";
+import { listModules, listProcesses } from "../../src/hypervisor/introspection/linux-lists.ts";
+import { registersOf } from "../../src/hypervisor/introspection/registers.ts";
+import { Watches } from "../../src/hypervisor/introspection/watches.ts";
+import { ROOT } from "../support/atoll.ts";
+import { bareMetal, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+
+const debian = (name: string): string => join(ROOT, ".cache", "debian", name);
+const missing =
+  existsSync(debian("vmlinuz")) && existsSync(debian("initramfs.cpio.gz"))
+    ? false
+    : "run guests/debian/fetch.sh to get Debian's kernel";
+
+const PROMPT = "atoll:~# ";
+
+async function booted(node: Hypervisor, [config, console]: ReturnType<typeof bareMetal>, text: string) {
+  node.define(config);
+  node.start(config.name);
+  assert.ok(await runUntil(node, () => console.shown.includes(text), 180), console.shown.slice(-1000));
+  return node.domain(config.name) as Domain;
+}
+
+test("Debian's processes and kernel, from its own types and symbols", { skip: missing, timeout: 240_000 }, async () => {
+  const { node } = hypervisor({ cpus: 1 });
+  const file = (name: string) => ({ name, bytes: readFileSync(debian(name)) });
+  const guest = bareMetal("deb", readFileSync(debian("vmlinuz")), {
+    ...{ memory: 512 * 2 ** 20, initrd: file("initramfs.cpio.gz"), append: "console=ttyAMA0" },
+  });
+  const domain = await booted(node, guest, "ATOLL-INIT-REACHED");
+  const began = performance.now();
+  const kernel = new LinuxKernel(domain);
+  const { items, broken } = listProcesses(kernel);
+  assert.equal(broken, undefined);
+  assert.ok(performance.now() - began < 20_000);
+  const find = (pid: number) => items.find((each) => each.pid === pid);
+  assert.deepEqual(
+    { ...find(1), state: undefined },
+    { pid: 1, parent: 0, name: "init", state: undefined, kernel: false },
+  );
+  assert.deepEqual(find(2), { pid: 2, parent: 0, name: "kthreadd", state: "S", kernel: true });
+  assert.ok(items.some(({ name, state, parent }) => name === "rcu_gp" && state === "I" && parent === 2));
+  assert.equal(new Set(items.map(({ pid }) => pid)).size, items.length);
+  // It has loaded none, and no symbol says where they would be.
+  assert.throws(() => listModules(kernel), /is empty, or give the address/);
+
+  const table = kernel.callTable;
+  assert.ok(table !== undefined && table.end - table.start >= 8n * 400n);
+  assert.equal(kernel.space.number(table.start + 8n * 172n, 8), kernel.address("__arm64_sys_getpid"));
+
+  // A device of the guest's is told to write to its kernel's system call table.
+  const watches = new Watches(node);
+  const violations: Violation[] = [];
+  const guard = new KernelGuard({
+    domain,
+    kernel,
+    watches,
+    mode: "stop",
+    onViolation: (each) => violations.push(each),
+  });
+  assert.deepEqual(guard.missing, []);
+  assert.ok(guard.pages > 1000);
+  assert.ok(guard.check());
+  const entry = kernel.space.translate(table.start + 8n * 63n) as number;
+  assert.ok(domain.memory.write(entry, Uint8Array.of(1, 2, 3)));
+  assert.equal(violations[0]?.what, "device write");
+  assert.equal(violations[0]?.part, "system call table");
+  assert.equal(node.status("deb"), "paused");
+  assert.ok(!guard.check());
+  assert.deepEqual(
+    violations.slice(1).map(({ what, address }) => ({ what, address })),
+    [{ what: "changed", address: table.start + 8n * 63n }],
+  );
+});
+
+test("a write of the kernel's to its own text is seen before it is made, and the guest goes on without the guard", {
+  timeout: 240_000,
+}, async () => {
+  const { node } = hypervisor({ cpus: 1 });
+  const guest = embeddedLinux("one");
+  const domain = await booted(node, guest, PROMPT);
+  const registers = new Map(registersOf(domain.vcpus[0] as (typeof domain.vcpus)[0]));
+  assert.ok((registers.get("VBAR_EL1") as bigint) >> 47n === 0x1ffffn);
+  const kernel = new LinuxKernel(domain);
+  assert.ok(registers.get("PC") as bigint);
+  const text = kernel.address("_stext") as bigint;
+  const bytes = kernel.space.read(text, 4096);
+  assert.ok(bytes?.some((byte) => byte !== 0));
+  assert.throws(() => listProcesses(kernel), /give their offsets/);
+
+  const violations: Violation[] = [];
+  const watches = new Watches(node);
+  const options = { domain, kernel, watches, onViolation: (each: Violation) => void violations.push(each) };
+  const guard = new KernelGuard({ ...options, mode: "stop" });
+  guest[1].type("echo still $((40+2))\n");
+  assert.ok(await runUntil(node, () => guest[1].shown.includes("still 42"), 60));
+  assert.ok(guard.check());
+  assert.deepEqual(violations, []);
+
+  // A static branch: its instructions are rewritten.
+  guest[1].type("echo 0 >/proc/sys/kernel/timer_migration; echo written $((40+2))\n");
+  assert.ok(await runUntil(node, () => node.status("one") === "paused", 60));
+  assert.ok(guard.check());
+  node.resume("one");
+  assert.ok(await runUntil(node, () => node.status("one") === "paused", 60));
+  assert.deepEqual(
+    guard.violations.map(({ part, what, vcpu }) => ({ part, what, vcpu })),
+    [{ part: "text", what: "write", vcpu: 0 }],
+  );
+  guard.end();
+  node.resume("one");
+  assert.ok(await runUntil(node, () => guest[1].shown.includes("written 42"), 60));
+});
