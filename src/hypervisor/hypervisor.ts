@@ -456,11 +456,15 @@ export class Hypervisor {
     readonly busy: readonly number[];
     readonly switches: number;
   } {
+    // What runs is charged when it stops.
+    const now = this.#clock.now();
     return {
       cpus: this.#parts.cpus,
       memory: this.#memory.frames * PAGE_BYTES,
       free: this.#frames.free * PAGE_BYTES,
-      busy: this.#pes.map(({ busy }) => busy),
+      busy: this.#pes.map(
+        ({ busy, vcpu, since }) => busy + (vcpu?.status === "running" ? Math.max(0, now - since) : 0),
+      ),
       switches: this.#pes.reduce((sum, { switches }) => sum + switches, 0),
     };
   }

@@ -9,6 +9,9 @@ import { accessDevice, pageOffset } from "./device-access.ts";
 const WNR = 1 << 6;
 const S1PTW = 1 << 7;
 const CM = 1 << 8;
+// Fault status code without its level.
+const FAULT_TYPE = 0x3c;
+const PERMISSION_FAULT = 0x0c;
 
 /** How a stage 2 fault was settled, for statistics. */
 export type Settled = "memory" | "device" | "refused" | "watched";
@@ -31,6 +34,9 @@ function ipaOf(s: PhysicalPe["state"], iss: number): number {
 }
 
 function accessOf(ec: number, iss: number): Access {
+  // A walk of stage 1 that was not permitted wanted to write the access flag or the dirty state (Arm ARM, D8.5): the tables can be read. Whose
+  // walk it was, an instruction's or of data, says nothing of that.
+  if (iss & S1PTW && (iss & FAULT_TYPE) === PERMISSION_FAULT) return "write";
   if ((ec & ~1) === EC_INSTRUCTION_ABORT) return "execute";
   return iss & WNR && !(iss & CM) ? "write" : "read";
 }
@@ -39,9 +45,9 @@ function accessOf(ec: number, iss: number): Access {
 export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number): Settled {
   const s = pe.state;
   const { domain } = vcpu;
-  const status = iss & 0x3c;
+  const status = iss & FAULT_TYPE;
   // Translation, access flag and permission faults; others, of stage 1 with HCR_EL2.TEA, do not come.
-  if (status !== 0x04 && status !== 0x08 && status !== 0x0c && status !== 0x00) {
+  if (status !== 0x04 && status !== 0x08 && status !== PERMISSION_FAULT && status !== 0x00) {
     domain.refuse(vcpu, "exception", pageOffset(s));
     injectExternalAbort(s, ec, iss);
     return "refused";
