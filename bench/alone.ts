@@ -57,6 +57,8 @@ async function start(options: { memory: number; tier: Tier; initrd: NamedBytes; 
     async until(text) {
       while (!shown.includes(text)) {
         const state = machine.run(10);
+        // What it shows last comes with its end.
+        if (shown.includes(text)) return;
         if (state.kind === "off" || state.kind === "reset")
           throw new Error(`ended before ${text}: ${shown.slice(-500)}`);
         if (state.kind === "idle") {
@@ -98,7 +100,15 @@ async function interpreter(): Promise<Record<string, number>> {
 /** Megabytes that the command has in memory at the embedded guest's prompt: in all, and of them the guest's RAM and the engine's decoded pages. */
 async function resident(mib: number): Promise<Record<string, number>> {
   const memory = mib * MIB;
-  const atoll = spawn(process.execPath, [at("bin", "atoll.js"), "run", "--memory", `${mib}M`, "--timeout", "60"]);
+  const atoll = spawn(process.execPath, [
+    at("bin", "atoll.js"),
+    "run",
+    "--boot",
+    "--memory",
+    `${mib}M`,
+    "--timeout",
+    "60",
+  ]);
   let shown = "";
   for await (const data of atoll.stdout) {
     shown += data;
