@@ -43,7 +43,7 @@ export const restart = z.strictObject({
     .enum(["never", "failure", "always"])
     .default("never")
     .describe(
-      "failure: it could not go on, its guest reset while noReboot, or its health or watchdog failed; always: also when it shut down",
+      "failure: it could not go on, its guest reset while noReboot, or was unhealthy; always: also when it shut down",
     ),
   most: z
     .int()
@@ -91,7 +91,6 @@ const ofADomain = {
   restart: restart.default(() => restart.parse({})),
   dependsOn: z.array(dependency).readonly().default([]),
   health: health.optional(),
-  watchdog: seconds.optional().describe("Seconds after which a guest that stopped kicking its watchdog is restarted"),
   autostart: z.boolean().default(true).describe("It starts with the node"),
   stopTimeout: z
     .number()
