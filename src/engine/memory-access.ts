@@ -143,17 +143,23 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   code.op(I32.add);
   code.i32(0);
   code.get(entry);
-  code.memory("i64.load", DTLB + (group.writes ? DTLB_WRITE : DTLB_READ));
+  pushTags(l, group, start);
+  code.op(I64.eq);
+  code.select("i32");
+  code.set(base);
+}
+
+/** With a data TLB entry's address on the stack: replaces it by the entry's tag and the one that hits for `bytes` from `start`, an i64 local. */
+function pushTags(l: Lowering, { bytes, writes }: { bytes: number; writes: boolean }, start: number): void {
+  const { code } = l;
+  code.memory("i64.load", DTLB + (writes ? DTLB_WRITE : DTLB_READ));
   code.get(start);
-  code.i64(group.bytes - 1, 0);
+  code.i64(bytes - 1, 0);
   code.op(I64.add);
   code.i64(~0xfff, -1);
   code.op(I64.and);
   l.pushContext();
   code.op(I64.or);
-  code.op(I64.eq);
-  code.select("i32");
-  code.set(base);
 }
 
 /** An access in a page that its walk is known to be in. */
@@ -196,14 +202,7 @@ export function checkWalk(
   code.tee(va);
   entryOf(code);
   code.tee(entry);
-  code.memory("i64.load", DTLB + (walk.writes ? DTLB_WRITE : DTLB_READ));
-  code.get(va);
-  code.i64(walk.bytes - 1, 0);
-  code.op(I64.add);
-  code.i64(~0xfff, -1);
-  code.op(I64.and);
-  l.pushContext();
-  code.op(I64.or);
+  pushTags(l, walk, va);
   code.op(I64.ne);
   fail();
   code.get(entry);

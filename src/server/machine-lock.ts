@@ -11,6 +11,9 @@ const PAUSE = 10;
 /** Attempts, while only those who look have a share of the lock. */
 const ATTEMPTS = 100;
 
+/** Milliseconds that a process has to end once it was told to. */
+export const END_PATIENCE = 10_000;
+
 export class MachineLock {
   readonly #lock: FileLock;
 
@@ -49,6 +52,15 @@ export function isHeld(folder: string): boolean {
     // Its holder may have removed the lock file just now.
     if (error instanceof ImageError) return existsSync(`${realpathSync(folder)}.lock`);
     throw error;
+  }
+}
+
+/** Done when nobody has a machine any more. @param process in words. @throws ActionError when it takes too long. */
+export async function released(folder: string, process: string): Promise<void> {
+  const deadline = performance.now() + END_PATIENCE;
+  while (isHeld(folder)) {
+    if (performance.now() > deadline) throw new ActionError("wrong-state", `${process} does not end`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -27,6 +27,7 @@ import { MachineLock } from "./machine-lock.ts";
 import { SavedState } from "./saved-state.ts";
 import type { MachineFolder, StateDirectory } from "./state-directory.ts";
 import { MachineStore } from "./store.ts";
+import { within } from "./within.ts";
 
 export interface RunOptions {
   /** Forgets the saved state. */
@@ -286,17 +287,4 @@ export class RunningMachine {
     this.stop({ how, timeout: STOP_TIMEOUT }, () => {}).catch(() => this.#parts.loop.stop("quit"));
   };
   #signalled = false;
-}
-
-/** Whether something happens before so many milliseconds have passed. */
-async function within(happens: Promise<unknown>, milliseconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, false);
-  });
-  try {
-    return await Promise.race([happens.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -20,7 +20,7 @@ import { describe } from "./describe.ts";
 import { isDomain } from "./domains/store.ts";
 import { asActionError } from "./errors.ts";
 import type { Handlers } from "./http-api.ts";
-import { isHeld, MachineLock } from "./machine-lock.ts";
+import { END_PATIENCE, isHeld, MachineLock, released } from "./machine-lock.ts";
 import { flushFolder, makeDisks } from "./new-disks.ts";
 import { startProcess } from "./start-process.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -28,8 +28,6 @@ import { exists, MachineStore, type StoredMachine } from "./store.ts";
 
 /** Milliseconds that a machine's process has to say how it is. */
 const INFO_PATIENCE = 2000;
-/** Milliseconds that it has to end once it was told to. */
-const END_PATIENCE = 10_000;
 
 type Report = (progress: Progress) => void;
 const SILENT: Report = () => {};
@@ -190,11 +188,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
   /** Waits for a process to let its machine go. */
   async #gone(name: string): Promise<void> {
     const { path } = this.state.machine(name);
-    const deadline = performance.now() + END_PATIENCE;
-    while (isHeld(path)) {
-      if (performance.now() > deadline) throw new ActionError("wrong-state", `the process of ${name} does not end`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await released(path, `the process of ${name}`);
   }
 
   async #describe(stored: StoredMachine): Promise<MachineInfo> {

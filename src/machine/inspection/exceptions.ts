@@ -1,9 +1,8 @@
-import { LINE_FIQ, LINE_IRQ, LINE_SERROR, LINE_VFIQ, LINE_VIRQ, LINE_VSERROR } from "../../cpu/interrupts.ts";
 import type { PeObserver } from "../../cpu/pe-options.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
 import { EL, PC } from "../../cpu/state-layout.ts";
-import * as slots from "../../cpu/sysreg-layout.ts";
 import { hex64 } from "../report.ts";
+import { ELR, ESR, INTERRUPTS } from "../trace/exception-registers.ts";
 import { syndromeText } from "../trace/syndrome.ts";
 
 export interface ExceptionEvent {
@@ -19,16 +18,6 @@ export interface ExceptionEvent {
   readonly address: string;
 }
 
-const INTERRUPTS: Readonly<Record<number, string>> = {
-  [LINE_IRQ]: "IRQ",
-  [LINE_FIQ]: "FIQ",
-  [LINE_SERROR]: "SError",
-  [LINE_VIRQ]: "virtual IRQ",
-  [LINE_VFIQ]: "virtual FIQ",
-  [LINE_VSERROR]: "virtual SError",
-};
-const ESR = [0, slots.ESR_EL1, slots.ESR_EL2, slots.ESR_EL3] as const;
-const ELR = [0, slots.ELR_EL1, slots.ELR_EL2, slots.ELR_EL3] as const;
 /** Events that are kept. */
 const MOST = 64;
 

@@ -1,27 +1,17 @@
-import { LINE_FIQ, LINE_IRQ, LINE_SERROR, LINE_VFIQ, LINE_VIRQ, LINE_VSERROR } from "../../cpu/interrupts.ts";
+import { LINE_SERROR, LINE_VSERROR } from "../../cpu/interrupts.ts";
 import type { PeObserver } from "../../cpu/pe-options.ts";
 import type { PeState } from "../../cpu/pe-state.ts";
 import { EL, EXC_STAGE2, PC, PSTATE_IL, SECURE, X } from "../../cpu/state-layout.ts";
 import * as slots from "../../cpu/sysreg-layout.ts";
 import { bits64 } from "../profiling/guest-view.ts";
 import { controlsOf } from "./controls.ts";
+import { ELR, ESR, INTERRUPTS } from "./exception-registers.ts";
 import type { TraceKind } from "./options.ts";
 import { classOf, EC, syndromeText, systemId, systemOperand } from "./syndrome.ts";
 import type { Tracer } from "./tracer.ts";
 
-const INTERRUPTS: Readonly<Record<number, string>> = {
-  [LINE_IRQ]: "IRQ",
-  [LINE_FIQ]: "FIQ",
-  [LINE_SERROR]: "SError",
-  [LINE_VIRQ]: "virtual IRQ",
-  [LINE_VFIQ]: "virtual FIQ",
-  [LINE_VSERROR]: "virtual SError",
-};
-
 // Of exception levels 0..3; 0 is never used.
-const ESR = [0, slots.ESR_EL1, slots.ESR_EL2, slots.ESR_EL3] as const;
 const FAR = [0, slots.FAR_EL1, slots.FAR_EL2, slots.FAR_EL3] as const;
-const ELR = [0, slots.ELR_EL1, slots.ELR_EL2, slots.ELR_EL3] as const;
 const SPSR = [0, slots.SPSR_EL1, slots.SPSR_EL2, slots.SPSR_EL3] as const;
 const SCR_NS = 1;
 const SPSR_IL = 1n << 20n;

@@ -5,14 +5,11 @@ import { ActionError, type Progress } from "../../contract/action.ts";
 import { DOMAIN_ACTIONS, type DomainAction, type DomainOutput, type DomainRequest } from "../../contract/domains.ts";
 import type { NodeFile } from "../../contract/node.ts";
 import { callAction, NoAnswer } from "../api-client.ts";
-import { isHeld, MachineLock } from "../machine-lock.ts";
+import { isHeld, MachineLock, released } from "../machine-lock.ts";
 import { startProcess } from "../start-process.ts";
 import type { StateDirectory } from "../state-directory.ts";
 import { memoryOf } from "./node-memory.ts";
 import { DomainStore, isDomain } from "./store.ts";
-
-/** Milliseconds that it has to end once it was told to. */
-const END_PATIENCE = 10_000;
 
 type Report = (progress: Progress) => void;
 
@@ -94,11 +91,7 @@ export class NodeClient {
 
   async down(force: boolean, progress: Report): Promise<void> {
     await this.ask("down", { force }, progress);
-    const deadline = performance.now() + END_PATIENCE;
-    while (this.runs) {
-      if (performance.now() > deadline) throw new ActionError("wrong-state", "the node's process does not end");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await released(this.state.node.path, "the node's process");
   }
 
   #withStore<T>(use: (store: DomainStore) => T): T {

@@ -14,6 +14,7 @@ import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { ConsoleHub } from "../console-hub.ts";
 import { ConsoleLog } from "../console-log.ts";
 import type { MachineFolder } from "../state-directory.ts";
+import { within } from "../within.ts";
 import { BackOff } from "./back-off.ts";
 import { HealthMonitor } from "./health.ts";
 import { seconds } from "./metrics.ts";
@@ -233,10 +234,7 @@ export class DomainKeeper {
           pressed = performance.now();
         }
         progress({ step: `waiting for ${name} to shut down, ${Math.ceil(left / 1000)} s left` });
-        await Promise.race([
-          this.#hasEnded.promise,
-          new Promise((resolve) => setTimeout(resolve, Math.min(left, 1000))),
-        ]);
+        await within(this.#hasEnded.promise, Math.min(left, 1000));
       }
       if (!this.runs) return {};
     }
