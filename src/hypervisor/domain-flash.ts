@@ -76,6 +76,25 @@ export class DomainFlash {
     }
   }
 
+  /** What the banks hold that is not zeroes: pieces at offsets of a bank. */
+  *contents(): Generator<{ readonly bank: number; readonly offset: number; readonly bytes: Uint8Array }> {
+    for (const [bank, { array, filled }] of this.#banks.entries()) {
+      for (const block of [...filled].sort((a, b) => a - b)) {
+        const offset = block * BLOCK_BYTES;
+        yield { bank, offset, bytes: array.subarray(offset, offset + BLOCK_BYTES) };
+      }
+    }
+  }
+
+  /** Puts a piece of what `contents` gave where it was. False: no bank has that place. */
+  fill(bank: number, offset: number, bytes: Uint8Array): boolean {
+    const to = this.#banks[bank];
+    if (to === undefined || offset + bytes.length > to.array.length) return false;
+    to.array.set(bytes, offset);
+    fill(to, offset, bytes.length);
+    return true;
+  }
+
   /** A read or fetch that faulted. True: it was of an array, and finds it now. */
   show(ipa: number): boolean {
     const bank = this.#banks.find(({ window: { base, size } }) => ipa >= base && ipa < base + size);
