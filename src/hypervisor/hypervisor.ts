@@ -339,6 +339,15 @@ export class Hypervisor {
     return domain;
   }
 
+  /** Forgets, at once, a domain that `receive` made and that nobody has let go on. */
+  abandon(name: string): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined || domain.vcpus.some(({ pe }) => pe !== undefined)) throw new BadInput(`${name} runs`);
+    this.#giveBack(domain);
+    this.#domains.delete(name);
+    this.events.emit({ kind: "removed", domain: name });
+  }
+
   /**
    * A paused domain, none of whose vCPUs is on a PE any more, so that all of its state is in its memory, its vCPUs' blocks, its interrupt
    * controller's and its devices. Between two calls of run. @throws BadInput when it is not paused, or has ended.
@@ -587,12 +596,7 @@ export class Hypervisor {
         domain.end("failed", error instanceof Error ? error.message : String(error));
       }
     }
-    this.#running.delete(domain);
-    this.#scheduler.remove(domain.group);
-    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
-    domain.close();
-    this.#claims.releaseAll(domain.vmid);
-    this.#vmids.release(domain.vmid);
+    this.#giveBack(domain);
     managed.domain = undefined;
     const cause = domain.ended === "failed" ? "failed" : how === "off" ? "off" : "stopped";
     managed.status = cause === "failed" ? "failed" : "stopped";
@@ -603,6 +607,16 @@ export class Hypervisor {
       cause,
       ...(domain.reason !== undefined && { reason: domain.reason }),
     });
+  }
+
+  /** All that a domain has of the machine's. */
+  #giveBack(domain: Domain): void {
+    this.#running.delete(domain);
+    this.#scheduler.remove(domain.group);
+    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
+    domain.close();
+    this.#claims.releaseAll(domain.vmid);
+    this.#vmids.release(domain.vmid);
   }
 }
 

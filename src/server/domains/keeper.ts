@@ -2,6 +2,7 @@
 // again as its definition says.
 
 import { mkdirSync } from "node:fs";
+import type { BlockStore } from "../../bus/device.ts";
 import { ActionError, type Progress } from "../../contract/action.ts";
 import { board } from "../../contract/definition.ts";
 import type { DomainInfo, DomainInput, DomainOutput, DomainStatus } from "../../contract/domains.ts";
@@ -9,10 +10,12 @@ import { mapPaths } from "../../contract/paths.ts";
 import { machineParts } from "../../hosts/library/parts.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { type OpenWanted, openWanted } from "../../hosts/node/wanted-machine.ts";
+import type { DomainConfig } from "../../hypervisor/domain.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { ConsoleHub } from "../console-hub.ts";
 import { ConsoleLog } from "../console-log.ts";
+import { LoggedStore } from "../migration/logged-store.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { within } from "../within.ts";
 import { BackOff } from "./back-off.ts";
@@ -34,7 +37,7 @@ const PRESS_AGAIN = 5000;
 type Report = (progress: Progress) => void;
 
 export class DomainKeeper {
-  readonly stored: StoredDomain;
+  stored: StoredDomain;
   readonly hub: ConsoleHub;
   status: DomainStatus = "off";
   reason: string | undefined;
@@ -44,6 +47,8 @@ export class DomainKeeper {
   restarts = 0;
   /** It is about to run. */
   busy = false;
+  /** Numbers of disks that are read-only for the guest, and not for who fills them. */
+  readOnlyDisks: readonly number[] = [];
   readonly #host: KeeperHost;
   readonly #folder: MachineFolder;
   readonly #log: ConsoleLog;
@@ -102,8 +107,11 @@ export class DomainKeeper {
     this.reason = what;
   }
 
-  /** @throws ActionError, BadInput, ImageError when it cannot be started; it has failed then. */
-  async start(): Promise<void> {
+  /**
+   * @param bring has the hypervisor run it, or hold it, and says which; from power-on where it is not given.
+   * @throws ActionError, BadInput, ImageError, or what `bring` throws, when it cannot be started; it has failed then.
+   */
+  async start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
     if (this.#opened !== undefined || this.busy) throw new ActionError("wrong-state", `${this.name} is ${this.status}`);
     clearTimeout(this.#again);
     this.#again = undefined;
@@ -111,8 +119,9 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { hypervisor, wake, changed } = this.#host;
+    const { wake, changed } = this.#host;
     const { definition } = this.stored;
+    let status: DomainStatus;
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
@@ -120,13 +129,8 @@ export class DomainKeeper {
       const parts = await machineParts(opened.wanted, this.hub, nodeBindings, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
-      hypervisor.define({ ...parts, name: this.name, share, pinned });
-      try {
-        hypervisor.start(this.name);
-      } catch (error) {
-        hypervisor.remove(this.name);
-        throw error;
-      }
+      const disks = parts.disks.map((disk, i) => ({ ...disk, store: this.#logged(disk.store, i) }));
+      status = await bring({ ...parts, disks, name: this.name, share, pinned });
     } catch (error) {
       opened?.close();
       this.status = "failed";
@@ -140,11 +144,28 @@ export class DomainKeeper {
     this.#opened = opened;
     this.#endedFor = undefined;
     this.#started = new Date();
-    this.status = "running";
+    this.status = status;
     if (definition.health !== undefined) {
       this.#health = new HealthMonitor(definition.health, definition, () => this.#healthChanged());
     }
     changed();
+  }
+
+  readonly #powerOn = (config: DomainConfig): DomainStatus => {
+    const { hypervisor } = this.#host;
+    hypervisor.define(config);
+    try {
+      hypervisor.start(this.name);
+      return "running";
+    } catch (error) {
+      hypervisor.remove(this.name);
+      throw error;
+    }
+  };
+
+  /** A disk whose writes can be followed. The guest may not write those that its definition says so of, even while they are filled. */
+  #logged(store: BlockStore, index: number): LoggedStore {
+    return new LoggedStore(store, store.readOnly || this.readOnlyDisks.includes(index));
   }
 
   #healthChanged(): void {
@@ -251,6 +272,47 @@ export class DomainKeeper {
     else this.#host.hypervisor.resume(this.name);
     this.status = paused ? "paused" : "running";
     this.reason = undefined;
+  }
+
+  /** It stands still for who moves it, whatever else is asked of it. */
+  hold(status: DomainStatus): void {
+    const before = this.status;
+    this.status = status;
+    if (before === "running") this.#host.hypervisor.pause(this.name);
+  }
+
+  /** It goes on from there, or stays paused. */
+  release(paused: boolean): void {
+    if (!paused) this.#host.hypervisor.resume(this.name);
+    this.status = paused ? "paused" : "running";
+    this.reason = undefined;
+    this.#host.changed();
+  }
+
+  /** It runs no more here; done when it has ended. Not for restarts to see. */
+  async leave(status: DomainStatus, reason: string | undefined): Promise<void> {
+    this.wanted = false;
+    if (this.runs) {
+      this.status = "stopping";
+      this.#host.hypervisor.stop(this.name);
+      await this.#hasEnded.promise;
+    }
+    this.status = status;
+    this.reason = reason;
+    this.#host.changed();
+  }
+
+  /** One that was only held, and never ran here, is gone at once. */
+  abandon(): void {
+    this.wanted = false;
+    if (!this.runs) return;
+    this.#host.hypervisor.abandon(this.name);
+    this.#health?.end();
+    this.#health = undefined;
+    this.#opened?.close();
+    this.#opened = undefined;
+    this.status = "off";
+    this.#hasEnded.resolve();
   }
 
   /** It is not running, and will not be again. */

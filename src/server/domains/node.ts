@@ -19,13 +19,17 @@ import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { Arrivals } from "../migration/arrivals.ts";
+import { Departures } from "../migration/departures.ts";
+import type { MigrationHost } from "../migration/host.ts";
+import type { Certificates } from "../migration/transport.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper } from "./keeper.ts";
 import { seconds } from "./metrics.ts";
 import { memoryOf } from "./node-memory.ts";
-import type { DomainStore } from "./store.ts";
+import type { DomainStore, StoredDomain } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
 const SCANNED_PAGES = 100;
@@ -40,6 +44,10 @@ export interface NodeOptions {
   readonly folderOf: (name: string) => MachineFolder;
   /** Whether a machine that lasts has that name. */
   readonly isTaken: (name: string) => boolean;
+  /** By which other nodes are let in. */
+  readonly token: () => Buffer;
+  /** Of connections to other nodes. */
+  readonly certificates?: Certificates | undefined;
 }
 
 export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
@@ -49,6 +57,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
   readonly #keepers = new Map<string, DomainKeeper>();
+  readonly #departures: Departures;
+  /** Domains that come from other nodes. */
+  readonly arrivals: Arrivals;
   readonly #began = new Date();
   #ending = false;
   /** Those who wait for something to change. */
@@ -83,7 +94,29 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
       this.#keepers.get(name)?.violated(violationText(violation)),
     );
-    for (const stored of domains) this.#keep(stored.name);
+    const migrations = this.#migrationHost();
+    this.#departures = new Departures(migrations);
+    this.arrivals = new Arrivals(migrations);
+    this.arrivals.clean();
+    for (const stored of domains) this.#keep(stored);
+    this.#departures.start();
+  }
+
+  #migrationHost(): MigrationHost {
+    const { store, folderOf, isTaken, token, certificates } = this.#options;
+    return {
+      ...{ hypervisor: this.#hypervisor, cpu: this.#machine.cpu, store, folderOf, isTaken, token, certificates },
+      find: (name) => this.#keepers.get(name),
+      keep: (stored) => {
+        this.#keepers.get(stored.name)?.close();
+        return this.#keep(stored);
+      },
+      drop: (name) => {
+        this.#keepers.get(name)?.close();
+        this.#keepers.delete(name);
+      },
+      changed: () => this.#changed(),
+    };
   }
 
   /** As Hypervisor.run, and looks for pages that are the same, at a pace that costs little of a host's CPU. */
@@ -148,21 +181,26 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     }
     for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
       const stored = store.find(name);
-      // Through JSON, as the stored one was.
-      const same =
-        stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+      const same = this.#isSame(name, given);
       if (!same) {
         if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
         store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
-        this.#keep(name);
-      } else if (given.autostart) this.#want(name);
+        this.#keep(store.find(name) as StoredDomain);
+      } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
     }
     await this.#allStarted(progress);
     return { changes };
   };
+
+  /** Whether a domain is as it is given now. */
+  #isSame(name: string, given: NewDomain): boolean {
+    const stored = this.#options.store.find(name);
+    // Through JSON, as the stored one was.
+    return stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+  }
 
   /** @throws ActionError when the file cannot be this node's. */
   #check(file: NodeFile): void {
@@ -181,6 +219,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
       );
     }
+    for (const keeper of this.#keepers.values()) {
+      const { name, status } = keeper;
+      const given = Object.hasOwn(file.domains, name) ? file.domains[name] : undefined;
+      const kept = status === "moved" && (given === undefined || this.#isSame(name, given));
+      if (!kept && (given !== undefined || status === "leaving")) this.#checkIsHere(keeper);
+    }
     for (const name of Object.keys(file.domains)) {
       if (this.#options.isTaken(name))
         throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
@@ -189,6 +233,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly start = async ({ name }: DomainInput<"start">): Promise<DomainInfo> => {
     const keeper = this.#find(name);
+    this.#checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
     this.#options.store.want(name, true);
     keeper.wanted = true;
@@ -198,6 +243,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
     const keeper = this.#find(input.name);
+    this.#checkIsHere(keeper);
     this.#options.store.want(input.name, false);
     keeper.wanted = false;
     return keeper.stop(input, progress);
@@ -218,6 +264,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     progress: Report,
   ): Promise<Record<string, never>> => {
     const keeper = this.#find(name);
+    if (keeper.status === "leaving") this.#checkIsHere(keeper);
+    if (force && this.arrivals.cancel(name)) return {};
     if (keeper.runs && !force) {
       throw new ActionError(
         "wrong-state",
@@ -235,8 +283,19 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return {};
   };
 
+  readonly migrate = (input: DomainInput<"migrate">, progress: Report): Promise<DomainOutput<"migrate">> =>
+    this.#departures.migrate(input, progress);
+
+  readonly takeBack = (input: DomainInput<"takeBack">): Record<string, never> => {
+    this.#find(input.name);
+    this.#departures.takeBack(input);
+    return {};
+  };
+
   readonly down = async ({ force }: DomainInput<"down">, progress: Report): Promise<Record<string, never>> => {
     this.#ending = true;
+    this.#departures.close();
+    this.arrivals.close();
     // Whoever is depended on goes last.
     const left = new Set([...this.#keepers.values()].filter(({ runs, delayed }) => runs || delayed));
     while (left.size > 0) {
@@ -260,8 +319,18 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return keeper;
   }
 
+  /** @throws ActionError for one that comes or goes. */
+  #checkIsHere({ name, status, reason }: DomainKeeper): void {
+    if (status === "moved")
+      throw new ActionError("wrong-state", `${name} has moved ${reason}: atoll rm ${name} forgets it here`);
+    if (status === "leaving" || status === "incoming")
+      throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
+  }
+
   #inOrder(): DomainKeeper[] {
-    return this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    const stored = this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    // Those that come are on no record yet.
+    return [...new Set([...stored, ...this.#keepers.values()])];
   }
 
   #want(name: string): void {
@@ -271,11 +340,14 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper.status === "failed") keeper.status = "off";
   }
 
-  #keep(name: string): void {
-    const stored = this.#options.store.find(name);
-    if (stored === undefined) return;
+  #keep(stored: StoredDomain): DomainKeeper {
+    const { name } = stored;
     const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
-    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), host));
+    const keeper = new DomainKeeper(stored, this.#options.folderOf(name), host);
+    const gone = this.#departures.statusOf(name);
+    if (gone !== undefined) Object.assign(keeper, { ...gone, wanted: false });
+    this.#keepers.set(name, keeper);
+    return keeper;
   }
 
   /** Stops a domain and forgets it. What its disks hold stays. */
@@ -287,6 +359,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       keeper.close();
       this.#keepers.delete(name);
     }
+    this.#options.store.migrations.forgetMoved(name);
     this.#options.store.remove(name);
   }
 

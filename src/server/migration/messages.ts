@@ -4,6 +4,7 @@ import * as z from "zod";
 import { machineName } from "../../contract/definition.ts";
 import { domainDefinition, newDomain } from "../../contract/domain.ts";
 import { CPU_MODELS, MAX_DISK } from "../../contract/limits.ts";
+import { inWords } from "../errors.ts";
 import type { Message } from "./channel.ts";
 
 export const KIND = {
@@ -44,7 +45,6 @@ export const offer = z.strictObject({
   given: newDomain,
   /** Its files are those of `files`, its disks those of `disks`. */
   definition: domainDefinition,
-  paused: z.boolean(),
   /** Of hypervisor/migration/shape.ts. */
   layout: z.int(),
   shape: z.unknown(),
@@ -81,11 +81,15 @@ export const encode = (value: unknown): Buffer => Buffer.from(JSON.stringify(val
 
 /** @throws Unexpected */
 export function decode<T extends z.ZodType>(schema: T, { body }: Message): z.output<T> {
+  let value: unknown;
   try {
-    return schema.parse(JSON.parse(Buffer.from(body).toString("utf8")));
+    value = JSON.parse(Buffer.from(body).toString("utf8"));
   } catch {
-    throw new Unexpected("a message makes no sense");
+    throw new Unexpected("a message is no JSON");
   }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new Unexpected(`a message makes no sense: ${inWords(parsed.error)}`);
+  return parsed.data;
 }
 
 /** A kind of message in words. */
