@@ -9,6 +9,7 @@ import type { DomainInfo, DomainInput, DomainOutput, DomainStatus } from "../../
 import { mapPaths } from "../../contract/paths.ts";
 import { machineParts } from "../../hosts/library/parts.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { type OpenWanted, openWanted } from "../../hosts/node/wanted-machine.ts";
 import type { DomainConfig } from "../../hypervisor/domain.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
@@ -27,6 +28,7 @@ export interface KeeperHost {
   readonly hypervisor: Hypervisor;
   /** Ends the sleep of the loop that runs the hypervisor. */
   readonly wake: () => void;
+  readonly networks: NodeNetworks;
   /** Something changed that others may wait for. */
   readonly changed: () => void;
 }
@@ -119,13 +121,14 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { wake, changed } = this.#host;
+    const { networks, wake, changed } = this.#host;
     const { definition } = this.stored;
     let status: DomainStatus;
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
-      opened = await openWanted({ ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) }, this.hub, wake);
+      const machine = { ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) } as const;
+      opened = await openWanted(machine, this.hub, wake, networks);
       const parts = await machineParts(opened.wanted, this.hub, nodeBindings, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };

@@ -19,6 +19,7 @@ import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { withAddresses } from "../interfaces.ts";
 import { Arrivals } from "../migration/arrivals.ts";
 import { Departures } from "../migration/departures.ts";
 import type { MigrationHost } from "../migration/host.ts";
@@ -28,6 +29,7 @@ import type { MachineFolder } from "../state-directory.ts";
 import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper } from "./keeper.ts";
 import { seconds } from "./metrics.ts";
+import { Networks } from "./networks.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore, StoredDomain } from "./store.ts";
 
@@ -56,6 +58,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
+  readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #departures: Departures;
   /** Domains that come from other nodes. */
@@ -186,7 +189,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
-        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
+        const net = withAddresses(given.net, stored?.definition.net);
+        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
         this.#keep(store.find(name) as StoredDomain);
       } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
@@ -342,7 +346,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   #keep(stored: StoredDomain): DomainKeeper {
     const { name } = stored;
-    const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
+    const host = {
+      hypervisor: this.#hypervisor,
+      networks: this.#networks,
+      wake: () => this.#loop.wake(),
+      changed: () => this.#changed(),
+    };
     const keeper = new DomainKeeper(stored, this.#options.folderOf(name), host);
     const gone = this.#departures.statusOf(name);
     if (gone !== undefined) Object.assign(keeper, { ...gone, wanted: false });

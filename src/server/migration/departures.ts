@@ -94,10 +94,7 @@ export class Departures {
     checkMovable(name, stored.definition);
     const domain = hypervisor.domain(name);
     if (domain === undefined) throw new ActionError("wrong-state", `${name} does not run`);
-    const packed = pack(
-      mapPaths(stored.definition, (path) => folder.resolve(path)),
-      domain.config,
-    );
+    const packed = pack(mapPaths(stored.definition, (path) => folder.resolve(path)));
     const files = readFiles(packed.files);
     const peer = { to, node: "", token: token ?? this.#host.token().toString() };
     progress({ step: `${name}: asking ${to}` });

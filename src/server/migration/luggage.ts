@@ -3,9 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { DomainDefinition } from "../../contract/domain.ts";
-import { macText } from "../../hosts/library/mac.ts";
 import { asBadInput } from "../../hosts/node/files.ts";
-import type { DomainConfig } from "../../hypervisor/domain.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import { FILE_FIELDS } from "./messages.ts";
 
@@ -15,10 +13,7 @@ export function checkMovable(name: string, definition: DomainDefinition): void {
     [definition.share.length > 0, "shared folders"],
     [definition.vsock !== undefined, "a vsock"],
     [definition.serialPort.length > 0, "serial ports on the host"],
-    [
-      definition.net !== undefined && definition.net.kind !== "none" && definition.net.capture !== undefined,
-      "a capture",
-    ],
+    [definition.net.some((net) => net.kind !== "none" && net.capture !== undefined), "a capture of its network"],
     [definition.display !== undefined, "a display"],
     [definition.disk.some(({ snapshot }) => snapshot), "a disk whose changes are in a temporary file (,snapshot)"],
   ] as const;
@@ -33,8 +28,8 @@ export interface Packed {
   readonly files: readonly string[];
 }
 
-/** @param definition with whole paths. @param config as it runs. */
-export function pack(definition: DomainDefinition, config: DomainConfig): Packed {
+/** @param definition with whole paths. */
+export function pack(definition: DomainDefinition): Packed {
   const files: string[] = [];
   const add = (path: string): string => {
     files.push(path);
@@ -49,14 +44,7 @@ export function pack(definition: DomainDefinition, config: DomainConfig): Packed
   const disk = definition.disk.map(({ readOnly, serial }, i) => ({
     ...{ file: diskName(i), format: "qcow2" as const, readOnly, snapshot: false, serial },
   }));
-  return { definition: { ...definition, ...named, load, disk, net: netOf(definition, config), dependsOn: [] }, files };
-}
-
-/** A random address was found when the link was opened: it stays the guest's. */
-function netOf({ net }: DomainDefinition, { networks }: DomainConfig): DomainDefinition["net"] {
-  const [link] = networks ?? [];
-  if (net === undefined || net.kind !== "switch" || link === undefined) return net;
-  return { ...net, mac: macText(link.mac) };
+  return { definition: { ...definition, ...named, load, disk, dependsOn: [] }, files };
 }
 
 export const fileName = (index: number): string => `file${index}`;
