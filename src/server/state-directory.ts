@@ -53,6 +53,11 @@ export class StateDirectory {
     return new MachineFolder(join(this.path, "domains", name));
   }
 
+  /** What disks of domains are on top of since the domains were forked. */
+  get layers(): string {
+    return join(this.path, "layers");
+  }
+
   machine(name: string): MachineFolder {
     return new MachineFolder(join(this.path, "machines", name));
   }
