@@ -117,7 +117,11 @@ export const DOMAIN_ACTIONS = {
     path: "/domains/{name}/fork",
     input: named.extend({
       newName: machineName.optional().describe("Without it: the domain's, with the next number that is free"),
-      publish: z.array(publication).readonly().default([]).describe("Ports of the copy's; it has none of the original's"),
+      publish: z
+        .array(publication)
+        .readonly()
+        .default([])
+        .describe("Ports of the copy's; it has none of the original's"),
     }),
     output: z.strictObject({
       name: machineName,

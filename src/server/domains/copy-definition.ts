@@ -18,7 +18,11 @@ export interface CopyDefinition {
 export function definitionOfCopy(
   original: DomainDefinition,
   from: MachineFolder,
-  { name, folder, publish }: { readonly name: string; readonly folder: MachineFolder; readonly publish: readonly Publication[] },
+  {
+    name,
+    folder,
+    publish,
+  }: { readonly name: string; readonly folder: MachineFolder; readonly publish: readonly Publication[] },
 ): CopyDefinition {
   const notes: string[] = [];
   const resolved = mapPaths(original, (path) => from.resolve(path));
@@ -31,7 +35,9 @@ export function definitionOfCopy(
   return {
     definition: {
       ...resolved,
-      disk: resolved.disk.map((disk, index) => (disk.readOnly || disk.snapshot ? disk : copyOfDisk(disk, index, folder))),
+      disk: resolved.disk.map((disk, index) =>
+        disk.readOnly || disk.snapshot ? disk : copyOfDisk(disk, index, folder),
+      ),
       net: copyOfNet(resolved.net, name, own, notes),
       publish: [...publish],
       vsock: resolved.vsock && { ...resolved.vsock, path: own(resolved.vsock.path) },
@@ -51,7 +57,12 @@ function copyOfDisk({ serial }: Disk, index: number, folder: MachineFolder): Dis
 }
 
 /** Two with the same addresses must not meet: the guest knows nothing of being a copy until it looks. */
-function copyOfNet(net: Net | undefined, name: string, own: (path: string) => string, notes: string[]): Net | undefined {
+function copyOfNet(
+  net: Net | undefined,
+  name: string,
+  own: (path: string) => string,
+  notes: string[],
+): Net | undefined {
   if (net?.kind === "none") return net;
   const mac = macText(randomMac());
   const capture = net?.capture === undefined ? {} : { capture: own(net.capture) };

@@ -4,7 +4,7 @@
 
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
-import { BlockFile, nodeImages } from "../../hosts/node/block-file.ts";
+import { BlockFile, nodeImages, unlockedImages } from "../../hosts/node/block-file.ts";
 import { reasonOf } from "../../hosts/node/files.ts";
 import { ImageError } from "../../images/error.ts";
 import type { Image } from "../../images/image.ts";
@@ -28,7 +28,7 @@ export interface FileForkParts {
   readonly copy: string;
   /** Where what the image holds now is to be; undefined: beside it. */
   readonly layer: string | undefined;
-  /** Images in this folder name each other by relative paths, so that all of it can be moved. */
+  /** Images in this folder name each other by relative paths, so that all of it can be moved; an image and its layer in folders that are neighbors. */
   readonly root: string;
   /** The disk's image is another one from now on. Undefined: none. */
   readonly replaced: (image: Image | undefined) => void;
@@ -44,6 +44,8 @@ export class FileFork implements DiskFork {
   readonly #parts: FileForkParts;
   readonly #next: string;
   #base: Base;
+  /** The second name of the disk's image, while it has one. */
+  #linked: string | undefined;
   /** Nothing was written since the image was made: the copy can be on what it is on. */
   #untouched: boolean;
 
@@ -60,16 +62,20 @@ export class FileFork implements DiskFork {
 
   #make(): Base {
     const { path, image, copy, layer, root } = this.#parts;
+    rmSync(this.#next, { force: true });
     const base =
       this.#untouched && image instanceof Qcow2Image && image.backing !== undefined
-        ? {
-            path: backingPath(nodeImages, path, image.header.backingFile as string),
-            format: image.backing.format,
-          }
+        ? { path: backingPath(nodeImages, path, image.header.backingFile as string), format: image.backing.format }
         : { path: layer ?? nameBeside(path), format: image.format };
     try {
+      if (!this.#untouched) {
+        attempt(path, () => linkSync(path, base.path));
+        this.#linked = base.path;
+        makeOver(base, this.#next, image.bytes, root);
+      }
       makeOver(base, copy, image.bytes, root);
-      if (!this.#untouched) makeOver(base, this.#next, image.bytes, root);
+      // All that they are on top of is found from there.
+      openImage(unlockedImages, copy, { writable: false }).close();
     } catch (error) {
       this.end();
       throw error;
@@ -78,30 +84,43 @@ export class FileFork implements DiskFork {
   }
 
   cut(): void {
-    const { path, image, copy, replaced, copied } = this.#parts;
+    const { path, image, copy, copied } = this.#parts;
     if (this.#untouched && !isUntouched(image)) {
       rmSync(copy, { force: true });
       this.#untouched = false;
       this.#base = this.#make();
     }
-    if (!this.#untouched) {
-      replaced(undefined);
-      // All of it is in the file then.
-      image.close();
-      try {
-        linkSync(path, this.#base.path);
-        renameSync(this.#next, path);
-      } catch (error) {
-        throw new ImageError("host", `cannot fork ${path}: ${reasonOf(error)}`);
-      } finally {
-        replaced(openImage(nodeImages, path, { writable: true }));
-      }
+    if (!this.#untouched) this.#replace(path, image);
+    copied(openImage(nodeImages, copy, { writable: true }));
+  }
+
+  #replace(path: string, image: Image): void {
+    const { replaced } = this.#parts;
+    replaced(undefined);
+    // All of it is in the file then.
+    image.close();
+    try {
+      attempt(path, () => renameSync(this.#next, path));
+      replaced(openImage(nodeImages, path, { writable: true }));
+      this.#linked = undefined;
+    } catch (error) {
+      attempt(path, () => renameSync(this.#base.path, path));
+      replaced(openImage(nodeImages, path, { writable: true }));
+      throw error;
     }
-    copied(openImage(nodeImages, copy, { writable: true, format: "qcow2" }));
   }
 
   end(): void {
     rmSync(this.#next, { force: true });
+    if (this.#linked !== undefined) rmSync(this.#linked, { force: true });
+  }
+}
+
+function attempt(path: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw new ImageError("host", `cannot fork ${path}: ${reasonOf(error)}`);
   }
 }
 
@@ -114,11 +133,7 @@ function makeOver(base: Base, path: string, bytes: number, root: string): void {
   const inside = (each: string): boolean => !relative(root, each).startsWith("..");
   const together = dirname(base.path) === dirname(path);
   const near = inside(base.path) && inside(path) ? relative(dirname(path), base.path) : base.path;
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (error) {
-    throw new ImageError("host", `cannot write ${path}: ${reasonOf(error)}`);
-  }
+  attempt(path, () => closeSync(openSync(path, "wx", 0o600)));
   const storage = new BlockFile(path, true, false);
   try {
     createQcow2(storage, bytes, { backing: { file: together ? basename(base.path) : near, format: base.format } });

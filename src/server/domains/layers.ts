@@ -1,7 +1,7 @@
 // The images that disks of forked domains are on top of. Who is on top of which is in the images themselves.
 
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { entropy } from "../../hosts/library/clocks.ts";
 import { unlockedImages } from "../../hosts/node/block-file.ts";
 import { backingPath } from "../../images/open.ts";
@@ -35,7 +35,7 @@ export class Layers {
     const folder = realpathSync(this.#folder);
     const used = new Set<string>();
     try {
-      const wait = imagesBelow(this.#domains);
+      const wait = imagesBelow(this.#domains).filter((path) => dirname(path) !== folder);
       for (let path = wait.pop(); path !== undefined; path = wait.pop()) {
         const under = backingOf(path);
         if (under === undefined || used.has(under) || !existsSync(under)) continue;
@@ -45,7 +45,8 @@ export class Layers {
     } catch {
       return;
     }
-    for (const name of readdirSync(folder)) if (!used.has(join(folder, name))) rmSync(join(folder, name), { force: true });
+    for (const name of readdirSync(folder))
+      if (!used.has(join(folder, name))) rmSync(join(folder, name), { force: true });
   }
 }
 
