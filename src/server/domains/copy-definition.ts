@@ -2,11 +2,14 @@
 
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Disk, Net, Publication } from "../../contract/definition.ts";
+import type { Disk, Net, NodeNet, Publication } from "../../contract/definition.ts";
 import type { DomainDefinition } from "../../contract/domain.ts";
 import { mapPaths } from "../../contract/paths.ts";
 import { macText, randomMac } from "../../hosts/library/mac.ts";
 import type { MachineFolder } from "../state-directory.ts";
+
+/** Without any. */
+const USER: Net = { kind: "user" };
 
 export interface CopyDefinition {
   readonly definition: DomainDefinition;
@@ -38,7 +41,7 @@ export function definitionOfCopy(
       disk: resolved.disk.map((disk, index) =>
         disk.readOnly || disk.snapshot ? disk : copyOfDisk(disk, index, folder),
       ),
-      net: copyOfNet(resolved.net, name, own, notes),
+      net: (resolved.net.length === 0 ? [USER] : resolved.net).map((net) => copyOfNet(net, name, own, notes)),
       publish: [...publish],
       vsock: resolved.vsock && { ...resolved.vsock, path: own(resolved.vsock.path) },
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
@@ -57,19 +60,20 @@ function copyOfDisk({ serial }: Disk, index: number, folder: MachineFolder): Dis
 }
 
 /** Two with the same addresses must not meet: the guest knows nothing of being a copy until it looks. */
-function copyOfNet(
-  net: Net | undefined,
-  name: string,
-  own: (path: string) => string,
-  notes: string[],
-): Net | undefined {
-  if (net?.kind === "none") return net;
+function copyOfNet<N extends Net | NodeNet>(net: N, name: string, own: (path: string) => string, notes: string[]): N {
+  if (net.kind === "none") return net;
   const mac = macText(randomMac());
-  const capture = net?.capture === undefined ? {} : { capture: own(net.capture) };
-  if (net?.kind === "switch") {
-    const alone = name.slice(0, 32);
-    notes.push(`it is on a switch of its own, ${alone}: until it is started anew, it has the original's addresses`);
-    return { ...net, ...capture, mac, name: alone };
+  const copy = { ...net, mac, ...(net.capture === undefined ? {} : { capture: own(net.capture) }) };
+  if (net.kind === "network" && !net.anyMac) {
+    notes.push(
+      `it sends nothing to the network ${net.name} before its driver was started anew, and took the address ${mac}`,
+    );
+    return copy;
   }
-  return { ...(net ?? { kind: "user" }), ...capture, mac };
+  if (net.kind === "user") return copy;
+  const alone = name.slice(0, 32);
+  notes.push(
+    `instead of on ${net.name} it is alone on ${alone}: it has the original's addresses until it is started anew`,
+  );
+  return { ...copy, name: alone };
 }

@@ -12,6 +12,8 @@ import { mapPaths } from "../../contract/paths.ts";
 import { machineParts } from "../../hosts/library/parts.ts";
 import { type Opener, type OpenWanted, openWanted } from "../../hosts/library/wanted-machine.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import { openDevices } from "../../hosts/node/guest-devices.ts";
+import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { nodePlatform } from "../../hosts/node/platform.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -31,6 +33,7 @@ export interface KeeperHost {
   readonly hypervisor: Hypervisor;
   /** Ends the sleep of the loop that runs the hypervisor. */
   readonly wake: () => void;
+  readonly networks: NodeNetworks;
   /** Something changed that others may wait for. */
   readonly changed: () => void;
 }
@@ -193,13 +196,14 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { hypervisor, wake, changed } = this.#host;
+    const { hypervisor, networks, wake, changed } = this.#host;
     const disks: ForkableDisk[] = [];
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
       const opener = {
         ...nodePlatform,
+        openDevices: openDevices.bind(undefined, networks),
         openDisk: async (disk: Disk): Promise<ForkableDisk> => {
           const each = await openDisk(disk);
           disks.push(each);

@@ -19,6 +19,7 @@ import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { withAddresses } from "../interfaces.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { definitionOfCopy } from "./copy-definition.ts";
@@ -26,6 +27,7 @@ import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
+import { Networks } from "./networks.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
 
@@ -51,6 +53,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
+  readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #began = new Date();
   #ending = false;
@@ -159,7 +162,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
-        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
+        const net = withAddresses(given.net, stored?.definition.net);
+        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
         this.#keep(name);
       } else if (given.autostart) this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
@@ -333,7 +337,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   }
 
   #keeperHost(): KeeperHost {
-    return { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
+    return {
+      hypervisor: this.#hypervisor,
+      networks: this.#networks,
+      wake: () => this.#loop.wake(),
+      changed: () => this.#changed(),
+    };
   }
 
   /** Stops a domain and forgets it. What its disks hold stays. */
