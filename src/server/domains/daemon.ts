@@ -21,6 +21,7 @@ import { listen as listenForDomains, loadCertificates } from "../migration/trans
 import { openApi } from "../open-api.ts";
 import type { StateDirectory } from "../state-directory.ts";
 import { MachineStore } from "../store.ts";
+import { Layers } from "./layers.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { Node } from "./node.ts";
 import { DomainStore } from "./store.ts";
@@ -45,6 +46,9 @@ export async function runNode(state: StateDirectory, options: DaemonOptions): Pr
   const lock = await MachineLock.take("the node", folder.path);
   const store = new DomainStore(state.domains);
   const machines = new MachineStore(state.database);
+  const layers = new Layers(state.path, state.layers, join(state.path, "domains"));
+  // Of a fork that a crash ended.
+  layers.sweep();
   const servers: Server[] = [];
   let arriving: NetServer | undefined;
   const token = (): Buffer => tokenOf(join(folder.path, "token"));
@@ -53,6 +57,7 @@ export async function runNode(state: StateDirectory, options: DaemonOptions): Pr
     const node = new Node({
       store,
       folderOf: (name) => state.domain(name),
+      layers,
       isTaken: (name) => machines.find(name) !== undefined,
       ...{ token, certificates },
     });

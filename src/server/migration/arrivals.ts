@@ -209,7 +209,7 @@ export class Arrivals {
   #keeper({ name, given, definition }: Offer): DomainKeeper {
     const disk = definition.disk.map((each) => ({ ...each, readOnly: false }));
     const keeper = this.#host.keep({
-      ...{ name, given: JSON.stringify(given), wanted: false },
+      ...{ name, given: JSON.stringify(given), wanted: false, forkedFrom: undefined },
       definition: { ...definition, disk },
     });
     keeper.readOnlyDisks = definition.disk.flatMap(({ readOnly }, i) => (readOnly ? [i] : []));

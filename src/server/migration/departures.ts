@@ -94,6 +94,7 @@ export class Departures {
     checkMovable(name, stored.definition);
     const domain = hypervisor.domain(name);
     if (domain === undefined) throw new ActionError("wrong-state", `${name} does not run`);
+    if (domain.channels.length > 0) throw new BadInput(`${name} shares channels with others, which cannot go along`);
     const packed = pack(mapPaths(stored.definition, (path) => folder.resolve(path)));
     const files = readFiles(packed.files);
     const peer = { to, node: "", token: token ?? this.#host.token().toString() };
