@@ -67,7 +67,7 @@ export function declareMigrate(program: Command, done: (status: number) => void)
         const { pages, blocks, bytes, seconds } = moved;
         const disks = blocks === 0 ? "" : `, ${blocks} blocks of disks`;
         process.stdout.write(
-          `${name} runs at ${to}: ${moved.rounds} rounds, ${pages} pages${disks}, ${(bytes / MIB).toFixed(1)} MiB in ${seconds.toFixed(1)} s (${(bytes / MIB / seconds).toFixed(0)} MiB/s); it stood still for ${moved.downtime.toFixed(1)} ms\n`,
+          `${name} runs at ${to}: ${moved.rounds} ${moved.rounds === 1 ? "round" : "rounds"}, ${pages} pages${disks}, ${(bytes / MIB).toFixed(1)} MiB in ${seconds.toFixed(1)} s (${(bytes / MIB / seconds).toFixed(0)} MiB/s); it stood still for ${moved.downtime.toFixed(1)} ms\n`,
         );
         return EXIT_STATUS.ok;
       }),

@@ -134,7 +134,9 @@ test("a connection that is cut within any of the last messages leaves one copy t
   }
 });
 
-test("a node that is killed at any of the last messages leaves one copy that runs", { timeout: 1_500_000 }, async () => {
+test("a node that is killed at any of the last messages leaves one copy that runs", {
+  timeout: 1_500_000,
+}, async () => {
   for (const node of [first, second]) {
     for (const [way, last] of [
       ["to destination", 4],
