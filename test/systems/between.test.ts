@@ -18,7 +18,7 @@ async function command(node: Hypervisor, console: Console, text: string, seconds
 }
 
 test("Linux domains find a channel in their device trees, write and ring by its addresses, and a reader cannot write", {
-  timeout: 200_000,
+  timeout: 400_000,
 }, async () => {
   const { node, events } = hypervisor({ cpus: 1, memory: 280 * 2 ** 20 });
   const members = [
@@ -31,7 +31,7 @@ test("Linux domains find a channel in their device trees, write and ring by its 
     node.define(config);
     node.start(config.name);
   }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 120));
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
   const [one, two] = domains.map(([, console]) => console) as [Console, Console];
   const tree = "/proc/device-tree/channel@800000000";
   assert.match(await command(node, two, `tr '\\0' ' ' <${tree}/atoll,members; ls ${tree}`), /one two [\s\S]*read-only/);
@@ -49,7 +49,7 @@ test("Linux domains find a channel in their device trees, write and ring by its 
 });
 
 test("Linux domains ping each other over the node's networks, but in an isolation group, and from no address but their own", {
-  timeout: 300_000,
+  timeout: 500_000,
 }, async () => {
   const { node } = hypervisor({ cpus: 1, memory: 400 * 2 ** 20 });
   const [lan, other] = [new VirtualSwitch(), new VirtualSwitch()];
@@ -71,7 +71,7 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
     node.define(config);
     node.start(config.name);
   }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 120));
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
   const [router, a, b] = domains.map(([, console]) => console) as [Console, Console, Console];
   for (const [i, console] of [router, a, b].entries())
     await command(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
