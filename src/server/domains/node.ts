@@ -12,7 +12,7 @@ import type {
   DomainOutput,
   NodeInfo,
 } from "../../contract/domains.ts";
-import type { NodeFile, NodeMachine } from "../../contract/node.ts";
+import type { NodeChannels, NodeFile, NodeMachine } from "../../contract/node.ts";
 import { monotonic } from "../../hosts/library/clocks.ts";
 import { RunLoop } from "../../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
@@ -32,7 +32,7 @@ import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import { Networks } from "./networks.ts";
-import { memoryOf } from "./node-memory.ts";
+import { channelBytes, memoryOf } from "./node-memory.ts";
 import type { DomainStore, StoredDomain } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
@@ -81,6 +81,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const memory = memoryOf(
       machine,
       domains.map(({ definition }) => definition),
+      store.channels,
     );
     this.#machine = { ...machine, memory };
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
@@ -105,6 +106,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#departures = new Departures(migrations);
     this.arrivals = new Arrivals(migrations);
     this.arrivals.clean();
+    for (const [name, { size, members }] of Object.entries(store.channels))
+      this.#hypervisor.channels.define({ name, bytes: size, members });
     for (const stored of domains) this.#keep(stored);
     this.#departures.start();
   }
@@ -181,16 +184,23 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#check(file);
     const { store } = this.#options;
     const changes: AppliedChange[] = [];
-    for (const { name, forkedFrom } of store.list()) {
-      if (Object.hasOwn(file.domains, name) || forkedFrom !== undefined) continue;
+    const before = new Map(store.list().map((stored) => [stored.name, stored]));
+    const shared = store.channels;
+    const isSame = (name: string): boolean =>
+      isGivenAs(before.get(name), file.domains[name]) &&
+      isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
+    for (const { name, forkedFrom } of before.values()) {
+      const isWanted = Object.hasOwn(file.domains, name);
+      if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
       await this.#drop(name, progress);
-      changes.push({ name, change: "removed" });
+      if (!isWanted) changes.push({ name, change: "removed" });
     }
+    // Whose channels change does not run now.
+    this.#share(file.channels);
     for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
-      const stored = store.find(name);
-      const same = this.#isSame(name, given);
+      const stored = before.get(name);
+      const same = stored !== undefined && isSame(name);
       if (!same) {
-        if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
         const net = withAddresses(given.net, stored?.definition.net);
@@ -203,11 +213,15 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return { changes };
   };
 
-  /** Whether a domain is as it is given now. */
-  #isSame(name: string, given: NewDomain): boolean {
-    const stored = this.#options.store.find(name);
-    // Through JSON, as the stored one was.
-    return stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+  /** Makes the channels those of a file. None of those that change has a member that runs. */
+  #share(channels: NodeChannels): void {
+    const { store } = this.#options;
+    const before = store.channels;
+    const isKept = (name: string): boolean => isDeepStrictEqual(before[name], channels[name]);
+    for (const name of Object.keys(before)) if (!isKept(name)) this.#hypervisor.channels.remove(name);
+    store.channels = channels;
+    for (const [name, { size, members }] of Object.entries(channels))
+      if (!isKept(name)) this.#hypervisor.channels.define({ name, bytes: size, members });
   }
 
   /** @throws ActionError when the file cannot be this node's. */
@@ -220,7 +234,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         "the node runs with another machine: atoll down ends it, then it can have this one",
       );
     }
-    const needed = memoryOf(file.node, Object.values(file.domains));
+    const needed = memoryOf(file.node, Object.values(file.domains), file.channels);
     if (needed > size) {
       throw new ActionError(
         "wrong-state",
@@ -230,9 +244,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     for (const keeper of this.#keepers.values()) {
       const { name, status } = keeper;
       const given = Object.hasOwn(file.domains, name) ? file.domains[name] : undefined;
-      const kept = status === "moved" && (given === undefined || this.#isSame(name, given));
+      const kept = status === "moved" && (given === undefined || isGivenAs(this.#options.store.find(name), given));
       if (!kept && (given !== undefined || status === "leaving")) this.#checkIsHere(keeper);
     }
+    if (channelBytes(file.channels) - channelBytes(this.#options.store.channels) > this.#hypervisor.node().free)
+      throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
     for (const name of Object.keys(file.domains)) {
       if (this.#options.isTaken(name))
         throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
@@ -494,4 +510,17 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       return !other.runs && !other.busy && this.#isHopeless(other.stored.definition);
     });
   }
+}
+
+/** The channels that a domain is a member of. */
+function channelsOf(channels: NodeChannels, domain: string): NodeChannels {
+  return Object.fromEntries(
+    Object.entries(channels).filter(([, { members }]) => members.some((member) => member.domain === domain)),
+  );
+}
+
+/** Whether a domain is given as it was before. */
+function isGivenAs(stored: StoredDomain | undefined, given: NewDomain | undefined): boolean {
+  // Through JSON, as the stored one was.
+  return isDeepStrictEqual(JSON.parse(stored?.given || "null"), JSON.parse(JSON.stringify(given ?? null)));
 }
