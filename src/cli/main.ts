@@ -24,6 +24,7 @@ import { declareRestore } from "./restore.ts";
 import { declareResume } from "./resume.ts";
 import { declareRm } from "./rm.ts";
 import { declareRun } from "./run.ts";
+import { declareLoad, declareSave } from "./save.ts";
 import { declareStart } from "./start.ts";
 import { declareStop } from "./stop.ts";
 import { declareTop } from "./top.ts";
@@ -44,7 +45,18 @@ const LASTING = [
 ];
 
 /** The commands for a node and its domains. */
-const NODE = [declareUp, declareDown, declarePs, declareTop, declareFork, declareInspect, declareMigrate, declareNode];
+const NODE = [
+  declareUp,
+  declareDown,
+  declarePs,
+  declareTop,
+  declareFork,
+  declareInspect,
+  declareMigrate,
+  declareSave,
+  declareLoad,
+  declareNode,
+];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;

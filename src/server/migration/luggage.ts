@@ -4,8 +4,11 @@
 import { readFileSync } from "node:fs";
 import type { DomainDefinition } from "../../contract/domain.ts";
 import { asBadInput } from "../../hosts/node/files.ts";
+import type { Domain } from "../../hypervisor/domain.ts";
+import { PAGE_BYTES } from "../../hypervisor/machine-memory.ts";
 import { BadInput } from "../../machine/runnable.ts";
-import { FILE_FIELDS } from "./messages.ts";
+import type { StoredDomain } from "../domains/store.ts";
+import { FILE_FIELDS, type Luggage } from "./messages.ts";
 
 /** @throws BadInput when it has something that cannot go along, or that is not in a file which lasts. */
 export function checkMovable(name: string, definition: DomainDefinition): void {
@@ -45,6 +48,25 @@ export function pack(definition: DomainDefinition): Packed {
     ...{ file: diskName(i), format: "qcow2" as const, readOnly, snapshot: false, serial },
   }));
   return { definition: { ...definition, ...named, load, disk, dependsOn: [] }, files };
+}
+
+/** @throws BadInput */
+export function checkHasNoChannels({ config, channels }: Domain): void {
+  if (channels.length > 0) throw new BadInput(`${config.name} shares channels with others, which cannot go along`);
+}
+
+/** As it is told to who takes it. */
+export function luggageOf(stored: StoredDomain, packed: Packed, domain: Domain, files: readonly Uint8Array[]): Luggage {
+  return {
+    ...{
+      name: stored.name,
+      given: JSON.parse(stored.given || JSON.stringify(stored.definition)),
+      definition: packed.definition,
+    },
+    resident: domain.space.mapped * PAGE_BYTES,
+    files: files.map(({ length }) => ({ bytes: length })),
+    disks: domain.config.disks.map(({ store, serial }) => ({ bytes: store.bytes, readOnly: store.readOnly, serial })),
+  };
 }
 
 export const fileName = (index: number): string => `file${index}`;
