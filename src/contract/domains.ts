@@ -37,6 +37,7 @@ export const domainInfo = z.object({
   reason: z.string().optional().describe("Why it failed, or what it waits for"),
   health: z.enum(["unknown", "healthy", "unhealthy"]).optional(),
   restarts: z.int().min(0),
+  watchdogs: z.int().min(0).describe("How often its watchdog expired, since the node was started"),
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,

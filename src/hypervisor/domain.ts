@@ -1,4 +1,5 @@
 import { Bus } from "../bus/bus.ts";
+import type { WATCHDOG_ACTIONS } from "../contract/limits.ts";
 import { X } from "../cpu/state-layout.ts";
 import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import { affinityOf } from "../machine/board.ts";
@@ -24,12 +25,17 @@ import { Stage2Space } from "./stage2-space.ts";
 import { CONTEXT, SAVED_LISTS, VCPU_BYTES, Vcpu } from "./vcpu.ts";
 import { VirtualGic } from "./virtual-gic.ts";
 
+/** restart: it is reset. fail: it ends as one that cannot go on. pause: it stands still as it is, to be looked at. */
+export type WatchdogAction = (typeof WATCHDOG_ACTIONS)[number];
+
 /** What a domain is made of: the parts of a machine that are a guest's own, and its share of the PEs. */
 export type DomainConfig = Omit<DeviceParts & BootParts, "cpu" | "gicVersion" | "virtualization" | "secure"> & {
   readonly name: string;
   readonly share?: Partial<Share> | undefined;
   /** Its pages are kept once where others have the same; see SamePageMerging. */
   readonly sameMemory?: boolean | undefined;
+  /** It has a watchdog, and that is what is done when the guest does not refresh it in time. */
+  readonly watchdog?: WatchdogAction | undefined;
   /** PEs that each vCPU may run on, by index; absent: all. */
   readonly pinned?: readonly (readonly number[])[] | undefined;
 };
@@ -50,6 +56,7 @@ export interface DomainHost {
   readonly notify: (vcpu: Vcpu) => void;
   readonly power: PowerActions;
   readonly refused: (vcpu: Vcpu, what: Refusal, address: number, count: number) => void;
+  readonly watchdogExpired: (domain: Domain) => void;
   readonly reclaim?: (() => boolean) | undefined;
 }
 
@@ -168,13 +175,17 @@ export class Domain {
     const { bus, gic, clock, config } = this;
     bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
-    return new BoardDevices({ parts: config, bus, dma: this.memory, clock, interrupts: gic });
+    const watchdogExpired = config.watchdog === undefined ? undefined : (): void => this.#host.watchdogExpired(this);
+    return new BoardDevices({ watchdogExpired, parts: config, bus, dma: this.memory, clock, interrupts: gic });
   }
 
   /** To the state after power-on, with what it boots in its memory, and its first vCPU ready. @throws BadInput when that cannot be used. */
   powerOn(): void {
     const { config, clock } = this;
-    const plan = bootPlanOf({ ...config, cpu: this.#host.cpu, gicVersion: 3 }, true);
+    const plan = bootPlanOf(
+      { ...config, cpu: this.#host.cpu, gicVersion: 3 },
+      { watchdog: config.watchdog !== undefined },
+    );
     this.ended = undefined;
     this.reason = undefined;
     this.bus.reset();

@@ -8,6 +8,8 @@ export type HypervisorEvent =
       readonly cause: "off" | "stopped" | "failed";
       readonly reason?: string;
     }
+  /** Its guest did not refresh its watchdog in time; what is done then follows. */
+  | { readonly kind: "watchdog"; readonly domain: string }
   /** A guest tried what it may not do, and was refused; told of the first time and each time that the count has doubled. */
   | {
       readonly kind: "refused";

@@ -59,6 +59,8 @@ export interface NodeParts {
   readonly sharedMemory?: boolean | undefined;
 }
 
+const WATCHDOG_EXPIRED = "its watchdog expired: the guest did not refresh it in time";
+
 export type DomainStatus = "defined" | "running" | "paused" | "stopped" | "failed";
 
 /** A domain as its definition and what became of it. */
@@ -204,6 +206,7 @@ export class Hypervisor {
         suspend: () => dispatcher.requestBlock(),
         end: (domain, how) => this.#end(domain, how),
       },
+      watchdogExpired: (domain) => this.#watchdogExpired(domain),
       refused: (vcpu, what, address, count) =>
         this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),
     };
@@ -518,6 +521,17 @@ export class Hypervisor {
   #end(domain: Domain, how: NonNullable<Domain["ended"]>): void {
     domain.end(how);
     for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+  }
+
+  #watchdogExpired(domain: Domain): void {
+    const { name, watchdog } = domain.config;
+    this.events.emit({ kind: "watchdog", domain: name });
+    if (watchdog === "restart") this.#end(domain, "reset");
+    else if (watchdog === "pause") this.pause(name);
+    else {
+      domain.end("failed", WATCHDOG_EXPIRED);
+      this.#end(domain, "failed");
+    }
   }
 
   /** Domains that have ended, and are on no PE any more, give back what they had; or start again. */

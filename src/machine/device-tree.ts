@@ -51,6 +51,8 @@ export interface BoardDescription {
   readonly pmu?: boolean;
   /** There is a page that says which copy of the guest it is. */
   readonly generationId?: boolean;
+  /** There is a generic watchdog. */
+  readonly watchdog?: boolean;
 }
 
 /** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
@@ -147,6 +149,15 @@ export function boardTree(board: BoardDescription): Fdt {
               compatible: strings("microsoft,vmgenid"),
               reg: reg(MAP.generationId),
               interrupts: spi(SPI.generationId, EDGE_RISING),
+            }),
+          ]
+        : []),
+      ...(board.watchdog
+        ? [
+            fdtNode(`watchdog@${hex(MAP.watchdogControl.base)}`, {
+              compatible: strings("arm,sbsa-gwdt"),
+              reg: cells(...[MAP.watchdogControl, MAP.watchdogRefresh].flatMap(({ base, size }) => [0, base, 0, size])),
+              interrupts: spi(SPI.watchdog, LEVEL_HIGH),
             }),
           ]
         : []),

@@ -32,6 +32,9 @@ export const MAP = {
   secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
   /** Domains of the hypervisor only: which copy of a guest it is (microsoft,vmgenid). */
   generationId: { name: "generation-id", base: 0x090d_0000, size: 0x1000 },
+  /** Domains of the hypervisor only: a generic watchdog's two frames. */
+  watchdogControl: { name: "watchdog.control", base: 0x0912_0000, size: 0x1000 },
+  watchdogRefresh: { name: "watchdog.refresh", base: 0x0913_0000, size: 0x1000 },
   secureRam: { name: "ram.secure", base: 0x0e00_0000, size: 16 * MiB },
   /** VIRTIO_SLOTS transports, VIRTIO_STRIDE each. */
   virtio: { name: "virtio-mmio", base: 0x0a00_0000, size: 0x4000 },
@@ -47,7 +50,16 @@ export const VIRTIO_STRIDE = 0x200;
 export const spi = (n: number): number => 32 + n;
 
 /** Shared peripheral interrupts: numbers as a device tree has them, so INTID - 32. */
-export const SPI = { uart: 1, rtc: 2, gpio: 7, secureUart: 8, secureGpio: 0, generationId: 10, virtio0: 16 } as const;
+export const SPI = {
+  uart: 1,
+  rtc: 2,
+  gpio: 7,
+  secureUart: 8,
+  secureGpio: 0,
+  generationId: 10,
+  watchdog: 11,
+  virtio0: 16,
+} as const;
 /** SPIs that the interrupt controller implements: INTIDs 32..287, as QEMU's board. */
 export const SPI_COUNT = 256;
 

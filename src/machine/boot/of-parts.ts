@@ -17,8 +17,13 @@ const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as c
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
 const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
-/** What a machine of these parts starts with. `domain`: of the hypervisor, without performance monitors, and with a generation ID. */
-export function bootPlanOf(parts: BootParts, domain = false): BootPlan {
+/** A domain of the hypervisor has no performance monitors, but a generation ID. */
+export interface DomainBoard {
+  readonly watchdog: boolean;
+}
+
+/** What a machine of these parts starts with. @param domain where it is one. */
+export function bootPlanOf(parts: BootParts, domain?: DomainBoard): BootPlan {
   const { memory, cpus, gicVersion } = parts;
   const seed = (bytes: number): Uint8Array => {
     const random = new Uint8Array(bytes);
@@ -34,8 +39,9 @@ export function bootPlanOf(parts: BootParts, domain = false): BootPlan {
     virtualization: parts.virtualization === true,
     hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
     secure: parts.secure === true,
-    pmu: !domain,
-    generationId: domain,
+    pmu: domain === undefined,
+    generationId: domain !== undefined,
+    watchdog: domain?.watchdog === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },

@@ -56,6 +56,12 @@ export function metricsText(node: NodeInfo, domains: readonly DomainInfo[]): str
       "Restarts of a domain by the node",
       domains.map(({ name, restarts }) => [{ domain: name }, restarts]),
     ],
+    [
+      "atoll_domain_watchdog_expirations_total",
+      "counter",
+      "How often a domain's guest did not refresh its watchdog in time",
+      domains.map(({ name, watchdogs }) => [{ domain: name }, watchdogs]),
+    ],
     ["atoll_domain_cpu_seconds_total", "counter", "Time on physical CPUs", each(({ cpuTime }) => cpuTime)],
     [
       "atoll_domain_stolen_seconds_total",
