@@ -92,6 +92,7 @@ const ofADomain = {
   restart: restart.default(() => restart.parse({})),
   dependsOn: z.array(dependency).readonly().default([]),
   health: health.optional(),
+  balloon: z.boolean().default(true).describe("Its guest can be asked to do with less memory when the node has little"),
   watchdog: z
     .enum(WATCHDOG_ACTIONS)
     .optional()

@@ -57,7 +57,10 @@ export interface DomainHost {
   readonly power: PowerActions;
   readonly refused: (vcpu: Vcpu, what: Refusal, address: number, count: number) => void;
   readonly watchdogExpired: (domain: Domain) => void;
-  readonly reclaim?: (() => boolean) | undefined;
+  /** Frames that guests' accesses leave free. */
+  readonly reservedFrames: number;
+  /** The machine has no memory for an access of the guest's, which is to be made again later. */
+  readonly starved: (domain: Domain) => void;
 }
 
 const POWER_KEY_NANOSECONDS = 100e6;
@@ -104,6 +107,8 @@ export class Domain {
   counterOffsetHigh = 0;
   /** Accesses to devices. */
   deviceAccesses = 0;
+  /** How often it had to wait for memory of the machine's. */
+  shortages = 0;
   readonly refusals = new Map<Refusal, number>();
   readonly #host: DomainHost;
 
@@ -125,7 +130,7 @@ export class Domain {
         ...{ memory, frames, owner: this.owner, frameGone: host.frameGone },
         ram: { base: MAP.ram.base, bytes: config.memory },
         invalidate: () => host.invalidateStage2(this),
-        ...(host.reclaim && { reclaim: host.reclaim }),
+        reserved: host.reservedFrames,
       });
     } catch (error) {
       for (let i = 0; i < gicFrames + cpus * vcpuFrames; i++) frames.release(own + i, this.owner);
@@ -252,6 +257,11 @@ export class Domain {
     if (this.ended !== undefined) return;
     this.ended = how;
     this.reason = reason;
+  }
+
+  /** There is no memory for what one of its vCPUs wants to access. It stands still, and tries again when there may be some. */
+  starve(): void {
+    this.#host.starved(this);
   }
 
   /** Presses and lets go the power key: a guest that listens to it shuts down. */

@@ -253,8 +253,11 @@ export class DomainKeeper {
     if (event.kind === "watchdog") this.#watchdogExpired();
     if (event.kind === "reset" && this.stored.definition.noReboot) this.#endFor("its guest reset");
     // By its guard, too.
-    else if (event.kind === "paused" && this.status === "running") this.status = "paused";
-    else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+    else if (event.kind === "paused" && this.status === "running") {
+      this.status = "paused";
+      this.reason = event.reason ?? this.reason;
+    } else if (event.kind === "stopped")
+      this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
   }
 
   #watchdogExpired(): void {
