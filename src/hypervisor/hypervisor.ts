@@ -25,6 +25,7 @@ import { Processors, peStates } from "../machine/processors.ts";
 import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
+import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, NO_MEMORY, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
@@ -108,6 +109,8 @@ export class Hypervisor {
   readonly #starvation: Starvation;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
+  /** What domains share: whoever is named as a member has it from its next start on. */
+  readonly channels: Channels;
   readonly #processors: Processors;
   readonly #pes: readonly PhysicalPe[];
   readonly #scheduler: Scheduler<Vcpu>;
@@ -154,6 +157,7 @@ export class Hypervisor {
     });
     this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
     this.#frames = new FrameAllocator(this.#memory.frames);
+    this.channels = new Channels(this.#memory, this.#frames);
     this.#merging = new SamePageMerging(this.#memory, this.#frames);
     this.#reserved = Math.min(RESERVED_FRAMES_MAX, Math.floor(this.#memory.frames / 64));
     this.#pressure = new MemoryPressure(this.#frames);
@@ -203,6 +207,7 @@ export class Hypervisor {
     return {
       memory: this.#memory,
       frames: this.#frames,
+      channels: (name) => this.channels.placesOf(name),
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
@@ -222,6 +227,7 @@ export class Hypervisor {
         off: () => dispatcher.requestOff(),
         suspend: () => dispatcher.requestBlock(),
         end: (domain, how) => this.#end(domain, how),
+        scheduling: { now: () => this.#clock.now(), yield: () => dispatcher.requestYield() },
       },
       reservedFrames: this.#reserved,
       starved: (domain) => this.#starvation.add(domain, this.#clock.now()),

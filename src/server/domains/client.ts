@@ -66,7 +66,9 @@ export class NodeClient {
     const lock = await MachineLock.take("the node", path);
     try {
       this.#withStore((store) => {
-        store.machine = { ...file.node, memory: memoryOf(file.node, Object.values(file.domains)) };
+        store.machine = { ...file.node, memory: memoryOf(file.node, Object.values(file.domains), file.channels) };
+        // The node has none of before that its memory has no room for.
+        store.channels = file.channels;
         for (const { name } of store.list()) store.want(name, false);
       });
     } finally {

@@ -12,7 +12,7 @@ import type {
   DomainOutput,
   NodeInfo,
 } from "../../contract/domains.ts";
-import type { NodeFile, NodeMachine } from "../../contract/node.ts";
+import type { NodeChannels, NodeFile, NodeMachine } from "../../contract/node.ts";
 import { monotonic } from "../../hosts/library/clocks.ts";
 import { RunLoop } from "../../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
@@ -28,7 +28,7 @@ import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import { Networks } from "./networks.ts";
-import { memoryOf } from "./node-memory.ts";
+import { channelBytes, memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
@@ -70,6 +70,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const memory = memoryOf(
       machine,
       domains.map(({ definition }) => definition),
+      store.channels,
     );
     this.#machine = { ...machine, memory };
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
@@ -90,6 +91,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
       this.#keepers.get(name)?.violated(violationText(violation)),
     );
+    for (const [name, { size, members }] of Object.entries(store.channels))
+      this.#hypervisor.channels.define({ name, bytes: size, members });
     for (const stored of domains) this.#keep(stored.name);
   }
 
@@ -148,18 +151,26 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#check(file);
     const { store } = this.#options;
     const changes: AppliedChange[] = [];
-    for (const { name, forkedFrom } of store.list()) {
-      if (Object.hasOwn(file.domains, name) || forkedFrom !== undefined) continue;
-      await this.#drop(name, progress);
-      changes.push({ name, change: "removed" });
-    }
-    for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
-      const stored = store.find(name);
+    const before = new Map(store.list().map((stored) => [stored.name, stored]));
+    const shared = store.channels;
+    const isSame = (name: string): boolean =>
       // Through JSON, as the stored one was.
-      const same =
-        stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+      isDeepStrictEqual(
+        JSON.parse(before.get(name)?.given || "null"),
+        JSON.parse(JSON.stringify(file.domains[name] ?? null)),
+      ) && isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
+    for (const { name, forkedFrom } of before.values()) {
+      const isWanted = Object.hasOwn(file.domains, name);
+      if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
+      await this.#drop(name, progress);
+      if (!isWanted) changes.push({ name, change: "removed" });
+    }
+    // Whose channels change does not run now.
+    this.#share(file.channels);
+    for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
+      const stored = before.get(name);
+      const same = stored !== undefined && isSame(name);
       if (!same) {
-        if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
         const net = withAddresses(given.net, stored?.definition.net);
@@ -172,6 +183,17 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return { changes };
   };
 
+  /** Makes the channels those of a file. None of those that change has a member that runs. */
+  #share(channels: NodeChannels): void {
+    const { store } = this.#options;
+    const before = store.channels;
+    const isKept = (name: string): boolean => isDeepStrictEqual(before[name], channels[name]);
+    for (const name of Object.keys(before)) if (!isKept(name)) this.#hypervisor.channels.remove(name);
+    store.channels = channels;
+    for (const [name, { size, members }] of Object.entries(channels))
+      if (!isKept(name)) this.#hypervisor.channels.define({ name, bytes: size, members });
+  }
+
   /** @throws ActionError when the file cannot be this node's. */
   #check(file: NodeFile): void {
     const { memory, ...rest } = file.node;
@@ -182,13 +204,15 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         "the node runs with another machine: atoll down ends it, then it can have this one",
       );
     }
-    const needed = memoryOf(file.node, Object.values(file.domains));
+    const needed = memoryOf(file.node, Object.values(file.domains), file.channels);
     if (needed > size) {
       throw new ActionError(
         "wrong-state",
         `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
       );
     }
+    if (channelBytes(file.channels) - channelBytes(this.#options.store.channels) > this.#hypervisor.node().free)
+      throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
     for (const name of Object.keys(file.domains)) {
       if (this.#options.isTaken(name))
         throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
@@ -421,4 +445,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       return !other.runs && !other.busy && this.#isHopeless(other.stored.definition);
     });
   }
+}
+
+/** The channels that a domain is a member of. */
+function channelsOf(channels: NodeChannels, domain: string): NodeChannels {
+  return Object.fromEntries(
+    Object.entries(channels).filter(([, { members }]) => members.some((member) => member.domain === domain)),
+  );
 }

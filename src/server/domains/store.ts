@@ -2,9 +2,10 @@
 
 import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import * as z from "zod";
 import { ActionError } from "../../contract/action.ts";
 import { type DomainDefinition, domainDefinition, type NewDomain } from "../../contract/domain.ts";
-import { type NodeMachine, nodeMachine } from "../../contract/node.ts";
+import { type NodeChannels, type NodeMachine, nodeChannel, nodeMachine } from "../../contract/node.ts";
 import { openDatabase } from "../database.ts";
 import type { StateDirectory } from "../state-directory.ts";
 
@@ -29,6 +30,9 @@ const MIGRATIONS = [
      wanted INTEGER NOT NULL
    ) STRICT`,
   "ALTER TABLE domains ADD COLUMN forked_from TEXT",
+  `CREATE TABLE shared (
+     id INTEGER PRIMARY KEY CHECK (id = 1), channels TEXT NOT NULL CHECK (json_valid(channels))
+   ) STRICT`,
 ] as const;
 
 export class DomainStore {
@@ -48,6 +52,17 @@ export class DomainStore {
     this.#database
       .prepare("INSERT INTO node (id, machine) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET machine = ?1")
       .run(JSON.stringify(machine));
+  }
+
+  get channels(): NodeChannels {
+    const row = this.#database.prepare("SELECT channels FROM shared").get();
+    return z.record(z.string(), nodeChannel).parse(row === undefined ? {} : JSON.parse(row.channels as string));
+  }
+
+  set channels(channels: NodeChannels) {
+    this.#database
+      .prepare("INSERT INTO shared (id, channels) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET channels = ?1")
+      .run(JSON.stringify(channels));
   }
 
   /** In the order in which they were given. */
