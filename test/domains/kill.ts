@@ -81,7 +81,7 @@ async function rounds(node: NodeClient, files: readonly string[], count: number,
   };
   const until = async (condition: () => boolean, what: string): Promise<void> => {
     for (const deadline = performance.now() + PATIENCE * 1000; !condition(); await setTimeout(100))
-      assert.ok(performance.now() < deadline, `${what} is not there`);
+      assert.ok(performance.now() < deadline, `${what}: nothing came; ${logOf("db").slice(-300)}`);
   };
   const [without = "", withC = ""] = files;
   const before = performance.now();
