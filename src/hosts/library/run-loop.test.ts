@@ -104,3 +104,25 @@ test("a machine that is held does not run until it is let go", async () => {
   assert.equal(await end, "off");
   assert.equal(machine.slices, 1);
 });
+
+test("slices are short while somebody waits for what a key does, and long again afterwards", async () => {
+  const slices: number[] = [];
+  const loop = new RunLoop(
+    {
+      run: (milliseconds) => {
+        slices.push(milliseconds ?? 0);
+        if (slices.length === 2) loop.attend();
+        const until = performance.now() + 5;
+        while (performance.now() < until);
+        return slices.length === 12 ? OFF : RUNNING;
+      },
+      reset: () => {},
+    },
+    { pace, reboot: true },
+  );
+  await loop.run();
+  const [longest] = slices;
+  assert.equal(slices[1], longest);
+  assert.ok((slices[2] as number) < (longest as number) / 4);
+  assert.equal(slices.at(-1), longest);
+});

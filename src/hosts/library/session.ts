@@ -254,7 +254,7 @@ export class Session {
   type(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#state === "closed") throw closed();
     const room = this.#console.type(bytes);
-    this.#loop.wake();
+    this.#loop.attend();
     return room;
   }
 
@@ -315,7 +315,7 @@ export class Session {
         input.wheel(event.vertical, event.horizontal);
         break;
     }
-    this.#loop.wake();
+    this.#loop.attend();
   }
 
   /** False where the guest cannot be asked for another size. */
