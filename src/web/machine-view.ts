@@ -119,6 +119,7 @@ export class MachineView {
         this.#run.textContent = state === "running" ? "Pause" : state === "ended" ? "Start again" : "Run";
         if (state !== "running") this.#state.textContent = STATES[state];
       });
+      machine.on("problem", ({ message }) => say("problem", `${this.name}: ${message}`));
       machine.on("ended", (end) => this.#ended(end));
       this.#showDisplay(machine);
       this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);

@@ -1,5 +1,6 @@
 // What a machine gets from a browser, in a worker.
 
+import type { SharedFolder } from "../../bus/folder.ts";
 import type { Storage } from "../../images/storage.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { entropy, monotonic, wallClock } from "../library/clocks.ts";
@@ -13,6 +14,8 @@ import type { Platform } from "../library/session.ts";
 import { fetchBytes, nameOf } from "../library/sources.ts";
 import { codecs } from "./codecs.ts";
 import { BlobFile, RemoteFile } from "./files.ts";
+import type { ReadPart } from "./folder-file.ts";
+import { FolderKeeper } from "./folder-keeper.ts";
 import { inflate } from "./inflate.ts";
 import { OpfsFile, opfsHandle } from "./opfs.ts";
 import { pace } from "./pace.ts";
@@ -21,7 +24,13 @@ import { openPageSwitch } from "./page-switch.ts";
 import { startRegionThread } from "./region-thread.ts";
 import { snapshotCodec } from "./snapshot-codec.ts";
 
+export type Report = (problem: AtollError) => void;
+
 const tools: DiskTools = { codecs, inflate };
+/** Reads a part of a file at once, as only workers can. */
+const reader = new FileReaderSync();
+const readPart: ReadPart = (file, from, to) => new Uint8Array(reader.readAsArrayBuffer(file.slice(from, to)));
+
 const NO_NETWORK = { links: [], close: () => {} };
 
 const bindings = {
@@ -29,8 +38,8 @@ const bindings = {
   sharedMemory: globalThis.crossOriginIsolated === true,
 };
 
-/** @param base what URLs are relative to. */
-export const browserPlatform = (base: string): Platform => ({
+/** @param base what URLs are relative to. @param report is told what fails while a machine runs. */
+export const browserPlatform = (base: string, report: Report): Platform => ({
   ...{ bindings, pace, snapshotCodec },
   packageFile: browserPackageFile,
   load: async (source) => fetchBytes(await wholeFile(source, base)),
@@ -38,13 +47,20 @@ export const browserPlatform = (base: string): Platform => ({
     const file = await wholeFile(source, base);
     return piecesOf(file instanceof Blob ? file : new Blob([(await fetchBytes(file)).bytes as BlobPart]));
   },
-  openDisk: async (disk) => openDiskOn(await storage(disk, base), disk, tools, await changes(disk)),
+  openDisk: async (disk) => openDiskOn(await storage(disk, base, report), disk, tools, await changes(disk, report)),
   openDevices: async ({ net, share, vsock, serialPort }, wake) => {
-    if (share.length > 0 || vsock || serialPort.length > 0) {
-      throw new AtollError("unsupported", "browsers have no shared folders, vsock or serial ports for guests yet");
+    if (vsock || serialPort.length > 0) {
+      throw new AtollError("unsupported", "a browser has no sockets that vsock or serial ports could lead to");
     }
+    const folders = await openFolders(share, report);
     const network = await openNetwork(net, wake);
-    return { parts: { networks: network.links }, close: () => network.close() };
+    return {
+      parts: { networks: network.links, shares: folders.shares },
+      close: async () => {
+        network.close();
+        await folders.close();
+      },
+    };
   },
 });
 
@@ -62,8 +78,8 @@ async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
   for (let { value, done } = await reader.read(); !done && value; { value, done } = await reader.read()) yield value;
 }
 
-async function storage({ file: source }: DiskConfiguration, base: string): Promise<Storage> {
-  if (isInOpfs(source)) return OpfsFile.open(source.opfs, false);
+async function storage({ file: source }: DiskConfiguration, base: string, report: Report): Promise<Storage> {
+  if (isInOpfs(source)) return OpfsFile.open(source.opfs, false, report);
   if (source instanceof Blob) return new BlobFile(nameOf(source), source);
   if (typeof source === "string" || source instanceof URL) {
     const remote = await RemoteFile.open(new URL(source, base).href);
@@ -73,8 +89,32 @@ async function storage({ file: source }: DiskConfiguration, base: string): Promi
   return storageOf(name, bytes);
 }
 
-async function changes({ changes }: DiskConfiguration): Promise<Storage | undefined> {
-  return changes ? OpfsFile.open(changes.opfs, true) : undefined;
+async function changes({ changes }: DiskConfiguration, report: Report): Promise<Storage | undefined> {
+  return changes ? OpfsFile.open(changes.opfs, true, report) : undefined;
+}
+
+type Shares = CheckedConfiguration["share"];
+
+async function openFolders(
+  share: Shares,
+  report: Report,
+): Promise<{ shares: { tag: string; folder: SharedFolder }[]; close(): Promise<void> }> {
+  const keepers: FolderKeeper[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(keepers.map((each) => each.close()));
+  };
+  const shares: { tag: string; folder: SharedFolder }[] = [];
+  for (const { folder, tag, readOnly } of share) {
+    if (typeof folder === "string") {
+      throw new AtollError("unsupported", `a browser has no folders by path: share ${tag} as a directory handle`);
+    }
+    const keeper = await FolderKeeper.open(folder as FileSystemDirectoryHandle, {
+      ...{ tag, readOnly, read: readPart, report },
+    });
+    keepers.push(keeper);
+    shares.push({ tag, folder: keeper.folder });
+  }
+  return { shares, close };
 }
 
 interface Network {

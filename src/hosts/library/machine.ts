@@ -5,7 +5,7 @@ import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
 import { InspectedMachine } from "./inspected-machine.ts";
 import type { Frame } from "./screen.ts";
-import type { InputEvent, MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
+import type { InputEvent, MachineEnd, MachineProblem, MachineState, Session, SessionEvent } from "./session.ts";
 
 /** Events, and what their listeners get. */
 export interface MachineEvents {
@@ -15,6 +15,8 @@ export interface MachineEvents {
   readonly ended: MachineEnd;
   /** Bytes of the serial console, as they come. */
   readonly output: Uint8Array;
+  /** Something outside of the machine that failed while it runs: storage is full, a disk's file cannot be read. */
+  readonly problem: MachineProblem;
   /** Whole lines of the trace that the configuration asks for (docs/tracing.md). */
   readonly trace: string;
 }
@@ -356,6 +358,9 @@ export class LibraryMachine extends InspectedMachine {
         break;
       case "ended":
         this.#tell("ended", event.end);
+        break;
+      case "problem":
+        this.#tell("problem", event.problem);
         break;
       case "trace":
         this.#tell("trace", event.text);

@@ -11,4 +11,4 @@ export type { ConsoleStreams } from "./console-streams.ts";
 export { AtollError, type ErrorCode } from "./errors.ts";
 export type { MachineEvents } from "./machine.ts";
 export type { Frame, FrameCursor } from "./screen.ts";
-export type { InputEvent, MachineEnd, MachineState } from "./session.ts";
+export type { InputEvent, MachineEnd, MachineProblem, MachineState } from "./session.ts";
