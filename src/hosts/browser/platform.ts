@@ -4,7 +4,7 @@ import type { SharedFolder } from "../../bus/folder.ts";
 import type { Storage } from "../../images/storage.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { entropy, monotonic, wallClock } from "../library/clocks.ts";
-import type { CheckedConfiguration, DiskConfiguration, Source } from "../library/config.ts";
+import type { DiskConfiguration, Source } from "../library/config.ts";
 import { type DiskTools, openDiskOn } from "../library/disks.ts";
 import { AtollError } from "../library/errors.ts";
 import { macOf, randomMac } from "../library/mac.ts";
@@ -12,6 +12,7 @@ import { storageOf } from "../library/memory-storage.ts";
 import { openRelay } from "../library/relay-link.ts";
 import type { Platform } from "../library/session.ts";
 import { fetchBytes, nameOf } from "../library/sources.ts";
+import type { Closable, WantedNet } from "../library/wanted-machine.ts";
 import { codecs } from "./codecs.ts";
 import { BlobFile, RemoteFile } from "./files.ts";
 import type { ReadPart } from "./folder-file.ts";
@@ -52,15 +53,26 @@ export const browserPlatform = (base: string, report: Report): Platform => ({
     if (vsock || serialPort.length > 0) {
       throw new AtollError("unsupported", "a browser has no sockets that vsock or serial ports could lead to");
     }
-    const folders = await openFolders(share, report);
-    const network = await openNetwork(net, wake);
-    return {
-      parts: { networks: network.links, shares: folders.shares },
-      close: async () => {
-        network.close();
-        await folders.close();
-      },
-    };
+    const opened: Closable[] = [];
+    const close = (): Promise<void> => Promise.all(opened.map((each) => each.close())).then(() => {});
+    try {
+      const shares: { tag: string; folder: SharedFolder }[] = [];
+      for (const each of share) {
+        const keeper = await openFolder(each, report);
+        opened.push(keeper);
+        shares.push({ tag: each.tag, folder: keeper.folder });
+      }
+      const links: NetworkLink[] = [];
+      for (const each of net) {
+        const network = await openNetwork(each, wake);
+        opened.push(network);
+        links.push(...network.links);
+      }
+      return { parts: { networks: links, shares }, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   },
 });
 
@@ -93,28 +105,15 @@ async function changes({ changes }: DiskConfiguration, report: Report): Promise<
   return changes ? OpfsFile.open(changes.opfs, true, report) : undefined;
 }
 
-type Shares = CheckedConfiguration["share"];
-
-async function openFolders(
-  share: Shares,
+async function openFolder(
+  { folder, tag, readOnly }: CheckedConfiguration["share"][number],
   report: Report,
-): Promise<{ shares: { tag: string; folder: SharedFolder }[]; close(): Promise<void> }> {
-  const keepers: FolderKeeper[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(keepers.map((each) => each.close()));
-  };
-  const shares: { tag: string; folder: SharedFolder }[] = [];
-  for (const { folder, tag, readOnly } of share) {
-    if (typeof folder === "string") {
-      throw new AtollError("unsupported", `a browser has no folders by path: share ${tag} as a directory handle`);
-    }
-    const keeper = await FolderKeeper.open(folder as FileSystemDirectoryHandle, {
-      ...{ tag, readOnly, read: readPart, report },
-    });
-    keepers.push(keeper);
-    shares.push({ tag, folder: keeper.folder });
+): Promise<FolderKeeper> {
+  if (typeof folder === "string") {
+    throw new AtollError("unsupported", `a browser has no folders by path: share ${tag} as a directory handle`);
   }
-  return { shares, close };
+  const handle = folder as FileSystemDirectoryHandle;
+  return FolderKeeper.open(handle, { tag, readOnly, read: readPart, report });
 }
 
 interface Network {
@@ -122,8 +121,8 @@ interface Network {
   close(): void;
 }
 
-async function openNetwork(net: CheckedConfiguration["net"], wake: () => void): Promise<Network> {
-  if (net === undefined || net.kind === "none") return NO_NETWORK;
+async function openNetwork(net: WantedNet, wake: () => void): Promise<Network> {
+  if (net.kind === "none") return NO_NETWORK;
   if (net.kind === "relay") return openRelay(net, wake);
   if (net.kind === "switch") return openPageSwitch(net.name, macOf(net) ?? randomMac(), wake);
   throw new AtollError("unsupported", "a browser has no sockets: give net of kind relay, and run atoll relay");

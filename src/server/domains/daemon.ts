@@ -3,13 +3,13 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { isIP } from "node:net";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { ActionError, ERROR_CODES } from "../../contract/action.ts";
 import { DOMAIN_ACTIONS, DOMAIN_CONSOLE_PATH, METRICS_PATH, OPEN_API_PATH } from "../../contract/domains.ts";
 import { loadPackageFile, reasonOf } from "../../hosts/node/files.ts";
+import { listenAt, type TcpAddress } from "../../hosts/node/listen.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { ConsoleHub } from "../console-hub.ts";
 import { serveConsoles } from "../console-socket.ts";
@@ -23,13 +23,8 @@ import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { Node } from "./node.ts";
 import { DomainStore } from "./store.ts";
 
-/** Where the API is served beside the Unix socket. */
-export interface TcpAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
 export interface DaemonOptions {
+  /** Where the API is served beside the Unix socket. */
   readonly tcp?: TcpAddress | undefined;
   /** The node runs from here on, and answers. */
   readonly ready: (node: Node) => void;
@@ -111,7 +106,7 @@ function hasToken({ headers }: IncomingMessage, token: Buffer): boolean {
 
 async function listenTcp(
   app: Hono,
-  { address, port }: TcpAddress,
+  address: TcpAddress,
   allows: (request: IncomingMessage) => boolean,
 ): Promise<Server> {
   const answer = getRequestListener(app.fetch);
@@ -125,10 +120,6 @@ async function listenTcp(
     }
   });
   server.requestTimeout = 0;
-  const shown = isIP(address) === 6 ? `[${address}]` : address;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new BadInput(`cannot listen at ${shown}:${port}: ${reasonOf(error)}`)));
-    server.listen(port, address, resolve);
-  });
+  await listenAt(server, address);
   return server;
 }

@@ -8,6 +8,7 @@ import type { DomainInfo, DomainInput, DomainOutput, DomainStatus } from "../../
 import { mapPaths } from "../../contract/paths.ts";
 import { machineParts } from "../../hosts/library/parts.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { type OpenWanted, openWanted } from "../../hosts/node/wanted-machine.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -24,6 +25,7 @@ export interface KeeperHost {
   readonly hypervisor: Hypervisor;
   /** Ends the sleep of the loop that runs the hypervisor. */
   readonly wake: () => void;
+  readonly networks: NodeNetworks;
   /** Something changed that others may wait for. */
   readonly changed: () => void;
 }
@@ -111,12 +113,13 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { hypervisor, wake, changed } = this.#host;
+    const { hypervisor, networks, wake, changed } = this.#host;
     const { definition } = this.stored;
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
-      opened = await openWanted({ ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) }, this.hub, wake);
+      const machine = { ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) } as const;
+      opened = await openWanted(machine, this.hub, wake, networks);
       const parts = await machineParts(opened.wanted, this.hub, nodeBindings, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };

@@ -19,11 +19,13 @@ import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { withAddresses } from "../interfaces.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper } from "./keeper.ts";
 import { seconds } from "./metrics.ts";
+import { Networks } from "./networks.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
 
@@ -48,6 +50,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
+  readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #began = new Date();
   #ending = false;
@@ -155,7 +158,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
-        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
+        const net = withAddresses(given.net, stored?.definition.net);
+        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
         this.#keep(name);
       } else if (given.autostart) this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
@@ -274,7 +278,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   #keep(name: string): void {
     const stored = this.#options.store.find(name);
     if (stored === undefined) return;
-    const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
+    const host = {
+      hypervisor: this.#hypervisor,
+      networks: this.#networks,
+      wake: () => this.#loop.wake(),
+      changed: () => this.#changed(),
+    };
     this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), host));
   }
 
