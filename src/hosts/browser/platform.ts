@@ -4,7 +4,7 @@ import type { SharedFolder } from "../../bus/folder.ts";
 import type { Storage } from "../../images/storage.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { entropy, monotonic, wallClock } from "../library/clocks.ts";
-import type { DiskConfiguration, Source } from "../library/config.ts";
+import type { CheckedConfiguration, DiskConfiguration, Source } from "../library/config.ts";
 import { type DiskTools, openDiskOn } from "../library/disks.ts";
 import { AtollError } from "../library/errors.ts";
 import { macOf, randomMac } from "../library/mac.ts";
