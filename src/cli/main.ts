@@ -7,6 +7,7 @@ import { declareConsole } from "./console.ts";
 import { declareCreate } from "./create.ts";
 import { declareDown } from "./down.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
+import { declareFork } from "./fork.ts";
 import { declareImage } from "./image.ts";
 import { declareInfo } from "./info.ts";
 import { declareInspect } from "./inspect.ts";
@@ -42,7 +43,7 @@ const LASTING = [
 ];
 
 /** The commands for a node and its domains. */
-const NODE = [declareUp, declareDown, declarePs, declareTop, declareInspect, declareNode];
+const NODE = [declareUp, declareDown, declarePs, declareTop, declareFork, declareInspect, declareNode];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;

@@ -19,6 +19,7 @@ import { MachineLock } from "../machine-lock.ts";
 import { openApi } from "../open-api.ts";
 import type { StateDirectory } from "../state-directory.ts";
 import { MachineStore } from "../store.ts";
+import { Layers } from "./layers.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { Node } from "./node.ts";
 import { DomainStore } from "./store.ts";
@@ -37,12 +38,16 @@ export async function runNode(state: StateDirectory, { tcp, ready }: DaemonOptio
   const lock = await MachineLock.take("the node", folder.path);
   const store = new DomainStore(state.domains);
   const machines = new MachineStore(state.database);
+  const layers = new Layers(state.path, state.layers, join(state.path, "domains"));
+  // Of a fork that a crash ended.
+  layers.sweep();
   const servers: Server[] = [];
   const goodbyes: ((reason: string) => void)[] = [];
   try {
     const node = new Node({
       store,
       folderOf: (name) => state.domain(name),
+      layers,
       isTaken: (name) => machines.find(name) !== undefined,
     });
     const app = api(node);
