@@ -35,11 +35,15 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
 /** Writes a file as a whole: what was there stays until all of it is written. */
 async function write(name: string, content: Blob): Promise<void> {
   const file = await (await folder()).getFileHandle(name, { create: true });
-  const writable = await file.createWritable();
   try {
-    await content.stream().pipeTo(writable);
+    const writable = await file.createWritable();
+    try {
+      await content.stream().pipeTo(writable);
+    } catch (error) {
+      await writable.abort().catch(() => {});
+      throw error;
+    }
   } catch (error) {
-    await writable.abort().catch(() => {});
     if ((await file.getFile()).size === 0) await remove(name);
     if ((error as DOMException).name !== "QuotaExceededError") throw error;
     throw new AtollError(
