@@ -85,6 +85,23 @@ test("everything is reached and done with a keyboard alone, and has a name", { s
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "Virtual address");
   await page.getByText("Physical address").waitFor();
+  // Each tab shows what it is for.
+  await page.getByRole("tab", { name: "Translation" }).focus();
+  for (const [tab, shown] of [
+    ["Exceptions", /EL0 → EL1/],
+    ["Interrupts", /virtual timer/],
+    ["Hot code", /^EL[01]$/],
+    ["Counters", /^instructions$/],
+    ["Registers", /^TTBR0_EL1$/],
+  ] as const) {
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await focused(), tab);
+    if (tab === "Exceptions") {
+      await type(page, "ls\n");
+      await page.getByRole("tab", { name: tab }).focus();
+    }
+    await page.getByRole("tabpanel").getByText(shown).first().waitFor({ timeout: 60_000 });
+  }
   // A dialog keeps the focus, and Escape closes it.
   await page.getByRole("button", { name: "New machine" }).focus();
   await page.keyboard.press("Enter");
