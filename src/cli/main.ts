@@ -14,6 +14,7 @@ import { declareInspect } from "./inspect.ts";
 import { declareIsa } from "./isa.ts";
 import { declareLogs } from "./logs.ts";
 import { declareLs } from "./ls.ts";
+import { declareMigrate } from "./migrate.ts";
 import { declareNode } from "./node.ts";
 import { declarePause } from "./pause.ts";
 import { declarePs } from "./ps.ts";
@@ -43,7 +44,7 @@ const LASTING = [
 ];
 
 /** The commands for a node and its domains. */
-const NODE = [declareUp, declareDown, declarePs, declareTop, declareFork, declareInspect, declareNode];
+const NODE = [declareUp, declareDown, declarePs, declareTop, declareFork, declareInspect, declareMigrate, declareNode];
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;
