@@ -20,19 +20,21 @@ function fail(reason) {
 
 function start() {
   // The heap's space for new objects stays at its first size: it would grow to 32 MB while the guest boots, and never shrink.
+  setFlagsFromString("--no-flush-bytecode");
   setFlagsFromString("--semi-space-growth-factor=1");
   // V8's code is kept in a folder of the system's for temporary files.
   if (module.enableCompileCache) module.enableCompileCache();
   // A source checkout that was not built runs as it is: Node strips the types.
   const main = [
-    ["dist", "command", "cli", "main.js"],
+    ["dist", "command", "cli", "main.cjs"],
     ["dist", "cli", "main.js"],
     ["src", "cli", "main.ts"],
   ]
     .map((parts) => join(packageRoot, ...parts))
     .find((path) => existsSync(path));
   if (main === undefined) fail("the package is incomplete: run npm ci again");
-  return import(pathToFileURL(main).href);
+  if (main.endsWith(".cjs")) module.createRequire(script)(main);
+  else import(pathToFileURL(main).href);
 }
 
 /** The Node of the npm package `node`: a dependency, so in our node_modules or, hoisted, beside us. */

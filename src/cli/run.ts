@@ -1,7 +1,7 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
+import { artifactsOf, machineParts, type WantedMachine } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
@@ -50,6 +50,7 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 
 /** @param saved a machine that was saved, with which to go on; undefined: one is booted. */
 export async function run(options: RunOptions, saved: SavedMachine | undefined): Promise<number> {
+  artifactsOf(nodeBindings, nodePackageFile).catch(() => {});
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;

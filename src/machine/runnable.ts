@@ -85,9 +85,15 @@ export interface MachineParts {
    */
   readonly regionThread?: StartRegionThread | undefined;
 
-  /** build/native.wasm and build/interpreter.wasm, and the interpreter's list of handlers. */
-  readonly artifacts: { readonly native: Uint8Array; readonly interpreter: Uint8Array; readonly handlers: string };
+  readonly artifacts: Artifacts;
   readonly inflate: Inflate;
+}
+
+/** build/native.wasm and build/interpreter.wasm, which may be compiled for shared memory already, and the interpreter's list of handlers. */
+export interface Artifacts {
+  readonly native: Uint8Array | WebAssembly.Module;
+  readonly interpreter: Uint8Array | WebAssembly.Module;
+  readonly handlers: string;
 }
 
 /** Decompresses; throws BadInput where the data is damaged or the result would be more than `limit` bytes. */
