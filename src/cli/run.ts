@@ -79,7 +79,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile);
+    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
     const booted = saved === undefined && isBootedGuest(options) && (await startBootedGuest(parts, terminal));
     const machine = booted || (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
@@ -124,6 +124,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 async function created(parts: MachineParts): Promise<Machine> {
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
+  await parts.readToBoot?.();
   return Machine.create(parts);
 }
 
@@ -178,7 +179,7 @@ function statisticsOf(machine: RunnableMachine): string {
 
 /** @param screendump undefined: there is no display. */
 function monitoredOf(
-  machine: RunnableMachine,
+  machine: Machine,
   loop: RunLoop,
   saver: Saver,
   screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
@@ -205,8 +206,10 @@ function monitoredOf(
       loop.wake();
     },
     reset: () => {
-      machine.reset();
-      loop.wake();
+      void machine.readyToBoot().then(() => {
+        machine.reset();
+        loop.wake();
+      });
     },
     save: (file) => void saver.save(file),
     quit: () => loop.stop("quit"),

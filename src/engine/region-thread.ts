@@ -35,7 +35,7 @@ export interface RegionAnswer extends MadeRegions {
 /** Threads that may end for want of memory before no more are started, and what is not translated yet stays interpreted. */
 const MAX_THREADS = 8;
 
-/** Regions that another thread makes. It is started at the first slice's end: until something is hot it has time to get ready. */
+/** Regions that another thread makes. It is started when the first is asked for: by then a guest that was restored has shown its prompt. */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
@@ -62,6 +62,7 @@ export class RemoteRegions implements RegionSource {
     if (this.#closed) return undefined;
     if (this.#thread?.ended) this.#forget(this.#thread);
     if (this.#thread === undefined) {
+      if (this.#requests.length === 0) return undefined;
       if (this.#threads++ === MAX_THREADS) {
         this.#closed = true;
         return undefined;

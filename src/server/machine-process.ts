@@ -90,7 +90,13 @@ async function runLocked(
   try {
     const clock = new HoldClock(monotonic);
     const { Machine } = await import("../machine/machine.ts");
-    const parts = await machineParts(opened.wanted, hub, { ...nodeBindings, monotonic: clock.now }, nodePackageFile);
+    const parts = await machineParts(
+      opened.wanted,
+      hub,
+      { ...nodeBindings, monotonic: clock.now },
+      nodePackageFile,
+      !restored,
+    );
     const machine = restored ? await saved.restore(parts, progress) : await Machine.create(parts);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));

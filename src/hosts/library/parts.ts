@@ -63,24 +63,46 @@ async function makeArtifacts(sharedMemory: boolean, file: ReadPackageFile): Prom
   return { native, interpreter, handlers: new TextDecoder().decode(handlers) };
 }
 
-/** @param file Where there is neither kernel nor firmware, the embedded Linux is what is booted. */
+/**
+ * Where there is neither kernel nor firmware, the embedded Linux is what is booted.
+ * @param boots false: from a snapshot, and what is booted is not read until the machine is reset.
+ */
 export async function machineParts(
   wanted: WantedMachine,
   serial: SerialPort,
   host: HostBindings,
   file: ReadPackageFile,
+  boots = true,
 ): Promise<MachineParts> {
   const parts = { ...wanted, ...host, serial, append: wanted.append ?? "", artifacts: await artifactsOf(host, file) };
   if (wanted.kernel !== undefined || wanted.bios !== undefined) return parts;
-  const [kernel, initrd] = await Promise.all([
-    embedded("Image.gz", file),
-    wanted.initrd ?? embedded("initramfs.cpio.gz", file),
-  ]);
-  return { ...parts, kernel, initrd, append: wanted.append ?? embeddedCommandLine(wanted) };
+  const kernel = new EmbeddedFile("Image.gz", file);
+  const own = wanted.initrd === undefined ? new EmbeddedFile("initramfs.cpio.gz", file) : undefined;
+  const readToBoot = async (): Promise<void> => void (await Promise.all([kernel.read(), own?.read()]));
+  if (boots) await readToBoot();
+  const { initrd = own as NamedBytes, append = embeddedCommandLine(wanted) } = wanted;
+  return { ...parts, kernel, initrd, append, readToBoot };
 }
 
-async function embedded(name: "Image.gz" | "initramfs.cpio.gz", file: ReadPackageFile): Promise<NamedBytes> {
-  return { name, bytes: await file(`guests/embedded/${name}`) };
+/** A file of the embedded guest's. */
+class EmbeddedFile implements NamedBytes {
+  readonly name: "Image.gz" | "initramfs.cpio.gz";
+  readonly #file: ReadPackageFile;
+  #bytes: Uint8Array | undefined;
+
+  constructor(name: EmbeddedFile["name"], file: ReadPackageFile) {
+    this.name = name;
+    this.#file = file;
+  }
+
+  async read(): Promise<void> {
+    this.#bytes ??= await this.#file(`guests/embedded/${this.name}`);
+  }
+
+  get bytes(): Uint8Array {
+    if (this.#bytes === undefined) throw new Error(`${this.name} has not been read yet`);
+    return this.#bytes;
+  }
 }
 
 /** A serial console has no window size: the embedded guest reads it from its command line. */
