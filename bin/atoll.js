@@ -3,11 +3,14 @@
 // or say what is missing: no syntax later than Node 12's, no `node:` imports.
 // biome-ignore-all lint/style/useNodejsImportProtocol: see above
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "fs";
 import module from "module";
-import { dirname, join } from "path";
-import { fileURLToPath, pathToFileURL } from "url";
-import vm from "vm";
+
+// Importing a module of Node's loads all that it would load when it is used.
+const require = module.createRequire(import.meta.url);
+const { existsSync, readFileSync, renameSync, writeFileSync } = require("fs");
+const { dirname, join } = require("path");
+const { fileURLToPath, pathToFileURL } = require("url");
+const vm = require("vm");
 
 const OLDEST_NODE = 24;
 const script = fileURLToPath(import.meta.url);

@@ -102,7 +102,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
       if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
       // The guest has shown its prompt already, to somebody else.
-      terminal.write(saved.lastLine);
+      terminal.show(saved.lastLine);
     });
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);

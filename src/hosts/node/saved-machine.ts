@@ -102,8 +102,11 @@ export class SavedMachine {
   /** @throws BadInput, SnapshotError whose message names the file. */
   static async open(path: string): Promise<SavedMachine> {
     return naming(path, async () => {
-      const file = await verified(path);
-      const { readSnapshotConfiguration } = await import("../../machine/snapshot/restore.ts");
+      // Another thread reads while this one loads what a machine is made with.
+      const [file, { readSnapshotConfiguration }] = await Promise.all([
+        verified(path),
+        import("../../machine/snapshot/restore.ts"),
+      ]);
       const { host } = await file.read((source) =>
         readSnapshotConfiguration({ source, codec: snapshotCodec, checksum }),
       );
