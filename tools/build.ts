@@ -58,8 +58,8 @@ if (
   writeFileSync(at("build", "interpreter.json"), handlers);
 }
 
-const { buildBootedGuest } = await import("./booted-guest.ts");
-await buildBootedGuest(root);
+const { buildBootedGuests } = await import("./booted-guest.ts");
+await buildBootedGuests(root);
 
 if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (p) => p.endsWith(".ts"))) {
   run("typescript/bin/tsc", ["-p", "tsconfig.build.json"]);

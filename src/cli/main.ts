@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   down: async () => (await import("./down.ts")).declareDown,
   ps: async () => (await import("./ps.ts")).declarePs,
   top: async () => (await import("./top.ts")).declareTop,
+  fork: async () => (await import("./fork.ts")).declareFork,
   inspect: async () => (await import("./inspect.ts")).declareInspect,
   node: async () => (await import("./node.ts")).declareNode,
 };

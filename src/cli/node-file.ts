@@ -8,6 +8,7 @@ import { mapPaths } from "../contract/paths.ts";
 import { load } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { definitionRows } from "./create.ts";
+import { domainNet } from "./network-values.ts";
 import type { ListRow, ValueRow } from "./option.ts";
 
 /** Bytes: nobody writes more by hand, and aliases do not multiply what there is. */
@@ -63,7 +64,8 @@ function withOptionsRead(
   file: Readonly<Record<string, unknown>>,
   wrong: (message: string, path: Path) => BadInput,
 ): unknown {
-  const rows = definitionRows();
+  const options = definitionRows();
+  const rows = { ...options, net: { ...options.net, parse: domainNet } };
   const read = (row: ValueRow<unknown> | ListRow<unknown>, value: unknown, path: Path): unknown => {
     if (typeof value !== "string" && typeof value !== "number") return value;
     try {

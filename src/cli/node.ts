@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, type OptionRows, readOptions } from "./option.ts";
 import { reportError } from "./report.ts";
+import { runService } from "./service.ts";
 import { LISTEN } from "./up.ts";
 
 const ROWS = { listen: LISTEN } satisfies OptionRows;
@@ -18,35 +19,23 @@ export function declareNode(program: Command, done: (status: number) => void): v
   declareOptions(command, ROWS);
   command.action(async (given: Record<string, unknown>) => {
     const { listen: tcp } = readOptions(ROWS, given);
-    const [{ runNode }, { starter }, { StateDirectory, stateHome }, { asActionError }] = await Promise.all([
-      import("../server/domains/daemon.ts"),
-      import("../server/start-process.ts"),
-      import("../server/state-directory.ts"),
-      import("../server/errors.ts"),
-    ]);
-    process.title = "atoll: node";
-    process.on("uncaughtException", (error) => process.exit(reportError(error)));
-    try {
+    await runService("node", async ({ ready }) => {
+      const [{ runNode }, { StateDirectory, stateHome }] = await Promise.all([
+        import("../server/domains/daemon.ts"),
+        import("../server/state-directory.ts"),
+      ]);
       await runNode(new StateDirectory(stateHome()), {
         tcp,
         ready: (node) => {
           let signalled = false;
-          const onSignal = (): void => {
+          ready(() => {
             const force = signalled;
             signalled = true;
             node.down({ force }, () => {}).catch((error: unknown) => process.exit(reportError(error)));
-          };
-          for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
-          // The terminal that this came from may go away: the node stays.
-          process.on("SIGHUP", starter.waits ? () => {} : onSignal);
-          void starter.tell({ result: {} });
+          });
         },
       });
-      done(EXIT_STATUS.ok);
-    } catch (error) {
-      const { code, message } = asActionError(error);
-      await starter.tell({ error: { code, message } });
-      throw error;
-    }
+    });
+    done(EXIT_STATUS.ok);
   });
 }

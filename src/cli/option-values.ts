@@ -2,11 +2,12 @@
 
 import type { Board, Disk, Load } from "../contract/definition.ts";
 import { DISK_SERIAL } from "../contract/limits.ts";
-import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
+import type { TcpAddress } from "../hosts/node/listen.ts";
 import { FORMATS, type Format } from "../images/image.ts";
 import { isControl } from "../machine/audit/controls.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -128,12 +129,11 @@ export function board(value: string): Board {
   };
 }
 
-/** `[HOST]:PORT`, IPv6 addresses in brackets. Without a host: the loopback interface. */
-export function gdbAddress(value: string): GdbAddress {
-  const [, bracketed, name, digits] = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:]*)):(\d{1,5})$/i.exec(value) ?? [];
-  const port = Number(digits ?? -1);
-  if (!(port >= 0 && port <= 65535)) throw new BadInput("give [HOST]:PORT, such as :1234");
-  return { host: bracketed || name || "127.0.0.1", port };
+/** `[HOST]:PORT`, as QEMU's has it. */
+export function gdbAddress(value: string): TcpAddress {
+  const address = value.includes(":") ? parseTcpAddress(value.replace(/^tcp:/, "")) : undefined;
+  if (address === undefined) throw new BadInput("give [HOST]:PORT, such as :1234");
+  return address;
 }
 
 export interface SemihostingOption {

@@ -7,6 +7,7 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { keepHeapsSmall } from "../hosts/node/heaps.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -229,6 +230,7 @@ async function onTerminal(terminal: Terminal, loop: RunLoop, begun: () => void):
   process.on("exit", restore);
   terminal.open();
   begun();
+  keepHeapsSmall();
   try {
     return await loop.run();
   } finally {

@@ -1,25 +1,25 @@
 import { isIP } from "node:net";
 import type { Command } from "commander";
+import { addressText, type TcpAddress } from "../hosts/node/listen.ts";
 import { BadInput } from "../machine/runnable.ts";
-import type { TcpAddress } from "../server/domains/daemon.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { ProgressLine, withMachines } from "./machine-command.ts";
 import { declareOptions, type OptionRows, readOptions } from "./option.ts";
 import { printDomains } from "./ps.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
-/** `[ADDRESS:]PORT`, IPv6 addresses in brackets. */
-export function tcpAddress(value: string): TcpAddress {
-  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d{1,5})$/.exec(value) ?? [];
-  const address = bracketed ?? plain ?? "127.0.0.1";
-  const port = Number(digits ?? -1);
-  if (isIP(address) === 0 || !(port > 0 && port < 65536)) throw new BadInput("give [ADDRESS:]PORT, such as 7070");
-  return { address, port };
+/** One that clients can be told: a number, and a port that stays. */
+export function apiAddress(value: string): TcpAddress {
+  const address = parseTcpAddress(value);
+  if (address === undefined || isIP(address.host) === 0 || address.port === 0)
+    throw new BadInput("give [ADDRESS:]PORT, such as 7070");
+  return address;
 }
 
 export const LISTEN = {
   kind: "value",
   flags: "--listen <[ADDRESS:]PORT>",
-  parse: tcpAddress,
+  parse: apiAddress,
   help: "serve the HTTP API at a TCP port, too, to those who have the token in the state directory's node/token",
 } as const;
 
@@ -39,7 +39,7 @@ export function declareUp(program: Command, done: (status: number) => void): voi
     const wanted = file === undefined ? undefined : loadNodeFile(file);
     const status = await withMachines(async (_, node) => {
       if (wanted === undefined && node.isEmpty) throw new BadInput("there are no domains yet: atoll up FILE adds them");
-      const address = listen && `${isIP(listen.address) === 6 ? `[${listen.address}]` : listen.address}:${listen.port}`;
+      const address = listen && addressText(listen);
       const { changes } = await ProgressLine.during((show) => node.up(wanted, address, show));
       for (const { name, change } of changes) process.stdout.write(`${name}: ${change}\n`);
       const { domains } = await node.ask("list", {});

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import type { Action } from "./action.ts";
-import { machineName } from "./definition.ts";
+import { machineName, publication } from "./definition.ts";
 import { domainDefinition } from "./domain.ts";
 import { INTROSPECTION_ACTIONS } from "./introspection.ts";
 import { nodeFile, nodeMachine } from "./node.ts";
@@ -40,6 +40,7 @@ export const domainInfo = z.object({
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,
+  forkedFrom: machineName.optional().describe("The domain that it is a copy of"),
   statistics: domainStatistics.optional(),
 });
 
@@ -109,6 +110,24 @@ export const DOMAIN_ACTIONS = {
     path: "/domains/{name}/resume",
     input: named,
     output: nothing,
+  },
+  fork: {
+    summary: "Makes a copy of a running domain that goes on from where it is, beside it",
+    method: "post",
+    path: "/domains/{name}/fork",
+    input: named.extend({
+      newName: machineName.optional().describe("Without it: the domain's, with the next number that is free"),
+      publish: z
+        .array(publication)
+        .readonly()
+        .default([])
+        .describe("Ports of the copy's; it has none of the original's"),
+    }),
+    output: z.strictObject({
+      name: machineName,
+      pause: counter.describe("Seconds for which the original stood still"),
+      notes: z.array(z.string()).describe("What is otherwise with the copy, or with the original's disks from now on"),
+    }),
   },
   remove: {
     summary: "Removes a domain and its own disks",

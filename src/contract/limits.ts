@@ -27,6 +27,8 @@ export const TAG_MAX = 255;
 export const CID_MIN = 3;
 export const CID_MAX = 0xffff_fffe;
 
+/** Network interfaces of a machine. */
+export const MAX_NETWORKS = 8;
 export const SERIAL_PORT_NAME = /^[\w.-]{1,64}$/;
 export const SWITCH_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Of one station: the group bit of the first byte is 0. */

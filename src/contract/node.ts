@@ -1,9 +1,9 @@
 // A node: one machine with the hypervisor at its EL2, and the domains on it, as a file for `atoll up` describes them.
 
 import * as z from "zod";
-import { machineName } from "./definition.ts";
+import { isolationGroup, machineName } from "./definition.ts";
 import { type Dependency, newDomain } from "./domain.ts";
-import { CPU_MODELS, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "./limits.ts";
+import { CPU_MODELS, MAX_CPUS, MAX_MEMORY, MIN_MEMORY, SWITCH_NAME } from "./limits.ts";
 
 /** The machine that the domains share. */
 export const nodeMachine = z.strictObject({
@@ -19,14 +19,40 @@ export const nodeMachine = z.strictObject({
   sameMemory: z.boolean().default(false).describe("Pages of the same content are kept once (KSM)"),
 });
 
+/** A switch inside the node, for its domains. */
+export const nodeNetwork = z.strictObject({
+  isolation: z
+    .array(isolationGroup)
+    .readonly()
+    .default([])
+    .describe("Groups that interfaces may be in: members of one do not reach each other"),
+});
+
+const networkName = z.string().regex(SWITCH_NAME, "give a network a name of at most 32 letters, digits, -, _ and .");
+
 /** What `atoll up` is given. */
 export const nodeFile = z
   .strictObject({
     node: nodeMachine.default(() => nodeMachine.parse({})),
+    networks: z.record(networkName, nodeNetwork).default({}),
     domains: z.record(machineName, newDomain),
   })
-  .superRefine(({ domains }, context) => {
-    for (const [name, { dependsOn }] of Object.entries(domains)) {
+  .superRefine(({ domains, networks }, context) => {
+    const addresses = new Set<string>();
+    for (const [name, { dependsOn, net }] of Object.entries(domains)) {
+      for (const [index, each] of net.entries()) {
+        if (each.kind !== "network") continue;
+        const wrong = (message: string): void =>
+          context.addIssue({ code: "custom", path: ["domains", name, "net", index], message });
+        const network = Object.hasOwn(networks, each.name) ? networks[each.name] : undefined;
+        if (network === undefined) wrong(`there is no network ${each.name}: networks: defines them`);
+        else if (each.isolation !== undefined && !network.isolation.includes(each.isolation))
+          wrong(`the network ${each.name} has no isolation group ${each.isolation}`);
+        if (each.mac === undefined) continue;
+        const address = `${each.name} ${each.mac}`;
+        if (addresses.has(address)) wrong(`another interface of the network ${each.name} has that mac`);
+        addresses.add(address);
+      }
       for (const [index, { domain }] of dependsOn.entries()) {
         const path = ["domains", name, "dependsOn", index];
         if (!Object.hasOwn(domains, domain))

@@ -25,6 +25,7 @@ import { Processors, peStates } from "../machine/processors.ts";
 import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
+import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
@@ -98,6 +99,8 @@ export class Hypervisor {
   readonly #merging: SamePageMerging;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
+  /** What domains share: whoever is named as a member has it from its next start on. */
+  readonly channels: Channels;
   readonly #processors: Processors;
   readonly #pes: readonly PhysicalPe[];
   readonly #scheduler: Scheduler<Vcpu>;
@@ -144,6 +147,7 @@ export class Hypervisor {
     });
     this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
     this.#frames = new FrameAllocator(this.#memory.frames);
+    this.channels = new Channels(this.#memory, this.#frames);
     this.#merging = new SamePageMerging(this.#memory, this.#frames);
     this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
     const pes: PhysicalPe[] = [];
@@ -184,6 +188,7 @@ export class Hypervisor {
     return {
       memory: this.#memory,
       frames: this.#frames,
+      channels: (name) => this.channels.placesOf(name),
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
@@ -203,6 +208,7 @@ export class Hypervisor {
         off: () => dispatcher.requestOff(),
         suspend: () => dispatcher.requestBlock(),
         end: (domain, how) => this.#end(domain, how),
+        scheduling: { now: () => this.#clock.now(), yield: () => dispatcher.requestYield() },
       },
       refused: (vcpu, what, address, count) =>
         this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),

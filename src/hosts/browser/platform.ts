@@ -3,7 +3,7 @@
 import type { Storage } from "../../images/storage.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { entropy, monotonic, wallClock } from "../library/clocks.ts";
-import type { CheckedConfiguration, DiskConfiguration, Source } from "../library/config.ts";
+import type { DiskConfiguration, Source } from "../library/config.ts";
 import { type DiskTools, openDiskOn } from "../library/disks.ts";
 import { AtollError } from "../library/errors.ts";
 import { macOf, randomMac } from "../library/mac.ts";
@@ -11,6 +11,7 @@ import { storageOf } from "../library/memory-storage.ts";
 import { openRelay } from "../library/relay-link.ts";
 import type { Platform } from "../library/session.ts";
 import { fetchBytes, nameOf } from "../library/sources.ts";
+import type { WantedNet } from "../library/wanted-machine.ts";
 import { codecs } from "./codecs.ts";
 import { BlobFile, RemoteFile } from "./files.ts";
 import { inflate } from "./inflate.ts";
@@ -43,8 +44,17 @@ export const browserPlatform = (base: string): Platform => ({
     if (share.length > 0 || vsock || serialPort.length > 0) {
       throw new AtollError("unsupported", "browsers have no shared folders, vsock or serial ports for guests yet");
     }
-    const network = await openNetwork(net, wake);
-    return { parts: { networks: network.links }, close: () => network.close() };
+    const opened: Network[] = [];
+    const close = (): void => {
+      for (const network of opened) network.close();
+    };
+    try {
+      for (const each of net) opened.push(await openNetwork(each, wake));
+    } catch (error) {
+      close();
+      throw error;
+    }
+    return { parts: { networks: opened.flatMap(({ links }) => links) }, close };
   },
 });
 
@@ -82,8 +92,8 @@ interface Network {
   close(): void;
 }
 
-async function openNetwork(net: CheckedConfiguration["net"], wake: () => void): Promise<Network> {
-  if (net === undefined || net.kind === "none") return NO_NETWORK;
+async function openNetwork(net: WantedNet, wake: () => void): Promise<Network> {
+  if (net.kind === "none") return NO_NETWORK;
   if (net.kind === "relay") return openRelay(net, wake);
   if (net.kind === "switch") return openPageSwitch(net.name, macOf(net) ?? randomMac(), wake);
   throw new AtollError("unsupported", "a browser has no sockets: give net of kind relay, and run atoll relay");

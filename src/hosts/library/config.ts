@@ -2,7 +2,7 @@
 // files that need be no paths.
 
 import * as z from "zod";
-import { disk as diskDefinition, load, machineDefinition, net, share } from "../../contract/definition.ts";
+import { disk as diskDefinition, load, machineDefinition, net, nets, share } from "../../contract/definition.ts";
 import { DEFAULT_MEMORY } from "../../contract/limits.ts";
 import { TRACE_KINDS } from "../../machine/trace/options.ts";
 import { AtollError } from "./errors.ts";
@@ -65,7 +65,7 @@ const machineConfiguration = machineDefinition.extend({
     .readonly()
     .default([]),
   disk: z.array(disk).readonly().default([]),
-  net: z.discriminatedUnion("kind", [...net.options, relay]).optional(),
+  net: nets(z.discriminatedUnion("kind", [...net.options, relay])),
   share: z
     .array(
       share.extend({ folder: z.union([z.string().min(1), z.custom<object>((value) => typeof value === "object")]) }),

@@ -1,7 +1,7 @@
 // What a definition names, opened: files are read, disks and devices are there.
 
 import type { BlockStore, TerminalSize } from "../../bus/device.ts";
-import type { MachineDefinition } from "../../contract/definition.ts";
+import type { MachineDefinition, NodeNet } from "../../contract/definition.ts";
 import type { MachineParts, NamedBytes } from "../../machine/runnable.ts";
 import type { CheckedConfiguration, DiskConfiguration, Source } from "./config.ts";
 import type { WantedMachine } from "./parts.ts";
@@ -15,13 +15,20 @@ export interface GuestDevices extends Closable {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
 }
 
-type DeviceFields = "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort";
+type DeviceFields = "bios" | "kernel" | "disk" | "publish" | "share" | "vsock" | "serialPort";
+
+/** What an interface may be plugged into, of a machine or of a domain; not every host has each. */
+export type WantedNet = CheckedConfiguration["net"][number] | NodeNet;
+type WithNets = { readonly net: readonly WantedNet[] };
+
+/** What says which devices a machine has that reach outside. */
+export type WantedDevices = Pick<CheckedConfiguration, DeviceFields> & WithNets;
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {
   load(source: Source): NamedBytes | Promise<NamedBytes>;
   openDisk(disk: DiskConfiguration): Promise<BlockStore & Closable>;
-  openDevices(wanted: Pick<CheckedConfiguration, DeviceFields>, wake: () => void): Promise<GuestDevices>;
+  openDevices(wanted: WantedDevices, wake: () => void): Promise<GuestDevices>;
 }
 
 export interface OpenWanted extends Closable {
@@ -32,7 +39,7 @@ export interface OpenWanted extends Closable {
 
 /** @throws BadInput, ImageError, AtollError when something that the definition names cannot be used. */
 export async function openWanted(
-  definition: MachineDefinition | CheckedConfiguration,
+  definition: Omit<MachineDefinition | CheckedConfiguration, "net"> & WithNets,
   opener: Opener,
   terminalSize: TerminalSize,
   wake: () => void,

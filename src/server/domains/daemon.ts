@@ -3,13 +3,14 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { isIP } from "node:net";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { ActionError, ERROR_CODES } from "../../contract/action.ts";
 import { DOMAIN_ACTIONS, DOMAIN_CONSOLE_PATH, METRICS_PATH, OPEN_API_PATH } from "../../contract/domains.ts";
 import { loadPackageFile, reasonOf } from "../../hosts/node/files.ts";
+import { keepHeapsSmall } from "../../hosts/node/heaps.ts";
+import { listenAt, type TcpAddress } from "../../hosts/node/listen.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { ConsoleHub } from "../console-hub.ts";
 import { serveConsoles } from "../console-socket.ts";
@@ -19,17 +20,13 @@ import { MachineLock } from "../machine-lock.ts";
 import { openApi } from "../open-api.ts";
 import type { StateDirectory } from "../state-directory.ts";
 import { MachineStore } from "../store.ts";
+import { Layers } from "./layers.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { Node } from "./node.ts";
 import { DomainStore } from "./store.ts";
 
-/** Where the API is served beside the Unix socket. */
-export interface TcpAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
 export interface DaemonOptions {
+  /** Where the API is served beside the Unix socket. */
   readonly tcp?: TcpAddress | undefined;
   /** The node runs from here on, and answers. */
   readonly ready: (node: Node) => void;
@@ -42,12 +39,16 @@ export async function runNode(state: StateDirectory, { tcp, ready }: DaemonOptio
   const lock = await MachineLock.take("the node", folder.path);
   const store = new DomainStore(state.domains);
   const machines = new MachineStore(state.database);
+  const layers = new Layers(state.path, state.layers, join(state.path, "domains"));
+  // Of a fork that a crash ended.
+  layers.sweep();
   const servers: Server[] = [];
   const goodbyes: ((reason: string) => void)[] = [];
   try {
     const node = new Node({
       store,
       folderOf: (name) => state.domain(name),
+      layers,
       isTaken: (name) => machines.find(name) !== undefined,
     });
     const app = api(node);
@@ -67,6 +68,7 @@ export async function runNode(state: StateDirectory, { tcp, ready }: DaemonOptio
       goodbyes.push(serveConsoles(remote, consoleOf, allows));
     }
     ready(node);
+    keepHeapsSmall();
     await node.run();
     for (const goodbye of goodbyes) goodbye("the node ended");
   } finally {
@@ -111,7 +113,7 @@ function hasToken({ headers }: IncomingMessage, token: Buffer): boolean {
 
 async function listenTcp(
   app: Hono,
-  { address, port }: TcpAddress,
+  address: TcpAddress,
   allows: (request: IncomingMessage) => boolean,
 ): Promise<Server> {
   const answer = getRequestListener(app.fetch);
@@ -125,10 +127,6 @@ async function listenTcp(
     }
   });
   server.requestTimeout = 0;
-  const shown = isIP(address) === 6 ? `[${address}]` : address;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new BadInput(`cannot listen at ${shown}:${port}: ${reasonOf(error)}`)));
-    server.listen(port, address, resolve);
-  });
+  await listenAt(server, address);
   return server;
 }

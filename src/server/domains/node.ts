@@ -19,11 +19,15 @@ import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { withAddresses } from "../interfaces.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
+import { definitionOfCopy } from "./copy-definition.ts";
 import { Inspector, violationText } from "./inspector.ts";
-import { DomainKeeper } from "./keeper.ts";
+import { DomainKeeper, type KeeperHost } from "./keeper.ts";
+import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
+import { Networks } from "./networks.ts";
 import { memoryOf } from "./node-memory.ts";
 import type { DomainStore } from "./store.ts";
 
@@ -38,6 +42,7 @@ const MIB = 2 ** 20;
 export interface NodeOptions {
   readonly store: DomainStore;
   readonly folderOf: (name: string) => MachineFolder;
+  readonly layers: Layers;
   /** Whether a machine that lasts has that name. */
   readonly isTaken: (name: string) => boolean;
 }
@@ -48,9 +53,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
+  readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #began = new Date();
   #ending = false;
+  #forks = Promise.resolve();
   /** Those who wait for something to change. */
   #waiting = Promise.withResolvers<void>();
 
@@ -141,8 +148,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#check(file);
     const { store } = this.#options;
     const changes: AppliedChange[] = [];
-    for (const { name } of store.list()) {
-      if (Object.hasOwn(file.domains, name)) continue;
+    for (const { name, forkedFrom } of store.list()) {
+      if (Object.hasOwn(file.domains, name) || forkedFrom !== undefined) continue;
       await this.#drop(name, progress);
       changes.push({ name, change: "removed" });
     }
@@ -155,7 +162,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
-        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
+        const net = withAddresses(given.net, stored?.definition.net);
+        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
         this.#keep(name);
       } else if (given.autostart) this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
@@ -213,6 +221,56 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return {};
   };
 
+  /** One after the other: a disk is cut in two once at a time. */
+  readonly fork = (input: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> => {
+    const fork = this.#forks.then(() => this.#fork(input, progress));
+    this.#forks = fork.then(
+      () => {},
+      () => {},
+    );
+    return fork;
+  };
+
+  async #fork({ name, newName, publish }: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> {
+    const original = this.#find(name);
+    if (!original.runs)
+      throw new ActionError("wrong-state", `${name} is ${original.status}: only one that runs is forked`);
+    const copyName = newName ?? this.#freeName(name);
+    if (this.#keepers.has(copyName)) throw new ActionError("wrong-state", `there is a domain ${copyName} already`);
+    if (this.#options.isTaken(copyName)) throw new ActionError("wrong-state", `a machine has the name ${copyName}`);
+    progress({ step: `forking ${name}` });
+    const folder = this.#options.folderOf(copyName);
+    const { definition, notes } = definitionOfCopy(original.stored.definition, this.#options.folderOf(name), {
+      ...{ name: copyName, folder, publish },
+    });
+    const { store, layers } = this.#options;
+    const stored = { name: copyName, given: "", definition, wanted: true, forkedFrom: name };
+    const keeper = new DomainKeeper(stored, folder, this.#keeperHost());
+    // Nobody else takes the name meanwhile. It is busy: nobody starts it.
+    this.#keepers.set(copyName, keeper);
+    try {
+      const milliseconds = await keeper.startAs(original, layers);
+      store.putFork(copyName, domainDefinition.parse(definition), name);
+      return { name: copyName, pause: milliseconds / 1000, notes: [...notes] };
+    } catch (error) {
+      keeper.wanted = false;
+      if (keeper.runs) await keeper.stop({ force: true }, progress);
+      keeper.close();
+      this.#keepers.delete(copyName);
+      for (const { file, readOnly, snapshot } of definition.disk)
+        if (!readOnly && !snapshot) rmSync(folder.resolve(file), { force: true });
+      throw error;
+    }
+  }
+
+  /** `web-1` and so on. */
+  #freeName(name: string): string {
+    for (let n = 1; ; n++) {
+      const next = `${name.slice(0, 63 - String(n).length - 1)}-${n}`;
+      if (!this.#keepers.has(next) && !this.#options.isTaken(next)) return next;
+    }
+  }
+
   readonly remove = async (
     { name, force }: DomainInput<"remove">,
     progress: Report,
@@ -232,6 +290,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper.runs) await keeper.stop({ force }, progress);
     await this.#drop(name, progress);
     rmSync(this.#options.folderOf(name).path, { recursive: true, force: true });
+    this.#options.layers.sweep();
     return {};
   };
 
@@ -274,8 +333,16 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   #keep(name: string): void {
     const stored = this.#options.store.find(name);
     if (stored === undefined) return;
-    const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
-    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), host));
+    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), this.#keeperHost()));
+  }
+
+  #keeperHost(): KeeperHost {
+    return {
+      hypervisor: this.#hypervisor,
+      networks: this.#networks,
+      wake: () => this.#loop.wake(),
+      changed: () => this.#changed(),
+    };
   }
 
   /** Stops a domain and forgets it. What its disks hold stays. */
@@ -316,7 +383,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   #startWanted(): void {
     if (this.#ending) return;
     for (const keeper of this.#keepers.values()) {
-      if (!keeper.wanted || keeper.runs || keeper.ended || keeper.status === "failed" || keeper.delayed) continue;
+      const { wanted, runs, busy, ended, delayed, status } = keeper;
+      if (!wanted || runs || busy || ended || delayed || status === "failed") continue;
       const missing = keeper.stored.definition.dependsOn.find(({ domain, is }) => {
         const other = this.#keepers.get(domain);
         if (other === undefined) return true;
@@ -325,7 +393,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       });
       if (missing !== undefined) keeper.waitFor(`for ${missing.domain} to be ${missing.is}`);
       // Why it could not be started is its `reason`.
-      else if (!keeper.busy) keeper.start().catch(() => {});
+      else keeper.start().catch(() => {});
     }
   }
 

@@ -15,6 +15,8 @@ export interface StoredDomain {
   readonly definition: DomainDefinition;
   /** Whether it is to run when the node does. */
   readonly wanted: boolean;
+  /** The domain that it was forked from. The node's file knows nothing of it, and leaves it alone. */
+  readonly forkedFrom: string | undefined;
 }
 
 const MIGRATIONS = [
@@ -26,6 +28,7 @@ const MIGRATIONS = [
      definition TEXT NOT NULL CHECK (json_valid(definition)),
      wanted INTEGER NOT NULL
    ) STRICT`,
+  "ALTER TABLE domains ADD COLUMN forked_from TEXT",
 ] as const;
 
 export class DomainStore {
@@ -62,9 +65,20 @@ export class DomainStore {
     this.#database
       .prepare(
         `INSERT INTO domains (name, position, given, definition, wanted) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (name) DO UPDATE SET position = ?2, given = ?3, definition = ?4, wanted = ?5`,
+         ON CONFLICT (name) DO UPDATE SET position = ?2, given = ?3, definition = ?4, wanted = ?5, forked_from = NULL`,
       )
       .run(name, position, JSON.stringify(given), JSON.stringify(definition), given.autostart ? 1 : 0);
+  }
+
+  /** Adds a domain that is a copy of another, after all others. */
+  putFork(name: string, definition: DomainDefinition, forkedFrom: string): void {
+    const text = JSON.stringify(definition);
+    this.#database
+      .prepare(
+        `INSERT INTO domains (name, position, given, definition, wanted, forked_from)
+         VALUES (?1, (SELECT coalesce(max(position), 0) + 1 FROM domains), ?2, ?2, 1, ?3)`,
+      )
+      .run(name, text, forkedFrom);
   }
 
   want(name: string, wanted: boolean): void {
@@ -81,10 +95,13 @@ export class DomainStore {
 }
 
 function read(row: Record<string, SQLOutputValue>): StoredDomain {
-  const { name, given, definition, wanted } = row;
+  const { name, given, definition, wanted, forked_from: forkedFrom } = row;
   const parsed = domainDefinition.safeParse(JSON.parse(definition as string));
   if (!parsed.success) throw new ActionError("damaged", `the stored definition of ${name} is not understood`);
-  return { name: name as string, given: given as string, definition: parsed.data, wanted: wanted === 1 };
+  return {
+    ...{ name: name as string, given: given as string, definition: parsed.data, wanted: wanted === 1 },
+    forkedFrom: (forkedFrom ?? undefined) as string | undefined,
+  };
 }
 
 /** Whether the node has a domain of that name, whether it runs or not. */
