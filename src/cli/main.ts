@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   ps: async () => (await import("./ps.ts")).declarePs,
   top: async () => (await import("./top.ts")).declareTop,
   fork: async () => (await import("./fork.ts")).declareFork,
+  migrate: async () => (await import("./migrate.ts")).declareMigrate,
   inspect: async () => (await import("./inspect.ts")).declareInspect,
   node: async () => (await import("./node.ts")).declareNode,
 };

@@ -14,12 +14,9 @@ export interface ChannelConfig {
   readonly name: string;
   /** Bytes of memory, whole pages. */
   readonly bytes: number;
-  /** By their number in the channel: 2 to MOST_MEMBERS, each once. */
+  /** By their number in the channel: each once. */
   readonly members: readonly ChannelMember[];
 }
-
-/** A bit of a number for each. */
-export const MOST_MEMBERS = 16;
 
 /** Who wants to ring a member: what became of it. */
 export type Rang = "rang" | "absent" | "nobody";

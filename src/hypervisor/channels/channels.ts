@@ -1,15 +1,15 @@
+import { MAX_CHANNEL, MAX_CHANNEL_MEMBERS, MIN_CHANNEL } from "../../contract/limits.ts";
 import { MAP } from "../../machine/memory-map.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import { FIRST_CHANNEL, type FrameAllocator, NumberAllocator } from "../allocator.ts";
 import { type MachineMemory, PAGE_BYTES } from "../machine-memory.ts";
-import { Channel, type ChannelConfig, MOST_MEMBERS } from "./channel.ts";
+import { Channel, type ChannelConfig } from "./channel.ts";
 import type { MemberPlace } from "./member-end.ts";
 
 /** Of one machine. */
 const MOST_CHANNELS = 1024;
 /** Of one domain: as many SPIs and doorbells as there are. */
 const MOST_OF_A_DOMAIN = 32;
-const MOST_BYTES = 16 * 2 ** 20;
 /** Channels' memory begins at multiples of it in a domain's address space: one table of level 3 is for no two of them. */
 const ALIGNMENT = 2 * 2 ** 20;
 
@@ -38,10 +38,10 @@ export class Channels {
   define(config: ChannelConfig): void {
     const { name, bytes, members } = config;
     if (this.#channels.has(name)) throw new BadInput(`there is a channel ${name} already`);
-    if (!(bytes >= PAGE_BYTES && bytes <= MOST_BYTES && bytes % PAGE_BYTES === 0))
+    if (!(bytes >= MIN_CHANNEL && bytes <= MAX_CHANNEL && bytes % PAGE_BYTES === 0))
       throw new BadInput(`channel ${name}: give 4K to 16M, in whole pages`);
-    if (!(members.length >= 2 && members.length <= MOST_MEMBERS))
-      throw new BadInput(`channel ${name}: give 2 to ${MOST_MEMBERS} members`);
+    if (!(members.length >= 2 && members.length <= MAX_CHANNEL_MEMBERS))
+      throw new BadInput(`channel ${name}: give 2 to ${MAX_CHANNEL_MEMBERS} members`);
     const names = members.map(({ domain }) => domain);
     if (new Set(names).size < names.length) throw new BadInput(`channel ${name}: each member is one once`);
     for (const domain of names) {
@@ -69,11 +69,12 @@ export class Channels {
     this.#channels.delete(name);
   }
 
-  /** Where a domain of that name finds its channels: in the order of their definition. */
+  /** Where a domain of that name finds its channels: in the order of their names, whenever each was defined. */
   placesOf(domain: string): MemberPlace[] {
     const places: MemberPlace[] = [];
     let base = MAP.channels.base;
-    for (const channel of this.#channels.values()) {
+    const inOrder = [...this.#channels.values()].sort((a, b) => (a.config.name < b.config.name ? -1 : 1));
+    for (const channel of inOrder) {
       const member = channel.config.members.findIndex((each) => each.domain === domain);
       if (member < 0) continue;
       places.push({ channel, member, index: places.length, base });

@@ -2,10 +2,12 @@
 
 import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import * as z from "zod";
 import { ActionError } from "../../contract/action.ts";
 import { type DomainDefinition, domainDefinition, type NewDomain } from "../../contract/domain.ts";
-import { type NodeMachine, nodeMachine } from "../../contract/node.ts";
+import { type NodeChannels, type NodeMachine, nodeChannel, nodeMachine } from "../../contract/node.ts";
 import { openDatabase } from "../database.ts";
+import { MIGRATION_TABLES, MigrationRecords } from "../migration/records.ts";
 import type { StateDirectory } from "../state-directory.ts";
 
 export interface StoredDomain {
@@ -29,14 +31,21 @@ const MIGRATIONS = [
      wanted INTEGER NOT NULL
    ) STRICT`,
   "ALTER TABLE domains ADD COLUMN forked_from TEXT",
+  `CREATE TABLE shared (
+     id INTEGER PRIMARY KEY CHECK (id = 1), channels TEXT NOT NULL CHECK (json_valid(channels))
+   ) STRICT`,
+  MIGRATION_TABLES,
 ] as const;
 
 export class DomainStore {
   readonly #database: DatabaseSync;
+  /** Of domains that leave this node, or come to it. */
+  readonly migrations: MigrationRecords;
 
   /** @param path of the database, made where it is missing. @throws BadInput when it cannot be used. */
   constructor(path: string) {
     this.#database = openDatabase(path, MIGRATIONS);
+    this.migrations = new MigrationRecords(this.#database);
   }
 
   get machine(): NodeMachine {
@@ -48,6 +57,17 @@ export class DomainStore {
     this.#database
       .prepare("INSERT INTO node (id, machine) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET machine = ?1")
       .run(JSON.stringify(machine));
+  }
+
+  get channels(): NodeChannels {
+    const row = this.#database.prepare("SELECT channels FROM shared").get();
+    return z.record(z.string(), nodeChannel).parse(row === undefined ? {} : JSON.parse(row.channels as string));
+  }
+
+  set channels(channels: NodeChannels) {
+    this.#database
+      .prepare("INSERT INTO shared (id, channels) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET channels = ?1")
+      .run(JSON.stringify(channels));
   }
 
   /** In the order in which they were given. */
