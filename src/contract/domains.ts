@@ -5,11 +5,23 @@ import type { Action } from "./action.ts";
 import { machineName, publication } from "./definition.ts";
 import { domainDefinition } from "./domain.ts";
 import { INTROSPECTION_ACTIONS } from "./introspection.ts";
+import { MIGRATION_ACTIONS } from "./migration.ts";
 import { nodeFile, nodeMachine } from "./node.ts";
 
 const time = z.iso.datetime().describe("UTC");
 
-export const DOMAIN_STATUSES = ["off", "waiting", "running", "paused", "stopping", "failed"] as const;
+export const DOMAIN_STATUSES = [
+  "off",
+  "saved",
+  "waiting",
+  "running",
+  "paused",
+  "stopping",
+  "failed",
+  "incoming",
+  "leaving",
+  "moved",
+] as const;
 
 const counter = z.number().min(0);
 
@@ -34,7 +46,7 @@ export const domainInfo = z.object({
   status: z
     .enum(DOMAIN_STATUSES)
     .describe(
-      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again",
+      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again. saved: it goes on from there when it is started. incoming: it comes from another node, and stands still. leaving: it stands still until it is known whether another node has it. moved: another node has it",
     ),
   reason: z.string().optional().describe("Why it failed, or what it waits for"),
   health: z.enum(["unknown", "healthy", "unhealthy"]).optional(),
@@ -140,6 +152,7 @@ export const DOMAIN_ACTIONS = {
     output: nothing,
   },
   ...INTROSPECTION_ACTIONS,
+  ...MIGRATION_ACTIONS,
   down: {
     summary: "Stops all domains, in the reverse order of their dependencies, and ends the node",
     method: "post",

@@ -229,7 +229,8 @@ export class Domain {
 
   /** CNTVOFF_EL2 as the domain's clock says, after it stood still. */
   countFromNow(): void {
-    const offset = Math.max(0, Math.floor((this.#host.now() - this.clock.now()) / NANOSECONDS_PER_TICK));
+    // Less than 0 where the domain is older than the machine: the counter is modulo 2^64.
+    const offset = Math.floor((this.#host.now() - this.clock.now()) / NANOSECONDS_PER_TICK);
     this.counterOffset = offset;
     this.counterOffsetLow = offset | 0;
     this.counterOffsetHigh = Math.floor(offset / 2 ** 32);

@@ -342,6 +342,52 @@ export class Hypervisor {
     this.onWork();
   }
 
+  /**
+   * A new domain that stands still, with nothing in its memory, to be filled with the state of one that was saved or that comes from elsewhere. It is
+   * paused for all others: `resume` lets it go on, `stop` ends it.
+   * @throws BadInput when the name is taken, or there is no room.
+   */
+  receive(config: DomainConfig): Domain {
+    this.define(config);
+    let domain: Domain;
+    try {
+      domain = this.#admit(config, (each) => {
+        each.group.held = true;
+        each.clock.hold(true);
+        each.bus.reset();
+      });
+    } catch (error) {
+      this.remove(config.name);
+      throw error;
+    }
+    const managed = this.#find(config.name);
+    managed.domain = domain;
+    managed.status = "paused";
+    this.events.emit({ kind: "paused", domain: config.name });
+    return domain;
+  }
+
+  /** Forgets, at once, a domain that `receive` made and that nobody has let go on. */
+  abandon(name: string): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined || domain.vcpus.some(({ pe }) => pe !== undefined)) throw new BadInput(`${name} runs`);
+    this.#giveBack(domain);
+    this.#domains.delete(name);
+    this.events.emit({ kind: "removed", domain: name });
+  }
+
+  /**
+   * A paused domain, none of whose vCPUs is on a PE any more, so that all of its state is in its memory, its vCPUs' blocks, its interrupt
+   * controller's and its devices. Between two calls of run. @throws BadInput when it is not paused, or has ended.
+   */
+  still(name: string): Domain {
+    const { domain, status } = this.#find(name);
+    if (domain === undefined || status !== "paused") throw new BadInput(`${name} is not paused`);
+    if (this.#dispatcher.busy) throw new Error("a domain is looked at between two calls of run");
+    if (!this.#settle(domain)) throw new BadInput(`${name} does not stand still`);
+    return domain;
+  }
+
   /** Runs the machine until no PE has registers of a held domain. */
   #settle(domain: Domain): boolean {
     for (let turn = 0; turn < SETTLE_TURNS; turn++) {
@@ -604,12 +650,7 @@ export class Hypervisor {
         domain.end("failed", error instanceof Error ? error.message : String(error));
       }
     }
-    this.#running.delete(domain);
-    this.#scheduler.remove(domain.group);
-    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
-    domain.close();
-    this.#claims.releaseAll(domain.vmid);
-    this.#vmids.release(domain.vmid);
+    this.#giveBack(domain);
     managed.domain = undefined;
     const cause = domain.ended === "failed" ? "failed" : how === "off" ? "off" : "stopped";
     managed.status = cause === "failed" ? "failed" : "stopped";
@@ -620,6 +661,16 @@ export class Hypervisor {
       cause,
       ...(domain.reason !== undefined && { reason: domain.reason }),
     });
+  }
+
+  /** All that a domain has of the machine's. */
+  #giveBack(domain: Domain): void {
+    this.#running.delete(domain);
+    this.#scheduler.remove(domain.group);
+    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
+    domain.close();
+    this.#claims.releaseAll(domain.vmid);
+    this.#vmids.release(domain.vmid);
   }
 }
 

@@ -370,7 +370,8 @@ export class Stage2Space {
   /** No page has a frame any more. */
   clear(): void {
     this.#o.invalidate();
-    this.#forAll((_page, at, frame) => {
+    this.#forAll((page, at, frame) => {
+      this.#noteDirty(page);
       this.#words[at] = 0;
       this.#words[at + 1] = 0;
       this.#release(frame);
