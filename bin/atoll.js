@@ -10,6 +10,8 @@ import { fileURLToPath, pathToFileURL } from "url";
 import { setFlagsFromString } from "v8";
 
 const OLDEST_NODE = 24;
+/** After which most of what a command consists of has run once. */
+const FLUSH_MILLISECONDS = 3000;
 const script = fileURLToPath(import.meta.url);
 const packageRoot = dirname(dirname(script));
 
@@ -19,12 +21,14 @@ function fail(reason) {
 }
 
 function start() {
-  // The heap's space for new objects stays at its first size: it would grow to 32 MB while the guest boots, and never shrink.
-  setFlagsFromString("--semi-space-growth-factor=1");
+  // The heap's space for new objects grows while the command is loaded, and from the event loop's first turn on it stays as it is: it would
+  // grow to 32 MB while the guest boots, and never shrink.
+  setTimeout(() => setFlagsFromString("--semi-space-growth-factor=1"), 0);
   // That of the thread that translates is larger from the start: a region leaves 1 MB of garbage.
   setFlagsFromString("--min-semi-space-size=4");
-  // V8's code is kept in a folder of the system's for temporary files.
+  // V8's code is kept in a folder of the system's for temporary files: now, since a command may be killed.
   if (module.enableCompileCache) module.enableCompileCache();
+  if (module.flushCompileCache) setTimeout(() => module.flushCompileCache(), FLUSH_MILLISECONDS).unref();
   // A source checkout that was not built runs as it is: Node strips the types.
   const main = [
     ["dist", "command", "cli", "main.js"],
