@@ -26,6 +26,10 @@ function start() {
   setTimeout(() => setFlagsFromString("--semi-space-growth-factor=1"), 0);
   // That of the thread that translates is larger from the start: a region leaves 1 MB of garbage.
   setFlagsFromString("--min-semi-space-size=4");
+  // No function of WebAssembly is inlined into another one: of what is translated nothing could be, and code that is not optimized yet
+  // is slower where it counts its calls for that.
+  setFlagsFromString("--no-wasm-inlining");
+  setFlagsFromString("--no-wasm-inlining-call-indirect");
   // V8's code is kept in a folder of the system's for temporary files: now, since a command may be killed.
   if (module.enableCompileCache) module.enableCompileCache();
   if (module.flushCompileCache) setTimeout(() => module.flushCompileCache(), FLUSH_MILLISECONDS).unref();
