@@ -99,6 +99,29 @@ test("interfaces are on networks that there are, in groups that they have, each 
   );
 });
 
+test("channels have two members at least, which there are", () => {
+  const file = (members: string, size = "64K"): string =>
+    `channels:\n  orders:\n    size: ${size}\n    members: ${members}\ndomains: { a: , b: , c: }\n`;
+  assert.deepEqual(read(file("[a, { domain: b, readOnly: true }]")).channels, {
+    orders: {
+      size: 65536,
+      members: [
+        { domain: "a", readOnly: false },
+        { domain: "b", readOnly: true },
+      ],
+    },
+  });
+  assert.match(fault(file("[a, d]")), /^shop\.yaml:4: channels\.orders\.members\.1: there is no domain d$/);
+  assert.match(fault(file("[a, b, a]")), /^shop\.yaml:4: channels\.orders\.members\.2: a is there twice$/);
+  assert.match(fault(file("[a]")), /^shop\.yaml:4: channels\.orders\.members: give two members at least$/);
+  assert.match(fault(file("[a, b]", "1K")), /^shop\.yaml:3: channels\.orders\.size: give /);
+  assert.match(fault(file("[a, b]", "17M")), /^shop\.yaml:3: channels\.orders\.size: give /);
+  assert.match(
+    fault("channels:\n  x: { members: [a, b] }\ndomains: { a: , b: }"),
+    /^shop\.yaml:2: channels\.x\.size: /,
+  );
+});
+
 test("any text is a file or one line of what is wrong with it", () => {
   const bits = fc.constantFrom(
     "domains:",

@@ -17,11 +17,13 @@ export function size(least: number, most: number): (text: string) => number {
     const [, digits, unit] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
     if (digits === undefined) throw new BadInput("give a number and K, M or G, such as 512M");
     const bytes = Number(digits) * (UNITS[(unit || "M").toUpperCase()] as number);
-    if (bytes < least || bytes > most) throw new BadInput(`give ${least / UNITS.M!}M to ${most / UNITS.M!}M`);
+    if (bytes < least || bytes > most) throw new BadInput(`give ${short(least)} to ${short(most)}`);
     if (bytes % 4096 !== 0) throw new BadInput("give a multiple of 4K");
     return bytes;
   };
 }
+
+const short = (bytes: number): string => (bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20}M` : `${bytes / 2 ** 10}K`);
 
 /** A whole number. */
 export function count(least: number, most: number): (text: string) => number {

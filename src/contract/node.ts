@@ -3,7 +3,16 @@
 import * as z from "zod";
 import { isolationGroup, machineName } from "./definition.ts";
 import { type Dependency, newDomain } from "./domain.ts";
-import { CPU_MODELS, MAX_CPUS, MAX_MEMORY, MIN_MEMORY, SWITCH_NAME } from "./limits.ts";
+import {
+  CPU_MODELS,
+  MAX_CHANNEL,
+  MAX_CHANNEL_MEMBERS,
+  MAX_CPUS,
+  MAX_MEMORY,
+  MIN_CHANNEL,
+  MIN_MEMORY,
+  SWITCH_NAME,
+} from "./limits.ts";
 
 /** The machine that the domains share. */
 export const nodeMachine = z.strictObject({
@@ -28,16 +37,41 @@ export const nodeNetwork = z.strictObject({
     .describe("Groups that interfaces may be in: members of one do not reach each other"),
 });
 
-const networkName = z.string().regex(SWITCH_NAME, "give a network a name of at most 32 letters, digits, -, _ and .");
+/** Memory that domains share, with a doorbell for each: docs/hypercalls.md. */
+export const nodeChannel = z.strictObject({
+  size: z.int().min(MIN_CHANNEL).max(MAX_CHANNEL).multipleOf(4096).describe("Bytes of memory, in whole pages"),
+  members: z
+    .array(
+      z.preprocess(
+        (value) => (typeof value === "string" ? { domain: value } : value),
+        z.strictObject({ domain: machineName, readOnly: z.boolean().default(false) }),
+      ),
+    )
+    .min(2, "give two members at least")
+    .max(MAX_CHANNEL_MEMBERS)
+    .readonly(),
+});
+
+const named = (what: string): z.ZodString =>
+  z.string().regex(SWITCH_NAME, `give a ${what} a name of at most 32 letters, digits, -, _ and .`);
 
 /** What `atoll up` is given. */
 export const nodeFile = z
   .strictObject({
     node: nodeMachine.default(() => nodeMachine.parse({})),
-    networks: z.record(networkName, nodeNetwork).default({}),
+    networks: z.record(named("network"), nodeNetwork).default({}),
+    channels: z.record(named("channel"), nodeChannel).default({}),
     domains: z.record(machineName, newDomain),
   })
-  .superRefine(({ domains, networks }, context) => {
+  .superRefine(({ domains, networks, channels }, context) => {
+    for (const [name, { members }] of Object.entries(channels)) {
+      for (const [index, { domain }] of members.entries()) {
+        const wrong = (message: string): void =>
+          context.addIssue({ code: "custom", path: ["channels", name, "members", index], message });
+        if (!Object.hasOwn(domains, domain)) wrong(`there is no domain ${domain}`);
+        else if (members.findIndex((each) => each.domain === domain) < index) wrong(`${domain} is there twice`);
+      }
+    }
     const addresses = new Set<string>();
     for (const [name, { dependsOn, net }] of Object.entries(domains)) {
       for (const [index, each] of net.entries()) {
@@ -81,4 +115,5 @@ function dependsUpon(
 }
 
 export type NodeMachine = Readonly<z.infer<typeof nodeMachine>>;
+export type NodeChannels = Readonly<Record<string, Readonly<z.infer<typeof nodeChannel>>>>;
 export type NodeFile = Readonly<z.infer<typeof nodeFile>>;

@@ -13,6 +13,7 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { type DisplayServer, serveDisplay } from "../hosts/node/display-server.ts";
 import { pace } from "../hosts/node/pace.ts";
 import type { NewSnapshotFile } from "../hosts/node/snapshot-file.ts";
+import { setFlagsForGuests } from "../hosts/node/v8-flags.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { ConsoleHub } from "./console-hub.ts";
@@ -90,7 +91,13 @@ async function runLocked(
   try {
     const clock = new HoldClock(monotonic);
     const { Machine } = await import("../machine/machine.ts");
-    const parts = await machineParts(opened.wanted, hub, { ...nodeBindings, monotonic: clock.now }, nodePackageFile);
+    const parts = await machineParts(
+      opened.wanted,
+      hub,
+      { ...nodeBindings, monotonic: clock.now },
+      nodePackageFile,
+      !restored,
+    );
     const machine = restored ? await saved.restore(parts, progress) : await Machine.create(parts);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));
@@ -155,6 +162,7 @@ export class RunningMachine {
       this.#store.began(name);
       saved.discard();
       ready();
+      setFlagsForGuests();
       const how = await loop.run();
       end = this.#endingOf(how);
       exitStatus = how === "exit" ? loop.exitStatus : undefined;

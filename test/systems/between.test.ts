@@ -17,8 +17,39 @@ async function command(node: Hypervisor, console: Console, text: string, seconds
   return shown().replaceAll("\r", "");
 }
 
+test("Linux domains find a channel in their device trees, write and ring by its addresses, and a reader cannot write", {
+  timeout: 400_000,
+}, async () => {
+  const { node, events } = hypervisor({ cpus: 1, memory: 280 * 2 ** 20 });
+  const members = [
+    { domain: "one", readOnly: false },
+    { domain: "two", readOnly: true },
+  ];
+  node.channels.define({ name: "orders", bytes: 65536, members });
+  const domains = ["one", "two"].map((name) => embeddedLinux(name, { memory: 112 * 2 ** 20 }));
+  for (const [config] of domains) {
+    node.define(config);
+    node.start(config.name);
+  }
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
+  const [one, two] = domains.map(([, console]) => console) as [Console, Console];
+  const tree = "/proc/device-tree/channel@800000000";
+  assert.match(await command(node, two, `tr '\\0' ' ' <${tree}/atoll,members; ls ${tree}`), /one two [\s\S]*read-only/);
+  await command(node, one, "devmem 0x80000fffc 32 0x12345678; devmem 0xb000000 32 1");
+  assert.match(
+    await command(node, two, "devmem 0x80000fffc; devmem 0xb000004; devmem 0xb000004"),
+    /^0x12345678\n0x00000001\n0x00000000$/m,
+  );
+  assert.match(await command(node, two, "devmem 0x80000fffc 32 1; echo alive"), /Bus error[\s\S]*^alive$/m);
+  assert.match(
+    await command(node, one, "devmem 0x80000fffc; devmem 0x800010000; echo alive"),
+    /^0x12345678\nBus error[\s\S]*^alive$/m,
+  );
+  assert.ok(events.some((event) => event.kind === "refused" && event.domain === "two" && event.what === "memory"));
+});
+
 test("Linux domains ping each other over the node's networks, but in an isolation group, and from no address but their own", {
-  timeout: 300_000,
+  timeout: 500_000,
 }, async () => {
   const { node } = hypervisor({ cpus: 1, memory: 400 * 2 ** 20 });
   const [lan, other] = [new VirtualSwitch(), new VirtualSwitch()];
@@ -40,7 +71,7 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
     node.define(config);
     node.start(config.name);
   }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 120));
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
   const [router, a, b] = domains.map(([, console]) => console) as [Console, Console, Console];
   for (const [i, console] of [router, a, b].entries())
     await command(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
