@@ -34,7 +34,7 @@ export interface RunLoopOptions {
 }
 
 /** What is driven. */
-export type Runnable = Pick<RunnableMachine, "run" | "reset">;
+export type Runnable = Pick<RunnableMachine, "run" | "reset" | "readyToBoot">;
 
 export class RunLoop {
   readonly #machine: Runnable;
@@ -103,6 +103,7 @@ export class RunLoop {
           return "exit";
         case "reset":
           if (!reboot) return "reset";
+          await this.#machine.readyToBoot?.();
           this.#machine.reset();
           await pace.turn();
           break;

@@ -161,7 +161,8 @@ export class Session {
       const terminalSize = { get: () => configuration.consoleSize, onChange: () => {} };
       opened = await openWanted(configuration, platform, terminalSize, () => loop.wake?.());
       const wanted = { ...opened.wanted, ...developmentOf(configuration, emit) };
-      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name));
+      const isNew = request.snapshot === undefined;
+      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), isNew);
     };
     try {
       // Loaded only now: most of the program is not needed to say that a file is missing.
@@ -237,12 +238,13 @@ export class Session {
   }
 
   /** As the reset button does: to the state after power-on. An ended machine runs again. */
-  reset(): void {
+  async reset(): Promise<void> {
     if (this.#state === "closed") throw closed();
     const [missing] = this.#parts.saved.missing;
     if (this.#parts.restored && missing !== undefined) {
       throw new AtollError("state", `the machine was restored without its ${missing}, which a reset would need`);
     }
+    await this.#machine.readyToBoot();
     this.#machine.reset();
     if (this.#state === "ended") {
       this.#started = false;
@@ -278,7 +280,8 @@ export class Session {
     return this.#machine.memoryMap();
   }
 
-  deviceTree(): Uint8Array {
+  async deviceTree(): Promise<Uint8Array> {
+    await this.#machine.readyToBoot();
     return this.#machine.deviceTree().slice();
   }
 
