@@ -7,13 +7,13 @@ import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { keepHeapsSmall } from "../hosts/node/heaps.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
 import type { SavedMachine } from "../hosts/node/saved-machine.ts";
 import { DirectoryFiles } from "../hosts/node/semihosting-files.ts";
 import { Terminal } from "../hosts/node/terminal.ts";
-import { setFlagsForGuests } from "../hosts/node/v8-flags.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
@@ -230,7 +230,7 @@ async function onTerminal(terminal: Terminal, loop: RunLoop, begun: () => void):
   process.on("exit", restore);
   terminal.open();
   begun();
-  setFlagsForGuests();
+  keepHeapsSmall();
   try {
     return await loop.run();
   } finally {

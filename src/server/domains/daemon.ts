@@ -10,8 +10,8 @@ import type { Hono } from "hono";
 import { ActionError, ERROR_CODES } from "../../contract/action.ts";
 import { DOMAIN_ACTIONS, DOMAIN_CONSOLE_PATH, METRICS_PATH, OPEN_API_PATH } from "../../contract/domains.ts";
 import { loadPackageFile, reasonOf } from "../../hosts/node/files.ts";
+import { keepHeapsSmall } from "../../hosts/node/heaps.ts";
 import { listenAt, type TcpAddress } from "../../hosts/node/listen.ts";
-import { setFlagsForGuests } from "../../hosts/node/v8-flags.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { ConsoleHub } from "../console-hub.ts";
 import { serveConsoles } from "../console-socket.ts";
@@ -83,7 +83,7 @@ export async function runNode(state: StateDirectory, options: DaemonOptions): Pr
       arriving = await listenForDomains(migrations, certificates, node.arrivals.met);
     }
     ready(node);
-    setFlagsForGuests();
+    keepHeapsSmall();
     await node.run();
     for (const goodbye of goodbyes) goodbye("the node ended");
   } finally {
