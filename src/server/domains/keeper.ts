@@ -117,7 +117,12 @@ export class DomainKeeper {
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
       opened = await openWanted({ ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) }, this.hub, wake);
-      const parts = await machineParts(opened.wanted, this.hub, nodeBindings, nodePackageFile);
+      const parts = await machineParts(
+        opened.wanted,
+        this.hub,
+        { ...nodeBindings, pageRelease: undefined },
+        nodePackageFile,
+      );
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
       hypervisor.define({ ...parts, name: this.name, share, pinned });
