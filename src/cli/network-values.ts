@@ -5,11 +5,18 @@ import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 
-/** `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]` or `none`. */
+/**
+ * `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]`,
+ * `tap:fd=N[,vnet-header=on|off][,mac=MAC][,capture=FILE]`, the same with `tap:/dev/tapN`, or `none`.
+ */
 export function net(value: string): Net {
   const [kind = "", ...properties] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
-  const known = kind === "user" ? ["dns", "mac", "capture"] : name !== undefined ? ["mac", "capture"] : [];
+  const tap = /^tap(?::(.*))?$/s.exec(kind);
+  const known =
+    kind === "none" || !/^(user|switch|tap)\b/.test(kind)
+      ? []
+      : [...(kind === "user" ? ["dns"] : []), ...(tap ? ["vnet-header"] : []), "mac", "capture"];
   const given = new Map<string, string>();
   for (const property of properties) {
     const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
@@ -26,13 +33,27 @@ export function net(value: string): Net {
     if (!SWITCH_NAME.test(name)) throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
     return { kind: "switch", name, mac, capture };
   }
-  if (/^tap\b/.test(kind))
-    throw new BadInput("tap needs an ioctl, which Node.js does not have; give user, switch:NAME or none");
-  throw new BadInput("give user, switch:NAME or none");
+  if (tap) {
+    const vnetHeader = given.has("vnet-header") ? onOff(given.get("vnet-header") as string) : undefined;
+    return { kind: "tap", device: tapDevice(tap[1] ?? ""), vnetHeader, mac, capture };
+  }
+  throw new BadInput("give user, switch:NAME, tap:fd=N, tap:/dev/tapN or none");
 }
 
 function advice(known: readonly string[]): string {
   return known.length === 0 ? "there are no properties" : `give ${known.map((key) => `${key}=...`).join(" or ")}, once`;
+}
+
+function tapDevice(text: string): number | string {
+  const [, descriptor] = /^fd=(\d{1,7})$/.exec(text) ?? [];
+  if (descriptor !== undefined) return Number(descriptor);
+  if (text.startsWith("/")) return text;
+  throw new BadInput("give tap:fd=N, N being a TAP device that is open, or tap:/dev/tapN; docs/network.md says how");
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new BadInput("give vnet-header=on or vnet-header=off");
+  return text === "on";
 }
 
 function macAddress(text: string): string {

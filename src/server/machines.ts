@@ -223,6 +223,8 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
 
 /** A station of a switch keeps its address: a guest that goes on has it in its memory. */
 function withAddress({ net, ...definition }: NewMachine): NewMachine {
+  if (net?.kind === "tap" && typeof net.device === "number")
+    throw new ActionError("bad-input", "a file descriptor is of one process: give tap:/dev/tapN");
   if (net?.kind !== "switch") return { ...definition, net };
   return { ...definition, net: { ...net, mac: net.mac ?? macText(randomMac()) } };
 }

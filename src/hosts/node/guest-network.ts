@@ -12,6 +12,7 @@ import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { OutputFile } from "./output-file.ts";
 import { SwitchLink } from "./switch-link.ts";
+import { TapLink } from "./tap.ts";
 
 export interface Network {
   readonly links: readonly NetworkLink[];
@@ -58,7 +59,7 @@ export async function openNetwork(
 }
 
 async function plugIn(
-  net: Extract<Net, { kind: "user" | "switch" }>,
+  net: Exclude<Net, { kind: "none" }>,
   publications: readonly Publication[],
   wake: () => void,
 ): Promise<Network> {
@@ -69,6 +70,10 @@ async function plugIn(
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }
+  }
+  if (net.kind === "tap") {
+    const link = new TapLink(net, wake, (message) => process.stderr.write(`atoll: ${message}\n`));
+    return { links: [link], close: () => link.close() };
   }
   const network = new UserNetwork(new NodeNetwork(wake, net.dns), macOf(net));
   for (const publication of publications) {
