@@ -27,6 +27,12 @@ export const TAG_MAX = 255;
 export const CID_MIN = 3;
 export const CID_MAX = 0xffff_fffe;
 
+/** Network interfaces of a machine. */
+export const MAX_NETWORKS = 8;
+/** Of a channel between domains: bytes of memory, and members. */
+export const MIN_CHANNEL = 4096;
+export const MAX_CHANNEL = 16 * 2 ** 20;
+export const MAX_CHANNEL_MEMBERS = 16;
 export const SERIAL_PORT_NAME = /^[\w.-]{1,64}$/;
 export const SWITCH_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Of one station: the group bit of the first byte is 0. */
@@ -37,6 +43,9 @@ export const VNC_PASSWORD = /^[ -~]{1,8}$/;
 
 /** A machine's name is a host name, too (RFC 1123, 2.1), in lower case. */
 export const MACHINE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** What is done with a domain whose watchdog expired. */
+export const WATCHDOG_ACTIONS = ["restart", "fail", "pause"] as const;
 
 /** Seconds that a guest has to shut down before it is stopped by force. */
 export const STOP_TIMEOUT = 60;

@@ -1,8 +1,8 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
+import { scattered } from "../../../bus/scattered.ts";
 import { clearPages } from "../../../memory/page-release.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
-import { pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
 import { STATISTICS, type StatisticName } from "./statistics.ts";
@@ -86,11 +86,21 @@ export class VirtioBalloon extends VirtioDevice {
     this.changeConfig((config) => config.setUint32(NUM_PAGES, Math.floor(bytes / PAGE), true));
   }
 
+  /** Bytes that the guest is asked for. */
+  get wanted(): number {
+    return this.config.getUint32(NUM_PAGES, true) * PAGE;
+  }
+
+  /** Bytes that the guest has given, as it says. */
+  get held(): number {
+    return this.config.getUint32(ACTUAL, true) * PAGE;
+  }
+
   /** What is known; asks the guest for newer statistics. */
   memory(): BalloonMemory {
     const status = {
-      held: this.config.getUint32(ACTUAL, true) * PAGE,
-      wanted: this.config.getUint32(NUM_PAGES, true) * PAGE,
+      held: this.held,
+      wanted: this.wanted,
       reported: this.#reported,
       statistics: new Map(this.#statistics),
     };
@@ -132,6 +142,7 @@ export class VirtioBalloon extends VirtioDevice {
         this.serve(queue, (chain) => this.#learn(chain));
         break;
       case "reports":
+        queue.names = true;
         this.serve(queue, (chain) => this.#takeReported(chain, queue));
         break;
     }
@@ -154,7 +165,7 @@ export class VirtioBalloon extends VirtioDevice {
   }
 
   #giveBack(first: number, count: number): void {
-    const { release, discard } = this.#dma;
+    const { discard } = this.#dma;
     if (discard) {
       discard.call(this.#dma, first * PAGE, count * PAGE);
       return;
@@ -163,25 +174,46 @@ export class VirtioBalloon extends VirtioDevice {
     if (pages === undefined) {
       // Those that are memory, if any are.
       for (let page = first; count > 1 && page < first + count; page++) this.#giveBack(page, 1);
-    } else if (release) release(pages);
-    else clearPages(pages, 0);
+    } else this.#clear(pages, 0);
+  }
+
+  #clear(pages: Uint8Array, value: number): void {
+    const { release } = this.#dma;
+    if (release && value === 0) release(pages);
+    else clearPages(pages, value);
   }
 
   /** 5.5.6.7: what is free may hold zeroes, or what the driver says that its free pages hold. */
   #takeReported(chain: Chain, queue: Queue): number | undefined {
     const value = this.accepted(F_PAGE_POISON) ? this.config.getUint32(POISON_VAL, true) : 0;
-    const { release } = this.#dma;
-    while (queue.progress < chain.writableBytes) {
-      const length = Math.min(PIECE, chain.writableBytes - queue.progress);
-      for (const piece of pieces(chain.writable, queue.progress, length)) {
-        if (release && value === 0) release(piece);
-        else clearPages(piece, value);
+    let before = 0;
+    for (const { address, length } of chain.named) {
+      while (queue.progress < before + length) {
+        const done = queue.progress - before;
+        const part = Math.min(PIECE, length - done);
+        if (!this.#takeFree(address + done, part, value)) {
+          this.fail();
+          return undefined;
+        }
+        queue.progress += part;
+        this.#reported += part;
+        if (this.turnOver && queue.progress < chain.writableBytes) return undefined;
       }
-      queue.progress += length;
-      this.#reported += length;
-      if (queue.progress < chain.writableBytes && this.turnOver) return undefined;
+      before += length;
     }
     return 0;
+  }
+
+  /** False: it is not the guest's memory. */
+  #takeFree(address: number, length: number, value: number): boolean {
+    // Where memory can be given back, none is taken only to be filled.
+    if (this.#dma.discard) {
+      if (value === 0) this.#dma.discard(address, length);
+      return true;
+    }
+    const buffers = scattered(this.#dma, address, length, true);
+    for (const piece of buffers ?? []) this.#clear(piece, value);
+    return buffers !== undefined;
   }
 
   /** The buffer stays with the device until it wants newer statistics. */
