@@ -61,7 +61,7 @@ test("networks of a node, for its domains alone", () => {
   for (const text of ["network:", "network:a/b", "network:a,any-mac", "network:a,isolation=", "network:a,dns=1.1.1.1"])
     assert.throws(() => domainNet(text), BadInput, text);
   assert.throws(() => domainNet("lan"), /give user, network:NAME/);
-  assert.throws(() => net("network:lan"), /give user, switch:NAME or none/);
+  assert.throws(() => net("network:lan"), /give user, switch:NAME, tap:/);
 });
 
 test("publications", () => {
