@@ -10,6 +10,9 @@ import { BadInput } from "../../machine/runnable.ts";
 import type { StoredDomain } from "../domains/store.ts";
 import { FILE_FIELDS, type Luggage } from "./messages.ts";
 
+/** Networks that every node has. */
+const NETS: readonly string[] = ["none", "user", "switch", "network"];
+
 /** @throws BadInput when it has something that cannot go along, or that is not in a file which lasts. */
 export function checkMovable(name: string, definition: DomainDefinition): void {
   const stays = [
@@ -17,6 +20,7 @@ export function checkMovable(name: string, definition: DomainDefinition): void {
     [definition.vsock !== undefined, "a vsock"],
     [definition.serialPort.length > 0, "serial ports on the host"],
     [definition.net.some((net) => net.kind !== "none" && net.capture !== undefined), "a capture of its network"],
+    [definition.net.some(({ kind }) => !NETS.includes(kind)), "an interface of its computer's kernel"],
     [definition.display !== undefined, "a display"],
     [definition.disk.some(({ snapshot }) => snapshot), "a disk whose changes are in a temporary file (,snapshot)"],
   ] as const;
