@@ -2,12 +2,10 @@
 
 import type { Command } from "commander";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { declareOptions, type OptionRows, readOptions } from "./option.ts";
+import { declareOptions, readOptions } from "./option.ts";
 import { reportError } from "./report.ts";
 import { runService } from "./service.ts";
-import { LISTEN } from "./up.ts";
-
-const ROWS = { listen: LISTEN } satisfies OptionRows;
+import { NODE_ROWS } from "./up.ts";
 
 export function declareNode(program: Command, done: (status: number) => void): void {
   const command = program
@@ -16,16 +14,16 @@ export function declareNode(program: Command, done: (status: number) => void): v
     .description(
       "Runs the node with the domains that it has in this process, until atoll down or SIGTERM. atoll up starts one in the background.",
     );
-  declareOptions(command, ROWS);
+  declareOptions(command, NODE_ROWS);
   command.action(async (given: Record<string, unknown>) => {
-    const { listen: tcp } = readOptions(ROWS, given);
+    const { listen: tcp, migrations, migrationTls } = readOptions(NODE_ROWS, given);
     await runService("node", async ({ ready }) => {
       const [{ runNode }, { StateDirectory, stateHome }] = await Promise.all([
         import("../server/domains/daemon.ts"),
         import("../server/state-directory.ts"),
       ]);
       await runNode(new StateDirectory(stateHome()), {
-        tcp,
+        ...{ tcp, migrations, migrationTls },
         ready: (node) => {
           let signalled = false;
           ready(() => {

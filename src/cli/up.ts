@@ -1,10 +1,11 @@
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { addressText, type TcpAddress } from "../hosts/node/listen.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { ProgressLine, withMachines } from "./machine-command.ts";
-import { declareOptions, type OptionRows, readOptions } from "./option.ts";
+import { declareOptions, type OptionRows, type Parsed, readOptions } from "./option.ts";
 import { printDomains } from "./ps.ts";
 import { parseTcpAddress } from "./tcp-address.ts";
 
@@ -16,14 +17,38 @@ export function apiAddress(value: string): TcpAddress {
   return address;
 }
 
-export const LISTEN = {
+const LISTEN = {
   kind: "value",
   flags: "--listen <[ADDRESS:]PORT>",
   parse: apiAddress,
   help: "serve the HTTP API at a TCP port, too, to those who have the token in the state directory's node/token",
 } as const;
 
-const ROWS = { listen: LISTEN } satisfies OptionRows;
+const MIGRATIONS = {
+  kind: "value",
+  flags: "--migrations <[ADDRESS:]PORT>",
+  parse: apiAddress,
+  help: "take domains from other nodes at a TCP port, from those who have the token in the state directory's node/token",
+} as const;
+
+const MIGRATION_TLS = {
+  kind: "value",
+  flags: "--migration-tls <FOLDER>",
+  parse: (folder: string): string => resolve(folder),
+  help: "cert.pem and key.pem of this node, and ca.pem, for TLS with the nodes that domains come from and go to",
+} as const;
+
+/** Of `atoll node`, too. */
+export const NODE_ROWS = { listen: LISTEN, migrations: MIGRATIONS, migrationTls: MIGRATION_TLS } satisfies OptionRows;
+
+/** As they are given again, to a process that is elsewhere. */
+function argumentsOf({ listen, migrations, migrationTls }: Parsed<typeof NODE_ROWS>): string[] {
+  return [
+    ...(listen === undefined ? [] : ["--listen", addressText(listen)]),
+    ...(migrations === undefined ? [] : ["--migrations", addressText(migrations)]),
+    ...(migrationTls === undefined ? [] : ["--migration-tls", migrationTls]),
+  ];
+}
 
 export function declareUp(program: Command, done: (status: number) => void): void {
   const command = program
@@ -32,15 +57,15 @@ export function declareUp(program: Command, done: (status: number) => void): voi
     .description(
       "Makes the node's domains those of a YAML file: new ones are added, changed ones replaced, others removed; their disks stay. Starts the node's process where there is none. Without a file: starts the node with the domains that it had.",
     );
-  declareOptions(command, ROWS);
+  declareOptions(command, NODE_ROWS);
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
-    const { listen } = readOptions(ROWS, given);
+    const options = readOptions(NODE_ROWS, given);
     const { loadNodeFile } = await import("./node-file.ts");
     const wanted = file === undefined ? undefined : loadNodeFile(file);
     const status = await withMachines(async (_, node) => {
-      if (wanted === undefined && node.isEmpty) throw new BadInput("there are no domains yet: atoll up FILE adds them");
-      const address = listen && addressText(listen);
-      const { changes } = await ProgressLine.during((show) => node.up(wanted, address, show));
+      if (wanted === undefined && node.isEmpty && options.migrations === undefined)
+        throw new BadInput("there are no domains yet: atoll up FILE adds them");
+      const { changes } = await ProgressLine.during((show) => node.up(wanted, argumentsOf(options), show));
       for (const { name, change } of changes) process.stdout.write(`${name}: ${change}\n`);
       const { domains } = await node.ask("list", {});
       printDomains(domains);

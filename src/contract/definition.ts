@@ -164,6 +164,8 @@ export const display = z.strictObject({
 
 export const load = z.strictObject({ file: path, address: z.int().min(0) });
 
+const MEMORY_RANGE = `give ${MIN_MEMORY / 2 ** 20} MiB to ${MAX_MEMORY / 2 ** 30} GiB`;
+
 /** The names of its fields are those of `atoll run`'s options. */
 export const machineDefinition = z.strictObject({
   kernel: path.optional().describe("Without it and without bios: the embedded Linux"),
@@ -172,7 +174,13 @@ export const machineDefinition = z.strictObject({
   dtb: path.optional(),
   load: z.array(load).readonly().default([]),
   bios: path.optional(),
-  memory: z.int().min(MIN_MEMORY).max(MAX_MEMORY).multipleOf(4096).default(DEFAULT_MEMORY).describe("Bytes of RAM"),
+  memory: z
+    .int()
+    .min(MIN_MEMORY, MEMORY_RANGE)
+    .max(MAX_MEMORY, MEMORY_RANGE)
+    .multipleOf(4096)
+    .default(DEFAULT_MEMORY)
+    .describe("Bytes of RAM"),
   cpus: z.int().min(1).max(MAX_CPUS[3]).default(1),
   cpu: z.enum(CPU_MODELS).default("max"),
   machine: board.default(() => board.parse({})),

@@ -5,11 +5,23 @@ import type { Action } from "./action.ts";
 import { machineName, publication } from "./definition.ts";
 import { domainDefinition } from "./domain.ts";
 import { INTROSPECTION_ACTIONS } from "./introspection.ts";
+import { MIGRATION_ACTIONS } from "./migration.ts";
 import { nodeFile, nodeMachine } from "./node.ts";
 
 const time = z.iso.datetime().describe("UTC");
 
-export const DOMAIN_STATUSES = ["off", "waiting", "running", "paused", "stopping", "failed"] as const;
+export const DOMAIN_STATUSES = [
+  "off",
+  "saved",
+  "waiting",
+  "running",
+  "paused",
+  "stopping",
+  "failed",
+  "incoming",
+  "leaving",
+  "moved",
+] as const;
 
 const counter = z.number().min(0);
 
@@ -21,7 +33,9 @@ export const domainStatistics = z.object({
     size: counter.describe("RAM that the guest has"),
     resident: counter.describe("Of it, what it has touched"),
     private: counter.describe("Of the node's memory, what it alone has"),
+    balloon: counter.describe("Of its RAM, what its guest has given away by its balloon"),
   }),
+  shortages: counter.describe("How often it had to wait for memory of the node's"),
   exits: z.record(z.string(), counter).describe("Exits to the hypervisor, by kind"),
   refusals: z.record(z.string(), counter).describe("What its guest tried and may not do, by kind"),
   deviceAccesses: counter,
@@ -32,11 +46,12 @@ export const domainInfo = z.object({
   status: z
     .enum(DOMAIN_STATUSES)
     .describe(
-      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again",
+      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again. saved: it goes on from there when it is started. incoming: it comes from another node, and stands still. leaving: it stands still until it is known whether another node has it. moved: another node has it",
     ),
   reason: z.string().optional().describe("Why it failed, or what it waits for"),
   health: z.enum(["unknown", "healthy", "unhealthy"]).optional(),
   restarts: z.int().min(0),
+  watchdogs: z.int().min(0).describe("How often its watchdog expired, since the node was started"),
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,
@@ -137,6 +152,7 @@ export const DOMAIN_ACTIONS = {
     output: nothing,
   },
   ...INTROSPECTION_ACTIONS,
+  ...MIGRATION_ACTIONS,
   down: {
     summary: "Stops all domains, in the reverse order of their dependencies, and ends the node",
     method: "post",

@@ -43,7 +43,7 @@ interface Wanted {
 
 /**
  * Regions that another thread makes, what is asked for most often first: in its first moments that thread is slow, and by the time that it
- * gets to something it may be over. The thread is started at the first slice's end: until something is hot it has time to get ready.
+ * gets to something it may be over. The thread is started when there is something for it: a guest that was restored shows its prompt before.
  */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
@@ -75,6 +75,7 @@ export class RemoteRegions implements RegionSource {
     if (this.#closed) return undefined;
     if (this.#thread?.ended) this.#forget(this.#thread);
     if (this.#thread === undefined) {
+      if (this.#wanted.size === 0) return undefined;
       if (this.#threads++ === MAX_THREADS) {
         this.#closed = true;
         return undefined;

@@ -45,6 +45,20 @@ class SparseFlash implements FlashBytes {
     else into.set(block.subarray(start, start + into.length));
   }
 
+  /** Offsets, ascending, and what is there. */
+  pieces(): [number, Uint8Array][] {
+    return [...this.#blocks]
+      .sort(([a], [b]) => a - b)
+      .map(([number, block]): [number, Uint8Array] => [number * BLOCK_BYTES, block]);
+  }
+
+  /** Puts a piece where it was. False: there is no such place. */
+  fill(offset: number, bytes: Uint8Array): boolean {
+    if (offset % BLOCK_BYTES !== 0 || bytes.length !== BLOCK_BYTES || offset + BLOCK_BYTES > this.length) return false;
+    this.#block(offset / BLOCK_BYTES).set(bytes);
+    return true;
+  }
+
   copyFrom(other: SparseFlash): void {
     this.#blocks.clear();
     for (const [number, block] of other.#blocks) this.#blocks.set(number, block.slice());
@@ -100,6 +114,17 @@ export class DomainFlash {
   /** What another has. */
   copyFrom(other: DomainFlash): void {
     for (const [i, { array }] of this.#banks.entries()) array.copyFrom((other.#banks[i] as Bank).array);
+  }
+
+  /** What the banks hold that is not zeroes: pieces at offsets of a bank. */
+  *contents(): Generator<{ readonly bank: number; readonly offset: number; readonly bytes: Uint8Array }> {
+    for (const [bank, { array }] of this.#banks.entries())
+      for (const [offset, bytes] of array.pieces()) yield { bank, offset, bytes };
+  }
+
+  /** Puts a piece of what `contents` gave where it was. False: no bank has that place. */
+  fill(bank: number, offset: number, bytes: Uint8Array): boolean {
+    return this.#banks[bank]?.array.fill(offset, bytes) ?? false;
   }
 
   /** A read or fetch that faulted. True: it was of an array, and finds it now. */

@@ -26,10 +26,10 @@ export class DomainMemory implements Dma {
   }
 
   discard(address: number, length: number): void {
-    const end = Math.floor((address + length) / PAGE_BYTES);
-    for (let page = Math.ceil(address / PAGE_BYTES); page < end; page++) {
-      if (this.#space.contains(page * PAGE_BYTES)) this.#space.discard(page);
-    }
+    const { base, bytes } = this.#space.ram;
+    const first = Math.ceil(Math.max(address, base) / PAGE_BYTES);
+    const end = Math.floor(Math.min(address + length, base + bytes) / PAGE_BYTES);
+    this.#space.discardMapped(first, Math.max(0, end - first));
   }
 
   /** Copies bytes to RAM. False: not all of it is the domain's, or there is no memory. */
@@ -60,6 +60,16 @@ export class DomainMemory implements Dma {
       at += size;
     }
     return bytes;
+  }
+
+  /** The bytes of a page of RAM by its number from the start of RAM, not to be kept; undefined: it is all zeroes, touched or not. */
+  page(number: number): Uint8Array | undefined {
+    const frame = this.#space.frameOf(this.#space.ram.base / PAGE_BYTES + number);
+    if (frame < 0) return undefined;
+    const first = this.#memory.linearOf(frame) >>> 2;
+    const { words } = this.#memory;
+    for (let i = first; i < first + PAGE_BYTES / 4; i++) if (words[i] !== 0) return this.#memory.bytes(frame);
+    return undefined;
   }
 
   #pieces(address: number, length: number, write: boolean, see: (view: Uint8Array, at: number) => void): boolean {

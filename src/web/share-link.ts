@@ -54,6 +54,7 @@ export function linkOf(configuration: MachineConfiguration): string | undefined 
     if (typeof file !== "string") return undefined;
     link.append("disk", file);
   }
+  if (configuration.share?.length) return undefined;
   const { append, memory, cpus, machine } = configuration;
   const [net, another] = [configuration.net].flat();
   // A link has room for one.

@@ -31,6 +31,15 @@ const source = z.union(
   { error: "give a path or URL, a Blob, an ArrayBuffer, a Uint8Array, or { opfs: name }" },
 );
 
+/** A directory handle of the File System Access API, where the library is in a browser. */
+export interface DirectoryHandle {
+  readonly kind: "directory";
+  readonly name: string;
+}
+
+const isDirectory = (value: unknown): value is DirectoryHandle =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "directory";
+
 const relay = z.strictObject({
   kind: z.literal("relay"),
   url: z.string().regex(/^wss?:\/\//, "give a URL such as wss://host:port"),
@@ -68,7 +77,11 @@ const machineConfiguration = machineDefinition.extend({
   net: nets(z.discriminatedUnion("kind", [...net.options, relay])),
   share: z
     .array(
-      share.extend({ folder: z.union([z.string().min(1), z.custom<object>((value) => typeof value === "object")]) }),
+      share.extend({
+        folder: z.union([z.string().min(1), z.custom<DirectoryHandle>(isDirectory)], {
+          error: "give a path (Node), or a directory handle (browsers)",
+        }),
+      }),
     )
     .readonly()
     .default([]),

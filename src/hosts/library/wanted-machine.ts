@@ -7,7 +7,8 @@ import type { CheckedConfiguration, DiskConfiguration, Source } from "./config.t
 import type { WantedMachine } from "./parts.ts";
 
 export interface Closable {
-  close(): void;
+  /** Where it is a promise: done when what the guest wrote is where it belongs. */
+  close(): void | Promise<void>;
 }
 
 /** The devices of a machine that reach outside. */
@@ -34,7 +35,7 @@ export interface Opener {
 export interface OpenWanted extends Closable {
   readonly wanted: WantedMachine;
   /** Closes disks and devices: what the guest wrote is then on the host's disk. May be called again. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** @throws BadInput, ImageError, AtollError when something that the definition names cannot be used. */
@@ -49,9 +50,7 @@ export async function openWanted(
     opened.push(each);
     return each;
   };
-  const close = (): void => {
-    for (const each of opened.splice(0)) each.close();
-  };
+  const close = (): Promise<void> => Promise.all(opened.splice(0).map((each) => each.close())).then(() => {});
   try {
     const disks: WantedMachine["disks"][number][] = [];
     for (const disk of definition.disk) disks.push({ store: keep(await opener.openDisk(disk)), serial: disk.serial });
@@ -74,7 +73,7 @@ export async function openWanted(
     };
     return { wanted, close };
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
 }

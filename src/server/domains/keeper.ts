@@ -4,21 +4,24 @@
 import { mkdirSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { BlockStore } from "../../bus/device.ts";
 import { ActionError, type Progress } from "../../contract/action.ts";
 import { board, type Disk } from "../../contract/definition.ts";
 import type { DomainDefinition } from "../../contract/domain.ts";
 import type { DomainInfo, DomainInput, DomainOutput, DomainStatus } from "../../contract/domains.ts";
 import { mapPaths } from "../../contract/paths.ts";
-import { machineParts } from "../../hosts/library/parts.ts";
+import { machineParts, type WantedMachine } from "../../hosts/library/parts.ts";
 import { type Opener, type OpenWanted, openWanted } from "../../hosts/library/wanted-machine.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { openDevices } from "../../hosts/node/guest-devices.ts";
 import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { nodePlatform } from "../../hosts/node/platform.ts";
+import type { DomainConfig } from "../../hypervisor/domain.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { ConsoleHub } from "../console-hub.ts";
 import { ConsoleLog } from "../console-log.ts";
+import { LoggedStore } from "../migration/logged-store.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { within } from "../within.ts";
 import { BackOff } from "./back-off.ts";
@@ -44,7 +47,7 @@ const PRESS_AGAIN = 5000;
 type Report = (progress: Progress) => void;
 
 export class DomainKeeper {
-  readonly stored: StoredDomain;
+  stored: StoredDomain;
   readonly hub: ConsoleHub;
   status: DomainStatus = "off";
   reason: string | undefined;
@@ -52,8 +55,12 @@ export class DomainKeeper {
   ended = false;
   wanted: boolean;
   restarts = 0;
+  /** How often its watchdog expired. */
+  watchdogs = 0;
   /** It is about to run. */
   busy = false;
+  /** Numbers of disks that are read-only for the guest, and not for who fills them. */
+  readOnlyDisks: readonly number[] = [];
   readonly #host: KeeperHost;
   readonly #folder: MachineFolder;
   readonly #log: ConsoleLog;
@@ -95,10 +102,10 @@ export class DomainKeeper {
   }
 
   info(): DomainInfo {
-    const { name, reason, health, status, restarts, wanted } = this;
+    const { name, reason, health, status, restarts, watchdogs, wanted } = this;
     const found = this.runs ? this.#host.hypervisor.statistics(name) : undefined;
     return {
-      ...{ name, status, restarts, wanted, definition: this.stored.definition },
+      ...{ name, status, restarts, watchdogs, wanted, definition: this.stored.definition },
       ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
       ...(health === undefined ? {} : { health }),
@@ -113,21 +120,17 @@ export class DomainKeeper {
     this.reason = what;
   }
 
-  /** @throws ActionError, BadInput, ImageError when it cannot be started; it has failed then. */
-  start(): Promise<void> {
-    const { hypervisor } = this.#host;
+  /**
+   * @param bring has the hypervisor run it, or hold it, and says which; from power-on where it is not given.
+   * @throws ActionError, BadInput, ImageError, or what `bring` throws, when it cannot be started; it has failed then.
+   */
+  start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
     const { definition, name } = this.stored;
-    return this.#launch(definition, ForkableDisk.open, async ({ wanted }) => {
+    return this.#launch(definition, ForkableDisk.open, async (wanted) => {
       const parts = await machineParts(wanted, this.hub, nodeBindings, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
-      hypervisor.define({ ...parts, name, share, pinned });
-      try {
-        hypervisor.start(name);
-      } catch (error) {
-        hypervisor.remove(name);
-        throw error;
-      }
+      return bring({ ...parts, name, share, pinned, watchdog: definition.watchdog });
     });
   }
 
@@ -148,7 +151,7 @@ export class DomainKeeper {
     };
     const ofDevices = { ...definition, kernel: undefined, initrd: undefined, dtb: undefined, load: [] };
     try {
-      await this.#launch(ofDevices, openDisk, async ({ wanted }) => {
+      await this.#launch(ofDevices, openDisk, async (wanted) => {
         for (const [i, copy] of copies.entries()) {
           // Disks that are the domain's own have no path of their own; what is made of them has its place, too.
           const isOwn = !isAbsolute(original.stored.definition.disk[i]?.file ?? "/");
@@ -164,6 +167,7 @@ export class DomainKeeper {
           return { networks, shares, ...(vsock && { vsock }), serialPorts, terminalSize, disks, serial: this.hub };
         });
         pause = performance.now() - before;
+        return hypervisor.status(name) === "paused" ? "paused" : "running";
       });
     } finally {
       for (const fork of forks) fork.end();
@@ -183,11 +187,11 @@ export class DomainKeeper {
     return this.#opened?.disks ?? [];
   }
 
-  /** Opens what the definition names, and `go` brings it to the hypervisor. */
+  /** Opens what the definition names, and `go` brings it to the hypervisor, and says what has become of it. */
   async #launch(
     definition: DomainDefinition,
     openDisk: (disk: Disk) => Promise<ForkableDisk>,
-    go: (opened: OpenWanted) => Promise<void>,
+    go: (wanted: WantedMachine) => Promise<DomainStatus>,
   ): Promise<void> {
     if (this.#opened !== undefined || this.busy) throw new ActionError("wrong-state", `${this.name} is ${this.status}`);
     clearTimeout(this.#again);
@@ -196,8 +200,9 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { hypervisor, networks, wake, changed } = this.#host;
+    const { networks, wake, changed } = this.#host;
     const disks: ForkableDisk[] = [];
+    let status: DomainStatus;
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
@@ -212,7 +217,8 @@ export class DomainKeeper {
       } as Opener;
       const whole = { ...resolved, bios: undefined, cpu: "max" as const, machine: board.parse({}) };
       opened = await openWanted(whole, opener, this.hub, wake);
-      await go(opened);
+      const logged = opened.wanted.disks.map((disk, i) => ({ ...disk, store: this.#logged(disk.store, i) }));
+      status = await go({ ...opened.wanted, disks: logged });
     } catch (error) {
       opened?.close();
       this.status = "failed";
@@ -226,11 +232,28 @@ export class DomainKeeper {
     this.#opened = { ...opened, disks };
     this.#endedFor = undefined;
     this.#started = new Date();
-    this.status = hypervisor.status(this.name) === "paused" ? "paused" : "running";
+    this.status = status;
     if (definition.health !== undefined) {
       this.#health = new HealthMonitor(definition.health, definition, () => this.#healthChanged());
     }
     changed();
+  }
+
+  readonly #powerOn = (config: DomainConfig): DomainStatus => {
+    const { hypervisor } = this.#host;
+    hypervisor.define(config);
+    try {
+      hypervisor.start(this.name);
+      return "running";
+    } catch (error) {
+      hypervisor.remove(this.name);
+      throw error;
+    }
+  };
+
+  /** A disk whose writes can be followed. The guest may not write those that its definition says so of, even while they are filled. */
+  #logged(store: BlockStore, index: number): LoggedStore {
+    return new LoggedStore(store, store.readOnly || this.readOnlyDisks.includes(index));
   }
 
   #healthChanged(): void {
@@ -248,10 +271,22 @@ export class DomainKeeper {
 
   /** What the hypervisor tells of this domain. */
   happened(event: HypervisorEvent): void {
+    if (event.kind === "watchdog") this.#watchdogExpired();
     if (event.kind === "reset" && this.stored.definition.noReboot) this.#endFor("its guest reset");
     // By its guard, too.
-    else if (event.kind === "paused" && this.status === "running") this.status = "paused";
-    else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+    else if (event.kind === "paused" && this.status === "running") {
+      this.status = "paused";
+      this.reason = event.reason ?? this.reason;
+    } else if (event.kind === "stopped")
+      this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+  }
+
+  #watchdogExpired(): void {
+    const action = this.stored.definition.watchdog;
+    this.watchdogs++;
+    if (action === "restart") this.restarts++;
+    if (action === "pause") this.reason = "its watchdog expired: atoll resume lets it go on";
+    this.hub.write(new TextEncoder().encode(`\r\n[atoll: the watchdog expired: ${action}]\r\n`));
   }
 
   /** Its guard saw something. */
@@ -337,6 +372,47 @@ export class DomainKeeper {
     else this.#host.hypervisor.resume(this.name);
     this.status = paused ? "paused" : "running";
     this.reason = undefined;
+  }
+
+  /** It stands still for who moves it, whatever else is asked of it. */
+  hold(status: DomainStatus): void {
+    const before = this.status;
+    this.status = status;
+    if (before === "running") this.#host.hypervisor.pause(this.name);
+  }
+
+  /** It goes on from there, or stays paused. */
+  release(paused: boolean): void {
+    if (!paused) this.#host.hypervisor.resume(this.name);
+    this.status = paused ? "paused" : "running";
+    this.reason = undefined;
+    this.#host.changed();
+  }
+
+  /** It runs no more here; done when it has ended. Not for restarts to see. */
+  async leave(status: DomainStatus, reason: string | undefined): Promise<void> {
+    this.wanted = false;
+    if (this.runs) {
+      this.status = "stopping";
+      this.#host.hypervisor.stop(this.name);
+      await this.#hasEnded.promise;
+    }
+    this.status = status;
+    this.reason = reason;
+    this.#host.changed();
+  }
+
+  /** One that was only held, and never ran here, is gone at once. */
+  abandon(): void {
+    this.wanted = false;
+    if (!this.runs) return;
+    this.#host.hypervisor.abandon(this.name);
+    this.#health?.end();
+    this.#health = undefined;
+    this.#opened?.close();
+    this.#opened = undefined;
+    this.status = "off";
+    this.#hasEnded.resolve();
   }
 
   /** It is not running, and will not be again. */

@@ -20,6 +20,10 @@ import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
 import { withAddresses } from "../interfaces.ts";
+import { Arrivals } from "../migration/arrivals.ts";
+import { Departures } from "../migration/departures.ts";
+import type { MigrationHost } from "../migration/host.ts";
+import type { Certificates } from "../migration/transport.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { definitionOfCopy } from "./copy-definition.ts";
@@ -29,7 +33,7 @@ import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import { Networks } from "./networks.ts";
 import { channelBytes, memoryOf } from "./node-memory.ts";
-import type { DomainStore } from "./store.ts";
+import type { DomainStore, StoredDomain } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
 const SCANNED_PAGES = 100;
@@ -45,6 +49,10 @@ export interface NodeOptions {
   readonly layers: Layers;
   /** Whether a machine that lasts has that name. */
   readonly isTaken: (name: string) => boolean;
+  /** By which other nodes are let in. */
+  readonly token: () => Buffer;
+  /** Of connections to other nodes. */
+  readonly certificates?: Certificates | undefined;
 }
 
 export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
@@ -55,6 +63,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #inspector: Inspector;
   readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
+  readonly #departures: Departures;
+  /** Domains that come from other nodes. */
+  readonly arrivals: Arrivals;
   readonly #began = new Date();
   #ending = false;
   #forks = Promise.resolve();
@@ -91,9 +102,31 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
       this.#keepers.get(name)?.violated(violationText(violation)),
     );
+    const migrations = this.#migrationHost();
+    this.#departures = new Departures(migrations);
+    this.arrivals = new Arrivals(migrations);
+    this.arrivals.clean();
     for (const [name, { size, members }] of Object.entries(store.channels))
       this.#hypervisor.channels.define({ name, bytes: size, members });
-    for (const stored of domains) this.#keep(stored.name);
+    for (const stored of domains) this.#keep(stored);
+    this.#departures.start();
+  }
+
+  #migrationHost(): MigrationHost {
+    const { store, folderOf, isTaken, token, certificates } = this.#options;
+    return {
+      ...{ hypervisor: this.#hypervisor, cpu: this.#machine.cpu, store, folderOf, isTaken, token, certificates },
+      find: (name) => this.#keepers.get(name),
+      keep: (stored) => {
+        this.#keepers.get(stored.name)?.close();
+        return this.#keep(stored);
+      },
+      drop: (name) => {
+        this.#keepers.get(name)?.close();
+        this.#keepers.delete(name);
+      },
+      changed: () => this.#changed(),
+    };
   }
 
   /** As Hypervisor.run, and looks for pages that are the same, at a pace that costs little of a host's CPU. */
@@ -154,11 +187,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const before = new Map(store.list().map((stored) => [stored.name, stored]));
     const shared = store.channels;
     const isSame = (name: string): boolean =>
-      // Through JSON, as the stored one was.
-      isDeepStrictEqual(
-        JSON.parse(before.get(name)?.given || "null"),
-        JSON.parse(JSON.stringify(file.domains[name] ?? null)),
-      ) && isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
+      isGivenAs(before.get(name), file.domains[name]) &&
+      isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
     for (const { name, forkedFrom } of before.values()) {
       const isWanted = Object.hasOwn(file.domains, name);
       if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
@@ -175,8 +205,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         const disk = this.#disks(name, given);
         const net = withAddresses(given.net, stored?.definition.net);
         store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
-        this.#keep(name);
-      } else if (given.autostart) this.#want(name);
+        this.#keep(store.find(name) as StoredDomain);
+      } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
     }
     await this.#allStarted(progress);
@@ -211,6 +241,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
       );
     }
+    for (const keeper of this.#keepers.values()) {
+      const { name, status } = keeper;
+      const given = Object.hasOwn(file.domains, name) ? file.domains[name] : undefined;
+      const kept = status === "moved" && (given === undefined || isGivenAs(this.#options.store.find(name), given));
+      if (!kept && (given !== undefined || status === "leaving")) this.#checkIsHere(keeper);
+    }
     if (channelBytes(file.channels) - channelBytes(this.#options.store.channels) > this.#hypervisor.node().free)
       throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
     for (const name of Object.keys(file.domains)) {
@@ -221,6 +257,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly start = async ({ name }: DomainInput<"start">): Promise<DomainInfo> => {
     const keeper = this.#find(name);
+    this.#checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
     this.#options.store.want(name, true);
     keeper.wanted = true;
@@ -230,6 +267,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
     const keeper = this.#find(input.name);
+    this.#checkIsHere(keeper);
     this.#options.store.want(input.name, false);
     keeper.wanted = false;
     return keeper.stop(input, progress);
@@ -300,6 +338,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     progress: Report,
   ): Promise<Record<string, never>> => {
     const keeper = this.#find(name);
+    if (keeper.status === "leaving") this.#checkIsHere(keeper);
+    if (force && this.arrivals.cancel(name)) return {};
     if (keeper.runs && !force) {
       throw new ActionError(
         "wrong-state",
@@ -318,8 +358,19 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return {};
   };
 
+  readonly migrate = (input: DomainInput<"migrate">, progress: Report): Promise<DomainOutput<"migrate">> =>
+    this.#departures.migrate(input, progress);
+
+  readonly takeBack = (input: DomainInput<"takeBack">): Record<string, never> => {
+    this.#find(input.name);
+    this.#departures.takeBack(input);
+    return {};
+  };
+
   readonly down = async ({ force }: DomainInput<"down">, progress: Report): Promise<Record<string, never>> => {
     this.#ending = true;
+    this.#departures.close();
+    this.arrivals.close();
     // Whoever is depended on goes last.
     const left = new Set([...this.#keepers.values()].filter(({ runs, delayed }) => runs || delayed));
     while (left.size > 0) {
@@ -343,8 +394,18 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return keeper;
   }
 
+  /** @throws ActionError for one that comes or goes. */
+  #checkIsHere({ name, status, reason }: DomainKeeper): void {
+    if (status === "moved")
+      throw new ActionError("wrong-state", `${name} has moved ${reason}: atoll rm ${name} forgets it here`);
+    if (status === "leaving" || status === "incoming")
+      throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
+  }
+
   #inOrder(): DomainKeeper[] {
-    return this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    const stored = this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    // Those that come are on no record yet.
+    return [...new Set([...stored, ...this.#keepers.values()])];
   }
 
   #want(name: string): void {
@@ -354,10 +415,13 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper.status === "failed") keeper.status = "off";
   }
 
-  #keep(name: string): void {
-    const stored = this.#options.store.find(name);
-    if (stored === undefined) return;
-    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), this.#keeperHost()));
+  #keep(stored: StoredDomain): DomainKeeper {
+    const { name } = stored;
+    const keeper = new DomainKeeper(stored, this.#options.folderOf(name), this.#keeperHost());
+    const gone = this.#departures.statusOf(name);
+    if (gone !== undefined) Object.assign(keeper, { ...gone, wanted: false });
+    this.#keepers.set(name, keeper);
+    return keeper;
   }
 
   #keeperHost(): KeeperHost {
@@ -378,6 +442,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       keeper.close();
       this.#keepers.delete(name);
     }
+    this.#options.store.migrations.forgetMoved(name);
     this.#options.store.remove(name);
   }
 
@@ -452,4 +517,10 @@ function channelsOf(channels: NodeChannels, domain: string): NodeChannels {
   return Object.fromEntries(
     Object.entries(channels).filter(([, { members }]) => members.some((member) => member.domain === domain)),
   );
+}
+
+/** Whether a domain is given as it was before. */
+function isGivenAs(stored: StoredDomain | undefined, given: NewDomain | undefined): boolean {
+  // Through JSON, as the stored one was.
+  return isDeepStrictEqual(JSON.parse(stored?.given || "null"), JSON.parse(JSON.stringify(given ?? null)));
 }

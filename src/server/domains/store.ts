@@ -7,6 +7,7 @@ import { ActionError } from "../../contract/action.ts";
 import { type DomainDefinition, domainDefinition, type NewDomain } from "../../contract/domain.ts";
 import { type NodeChannels, type NodeMachine, nodeChannel, nodeMachine } from "../../contract/node.ts";
 import { openDatabase } from "../database.ts";
+import { MIGRATION_TABLES, MigrationRecords } from "../migration/records.ts";
 import type { StateDirectory } from "../state-directory.ts";
 
 export interface StoredDomain {
@@ -33,14 +34,18 @@ const MIGRATIONS = [
   `CREATE TABLE shared (
      id INTEGER PRIMARY KEY CHECK (id = 1), channels TEXT NOT NULL CHECK (json_valid(channels))
    ) STRICT`,
+  MIGRATION_TABLES,
 ] as const;
 
 export class DomainStore {
   readonly #database: DatabaseSync;
+  /** Of domains that leave this node, or come to it. */
+  readonly migrations: MigrationRecords;
 
   /** @param path of the database, made where it is missing. @throws BadInput when it cannot be used. */
   constructor(path: string) {
     this.#database = openDatabase(path, MIGRATIONS);
+    this.migrations = new MigrationRecords(this.#database);
   }
 
   get machine(): NodeMachine {

@@ -1,7 +1,7 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
+import { scattered } from "../../../bus/scattered.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
-import { pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
 import { STATISTICS, type StatisticName } from "./statistics.ts";
@@ -85,11 +85,21 @@ export class VirtioBalloon extends VirtioDevice {
     this.changeConfig((config) => config.setUint32(NUM_PAGES, Math.floor(bytes / PAGE), true));
   }
 
+  /** Bytes that the guest is asked for. */
+  get wanted(): number {
+    return this.config.getUint32(NUM_PAGES, true) * PAGE;
+  }
+
+  /** Bytes that the guest has given, as it says. */
+  get held(): number {
+    return this.config.getUint32(ACTUAL, true) * PAGE;
+  }
+
   /** What is known; asks the guest for newer statistics. */
   memory(): BalloonMemory {
     const status = {
-      held: this.config.getUint32(ACTUAL, true) * PAGE,
-      wanted: this.config.getUint32(NUM_PAGES, true) * PAGE,
+      held: this.held,
+      wanted: this.wanted,
       reported: this.#reported,
       statistics: new Map(this.#statistics),
     };
@@ -131,7 +141,8 @@ export class VirtioBalloon extends VirtioDevice {
         this.serve(queue, (chain) => this.#learn(chain));
         break;
       case "reports":
-        this.serve(queue, (chain) => this.#clearReported(chain, queue));
+        queue.names = true;
+        this.serve(queue, (chain) => this.#takeReported(chain, queue));
         break;
     }
   }
@@ -160,16 +171,36 @@ export class VirtioBalloon extends VirtioDevice {
   }
 
   /** 5.5.6.7: what is free may hold zeroes, or what the driver says that its free pages hold. */
-  #clearReported(chain: Chain, queue: Queue): number | undefined {
+  #takeReported(chain: Chain, queue: Queue): number | undefined {
     const value = this.accepted(F_PAGE_POISON) ? this.config.getUint32(POISON_VAL, true) : 0;
-    while (queue.progress < chain.writableBytes) {
-      const length = Math.min(CLEAR_PIECE, chain.writableBytes - queue.progress);
-      for (const piece of pieces(chain.writable, queue.progress, length)) clear(piece, value);
-      queue.progress += length;
-      this.#reported += length;
-      if (queue.progress < chain.writableBytes && this.turnOver) return undefined;
+    let before = 0;
+    for (const { address, length } of chain.named) {
+      while (queue.progress < before + length) {
+        const done = queue.progress - before;
+        const part = Math.min(CLEAR_PIECE, length - done);
+        if (!this.#takeFree(address + done, part, value)) {
+          this.fail();
+          return undefined;
+        }
+        queue.progress += part;
+        this.#reported += part;
+        if (this.turnOver && queue.progress < chain.writableBytes) return undefined;
+      }
+      before += length;
     }
     return 0;
+  }
+
+  /** False: it is not the guest's memory. */
+  #takeFree(address: number, length: number, value: number): boolean {
+    // Where memory can be given back, none is taken only to be filled.
+    if (this.#dma.discard) {
+      if (value === 0) this.#dma.discard(address, length);
+      return true;
+    }
+    const buffers = scattered(this.#dma, address, length, true);
+    for (const piece of buffers ?? []) clear(piece, value);
+    return buffers !== undefined;
   }
 
   /** The buffer stays with the device until it wants newer statistics. */
