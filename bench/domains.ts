@@ -1,6 +1,6 @@
 // What a domain has while another one attacks it, on one PE: its share, its work, and how late its timer's interrupts come, with equal weights and
 // with three quarters of the PE reserved; and what traps and world switches cost:
-//   node bench/domains.ts [--seconds 3]
+//   node bench/domains.ts [--seconds 3] [--attack SGIs]
 // Prints the tables of docs/hypervisor.md. Time is this thread's own (own-time.ts): what the host does besides does not count.
 
 import { parseArgs } from "node:util";
@@ -22,7 +22,7 @@ const STORMS = [
 ];
 /** Of the PE, for the victim. */
 const RESERVED = { reservation: 0.75 };
-const { values } = parseArgs({ options: { seconds: { type: "string" } } });
+const { values } = parseArgs({ options: { seconds: { type: "string" }, attack: { type: "string" } } });
 const seconds = Number(values.seconds ?? 3);
 const print = (...cells: (string | number)[]): void => void process.stdout.write(`| ${cells.join(" | ")} |\n`);
 
@@ -97,9 +97,11 @@ print("attack", "share", "work/s", "ticks < 0.1 ms late", "< 1 ms late", "> 5 ms
 print(..."-------".split(""));
 await row("none", 0, 0);
 for (const [storm, name] of STORMS.entries()) {
+  if (values.attack !== undefined && values.attack !== name) continue;
   await row(name, storm, 1);
   await row(`${name}; 75 % reserved`, storm, 1, RESERVED);
 }
+if (values.attack !== undefined) process.exit();
 await row("PE, of three", 0, 3);
 await row("PE, of three; 75 % reserved", 0, 3, RESERVED);
 process.stdout.write("\n");
