@@ -1,7 +1,7 @@
 // What `atoll run` starts from where the machine is the usual one.
 
 import { existsSync } from "node:fs";
-import { bootedGuestOf, startBootedGuest as start } from "../hosts/library/booted-guest.ts";
+import { bootedGuestOf, STARTED_FROM_SNAPSHOT, startBootedGuest as start } from "../hosts/library/booted-guest.ts";
 import { packageFile } from "../hosts/node/files.ts";
 import { SavedMachine } from "../hosts/node/saved-machine.ts";
 import type { Terminal } from "../hosts/node/terminal.ts";
@@ -30,7 +30,7 @@ export async function startBootedGuest(
   terminal: Terminal,
 ): Promise<Machine | undefined> {
   const machine = await orSay(() => start(parts, terminal, (all) => saved.restore(all)));
-  if (machine !== undefined) say("started from a snapshot of the booted guest; --boot boots it");
+  if (machine !== undefined) say(STARTED_FROM_SNAPSHOT);
   return machine;
 }
 

@@ -10,6 +10,9 @@ import { FirstLine } from "./first-line.ts";
 
 export type BootedGuest = "build/guest.snapshot" | "build/guest-alone.snapshot";
 
+/** What is said of a machine that starts so, where there is somebody to say it to. */
+export const STARTED_FROM_SNAPSHOT = "started from a snapshot of the booted guest; --boot boots it";
+
 /** What the guest sees nothing of, or what is said to it when it starts. */
 const UNSEEN = ["publish", "noReboot", "consoleSize", "boot", "net"];
 
