@@ -14,6 +14,7 @@ import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { OutputFile } from "./output-file.ts";
 import { SwitchLink } from "./switch-link.ts";
+import { TapLink } from "./tap.ts";
 
 /** Its interfaces, in their order. */
 export interface Network {
@@ -108,6 +109,10 @@ async function plugIn(
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }
+  }
+  if (net.kind === "tap") {
+    const link = new TapLink(net, wake, (message) => process.stderr.write(`atoll: ${message}\n`));
+    return { links: [link], close: () => link.close() };
   }
   const network = new UserNetwork(new NodeNetwork(wake, net.dns), macOf(net));
   for (const publication of publications) {

@@ -72,8 +72,10 @@ function copyOfNet<N extends Net | NodeNet>(net: N, name: string, own: (path: st
   }
   if (net.kind === "user") return copy;
   const alone = name.slice(0, 32);
+  const place = net.kind === "tap" ? "the original's TAP device" : net.name;
   notes.push(
-    `instead of on ${net.name} it is alone on ${alone}: it has the original's addresses until it is started anew`,
+    `instead of on ${place} it is alone on ${alone}: it has the original's addresses until it is started anew`,
   );
+  if (net.kind === "tap") return { kind: "switch", name: alone, mac, capture: copy.capture } as Net as N;
   return { ...copy, name: alone };
 }
