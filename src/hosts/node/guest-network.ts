@@ -1,5 +1,6 @@
 // What --net and --publish make.
 
+import type { StreamHost } from "../../bus/streams.ts";
 import { type NodeNet, netProblems } from "../../contract/definition.ts";
 import { MAX_NETWORKS } from "../../contract/limits.ts";
 import { BadInput } from "../../machine/runnable.ts";
@@ -22,10 +23,12 @@ export interface Network {
   close(): void;
 }
 
-/** The networks of a node. */
+/** What is between the domains of a node. */
 export interface NodeNetworks {
   /** @throws BadInput when it cannot be had. */
   connect(net: NodeNet, mac: Uint8Array, wake: () => void): VirtualPort;
+  /** A domain's vsock streams, to the others' and to the host's (`outside`). @throws BadInput when another has that CID. */
+  join(cid: number, outside: StreamHost, wake: () => void): StreamHost & { close(): void };
 }
 
 type Plugged = Exclude<WantedNet, { readonly kind: "none" }>;

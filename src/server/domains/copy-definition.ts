@@ -43,7 +43,8 @@ export function definitionOfCopy(
       ),
       net: (resolved.net.length === 0 ? [USER] : resolved.net).map((net) => copyOfNet(net, name, own, notes)),
       publish: [...publish],
-      vsock: resolved.vsock && { ...resolved.vsock, path: own(resolved.vsock.path) },
+      // Two of one CID do not reach the other domains.
+      vsock: resolved.vsock && { ...resolved.vsock, domains: false, path: own(resolved.vsock.path) },
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
       health: reachable ? health : undefined,
       autostart: true,
