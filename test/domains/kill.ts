@@ -20,7 +20,7 @@ const GUEST = join(ROOT, "guests", "embedded");
 /** b . */
 const LOOP = [0, 0, 0, 0x14];
 /** Seconds that a guest may take to boot, on a computer that has other work. */
-const PATIENCE = 240;
+const PATIENCE = 600;
 
 /** Counts on its disk, and says when a number is there for good. */
 const INIT = `#!/bin/sh
