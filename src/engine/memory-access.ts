@@ -21,7 +21,7 @@ import type { Walk } from "./walks.ts";
 // born in one place").
 
 const I32 = { and: 0x71, add: 0x6a, sub: 0x6b, eqz: 0x45, or: 0x72, shrU: 0x76, eq: 0x46, ltU: 0x49, divU: 0x6e };
-const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51, ne: 0x52, mul: 0x7e };
+const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51, ne: 0x52, mul: 0x7e, shrU: 0x88 };
 const WRAP = PURE_OPS["i32.wrap_i64"][0];
 
 const LOADS: Readonly<Record<number, MemoryOp>> = {
@@ -46,9 +46,10 @@ const STORES: Readonly<Record<number, MemoryOp>> = {
 
 const PAGE = 4096;
 
+/** Locals: the address, and what makes it one in linear memory. */
 interface Check {
   readonly va: number;
-  readonly entry: number;
+  readonly addend: number;
 }
 
 /** From an address on the stack to its entry: cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits. */
@@ -62,15 +63,9 @@ function entryOf(code: Code): void {
   code.op(I32.add);
 }
 
-/** Puts 1 on the stack when the access may go straight to linear memory. */
-function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
+/** Puts the tag on the stack that hits for `bytes` from the address in a local: none, where they are in two pages. */
+function pushTag(l: Lowering, va: number, bytes: number, unprivileged = false): void {
   const { code } = l;
-  const va = l.localOf(address);
-  const entry = l.temp("i32");
-  code.get(va);
-  entryOf(code);
-  code.tee(entry);
-  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
   code.get(va);
   if (bytes > 1) {
     code.i64(bytes - 1, 0);
@@ -78,11 +73,24 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   }
   code.i64(~0xfff, -1);
   code.op(I64.and);
-  if (acc & ACC_UNPRIV) {
+  if (unprivileged) {
     code.get(Lowering.CPU);
     code.memory("i64.load", CTX_UNPRIV);
   } else l.pushContext();
   code.op(I64.or);
+}
+
+/** Puts 1 on the stack when the access may go straight to linear memory. */
+function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
+  const { code } = l;
+  const va = l.localOf(address);
+  const tag = l.temp("i64");
+  const addend = l.temp("i32");
+  code.get(va);
+  entryOf(code);
+  loadEntry(l, write, tag, addend);
+  code.get(tag);
+  pushTag(l, va, bytes, (acc & ACC_UNPRIV) !== 0);
   code.op(I64.eq);
   if ((acc & ACC_ALIGNED || l.checksAlignment) && align > 1) {
     code.get(va);
@@ -92,13 +100,27 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
     code.op(I32.eqz);
     code.op(I32.and);
   }
-  return { va, entry };
+  return { va, addend };
 }
 
-function pushHostAddress(l: Lowering, { va, entry }: Check): void {
+/**
+ * From an entry's address on the stack to its tag and its addend in locals. Both are loaded before the tag is compared: V8 would make the
+ * tag an operand of the comparison, and load it by itself, too, as that load may trap.
+ */
+function loadEntry(l: Lowering, write: boolean, tag: number, addend: number): void {
   const { code } = l;
+  const entry = l.temp("i32");
+  code.tee(entry);
+  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
+  code.set(tag);
   code.get(entry);
   code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.set(addend);
+}
+
+function pushHostAddress(l: Lowering, { va, addend }: Check): void {
+  const { code } = l;
+  code.get(addend);
   code.get(va);
   code.op(WRAP);
   code.op(I32.add);
@@ -128,7 +150,8 @@ function afterSlow(l: Lowering): void {
 function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { readonly base: number }): void {
   const { code } = l;
   const start = l.temp("i64");
-  const entry = l.temp("i32");
+  const tag = l.temp("i64");
+  const addend = l.temp("i32");
   code.get(va);
   if (group.from !== 0) {
     code.i64(group.from, -1);
@@ -136,30 +159,17 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   }
   code.tee(start);
   entryOf(code);
-  code.tee(entry);
-  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  loadEntry(l, group.writes, tag, addend);
+  code.get(addend);
   code.get(start);
   code.op(WRAP);
   code.op(I32.add);
   code.i32(0);
-  code.get(entry);
-  pushTags(l, group, start);
+  code.get(tag);
+  pushTag(l, start, group.bytes);
   code.op(I64.eq);
   code.select("i32");
   code.set(base);
-}
-
-/** With a data TLB entry's address on the stack: replaces it by the entry's tag and the one that hits for `bytes` from `start`, an i64 local. */
-function pushTags(l: Lowering, { bytes, writes }: { bytes: number; writes: boolean }, start: number): void {
-  const { code } = l;
-  code.memory("i64.load", DTLB + (writes ? DTLB_WRITE : DTLB_READ));
-  code.get(start);
-  code.i64(bytes - 1, 0);
-  code.op(I64.add);
-  code.i64(~0xfff, -1);
-  code.op(I64.and);
-  l.pushContext();
-  code.op(I64.or);
 }
 
 /** An access in a page that its walk is known to be in. */
@@ -189,7 +199,8 @@ export function checkWalk(
 ): void {
   const { code } = l;
   const va = l.temp("i64");
-  const entry = l.temp("i32");
+  const tag = l.temp("i64");
+  const addend = l.temp("i32");
   code.i64(walk.constant, walk.constant >> 31);
   for (const [slot, factor] of walk.terms) {
     pushX(slot);
@@ -201,12 +212,12 @@ export function checkWalk(
   }
   code.tee(va);
   entryOf(code);
-  code.tee(entry);
-  pushTags(l, walk, va);
+  loadEntry(l, walk.writes, tag, addend);
+  code.get(tag);
+  pushTag(l, va, walk.bytes);
   code.op(I64.ne);
   fail();
-  code.get(entry);
-  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.get(addend);
   code.i32(first);
   code.op(I32.sub);
   code.set(delta);
@@ -248,10 +259,21 @@ function isPart(type: string, bytes: number): boolean {
   return type === "v128" && bytes < 16;
 }
 
-/** The host address is on the stack. */
-function emitLoad(l: Lowering, inst: Inst, offset: number): void {
-  const isVector = inst.value?.type === "v128";
-  l.code.memory((isVector ? VECTOR_LOADS : LOADS)[inst.attrs.bytes as number] as MemoryOp, offset);
+/** The host address is on the stack; the value is left there, the second one of a pair in a local. */
+function emitLoad(l: Lowering, inst: Inst, offset: number, second: number | undefined): void {
+  const { code } = l;
+  const { bytes = 8 } = inst.attrs;
+  if (second === undefined) {
+    code.memory((inst.value?.type === "v128" ? VECTOR_LOADS : LOADS)[bytes] as MemoryOp, offset);
+    return;
+  }
+  const op = LOADS[bytes / 2] as MemoryOp;
+  const address = l.temp("i32");
+  code.tee(address);
+  code.memory(op, offset + bytes / 2);
+  code.set(second);
+  code.get(address);
+  code.memory(op, offset);
 }
 
 /** The host address and the data are on the stack. */
@@ -265,10 +287,11 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const type = inst.value?.type === "v128" ? "v128" : "i64";
+  const second = inst.attrs.pair ? l.second(inst.value as Value) : undefined;
   const known = l.walkOf(inst);
   if (known) {
     pushKnown(l, address, known);
-    emitLoad(l, inst, known.offset);
+    emitLoad(l, inst, known.offset, second);
     return;
   }
   const grouped = l.groupOf(inst);
@@ -280,10 +303,10 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
     code.likely();
     code.if();
     code.get(grouped.base);
-    emitLoad(l, inst, grouped.offset);
+    emitLoad(l, inst, grouped.offset, second);
     code.set(result);
     code.else();
-    slowLoad(l, va, inst, result);
+    slowLoad(l, va, inst, result, second);
     code.end();
     code.get(result);
     return;
@@ -293,15 +316,15 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   code.likely();
   code.if();
   pushHostAddress(l, check);
-  emitLoad(l, inst, 0);
+  emitLoad(l, inst, 0, second);
   code.set(result);
   code.else();
-  slowLoad(l, check.va, inst, result);
+  slowLoad(l, check.va, inst, result, second);
   code.end();
   code.get(result);
 }
 
-function slowLoad(l: Lowering, va: number, inst: Inst, result: number): void {
+function slowLoad(l: Lowering, va: number, inst: Inst, result: number, second: number | undefined): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const part = isPart(inst.value?.type ?? "", bytes);
@@ -312,8 +335,30 @@ function slowLoad(l: Lowering, va: number, inst: Inst, result: number): void {
   code.i32(acc);
   code.call(l.functions.slow(`load${bytes * 8}`));
   if (part) code.lane(LANE_OPS["i64x2.replace_lane"][0], 0);
-  code.set(result);
+  if (second === undefined) code.set(result);
+  else splitPair(l, bytes, result, second);
   afterSlow(l);
+}
+
+/** The two values of a pair from one that is on the stack: a vector of 16 bytes, or an i64. */
+function splitPair(l: Lowering, bytes: number, first: number, second: number): void {
+  const { code } = l;
+  const both = l.temp(bytes === 16 ? "v128" : "i64");
+  code.tee(both);
+  if (bytes === 16) {
+    code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
+    code.set(first);
+    code.get(both);
+    code.lane(LANE_OPS["i64x2.extract_lane"][0], 1);
+  } else {
+    code.i64(-1, 0);
+    code.op(I64.and);
+    code.set(first);
+    code.get(both);
+    code.i64(32, 0);
+    code.op(I64.shrU);
+  }
+  code.set(second);
 }
 
 export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst): void {

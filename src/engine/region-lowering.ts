@@ -23,6 +23,7 @@ import { type FlagLiveness, flagLiveness, type Registers, type Usage, usageOf } 
 import { RegionState } from "./region-state.ts";
 import { checkedAfter, checkedBefore, withoutCheck } from "./sp-alignment.ts";
 import { edge, type Structure, structureOf } from "./structure.ts";
+import { withoutClearing, zeroAfter, zeroBefore } from "./upper-halves.ts";
 import { type Walk, type Walks, walksOf } from "./walks.ts";
 
 const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, mul: 0x6c, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
@@ -60,6 +61,8 @@ export class RegionLowering extends RegionState {
   readonly #flagsLive: readonly FlagLiveness[];
   /** By block: SP is known to be aligned, or not to be checked, at its start. */
   readonly #spChecked: readonly boolean[];
+  /** By block: the vector registers whose upper halves are zero at its start. */
+  readonly #zeroAbove: readonly number[];
   /** i64: CTX, which nothing in a region changes. */
   readonly #ctx: number;
   /** i64: CTX_CHECKED, when accesses are checked for alignment. */
@@ -91,6 +94,7 @@ export class RegionLowering extends RegionState {
     this.#context = context;
     this.#flagsLive = flagLiveness(region, structure);
     this.#spChecked = checkedBefore(region.blocks, structure);
+    this.#zeroAbove = zeroBefore(region.blocks, structure);
     this.#ctx = code.local("i64");
     this.#ctxChecked = context.aligned ? code.local("i64") : undefined;
     this.#va = code.local("i64");
@@ -241,12 +245,17 @@ export class RegionLowering extends RegionState {
     }
   }
 
-  /** Of the instructions of a block, without checks of SP that are known to pass. */
+  /** Of the instructions of a block, without checks of SP that are known to pass, and without clearing what is zero. */
   #irOf(n: number, { insns }: Block): (readonly Inst[])[] {
     let isChecked = this.#spChecked[n] as boolean;
-    return insns.map(({ ir }) => {
-      const needed = isChecked ? withoutCheck(ir) : ir;
+    let zero = this.#zeroAbove[n] as number;
+    return insns.map(({ ir, fp }) => {
+      let needed = isChecked ? withoutCheck(ir) : ir;
       isChecked = checkedAfter(ir, isChecked);
+      if (fp) {
+        needed = withoutClearing(needed, zero);
+        zero = zeroAfter(ir, zero);
+      }
       return needed;
     });
   }

@@ -37,6 +37,7 @@ export interface Attrs {
   readonly bytes?: number;
   readonly align?: number;
   readonly acc?: number;
+  readonly pair?: boolean;
   readonly name?: string;
   readonly lane?: number;
   readonly lanes?: readonly number[];
@@ -307,6 +308,11 @@ export class Builder {
   /** Loads 1, 2, 4 or 8 bytes, zero-extended. */
   load(addr: I64, bytes: 1 | 2 | 4 | 8 | number, access: Access = {}): I64 {
     return this.emit("load", "i64", [addr], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
+  }
+  /** Loads two neighbours of 4 or 8 bytes each, zero-extended, in one access. */
+  loadPair(addr: I64, bytes: 4 | 8): [I64, I64] {
+    const first = this.emit("load", "i64", [addr], { bytes: 2 * bytes, align: bytes, acc: 0, pair: true });
+    return [first, this.emit("second", "i64", [first])];
   }
   /** Loads 16 bytes, or 4 or 8, zero-extended. */
   loadV(addr: I64, access: Access = {}, bytes: 4 | 8 | 16 = 16): V128 {
