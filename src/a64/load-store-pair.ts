@@ -66,7 +66,7 @@ export const LOAD_STORE_PAIR_ROWS: readonly Row[] = [
       const low = b.getX(o.t);
       const high = b.getX(o.u);
       withAddress(b, o, s, (address) => {
-        if (s.Z) b.storeV(address, pairOfDoublewords(b, low, high), { align: 8 });
+        if (s.Z) b.storePair(address, low, high);
         else b.store(address, pairOfWords(b, low, high), 8, { align: 4 });
       });
     },

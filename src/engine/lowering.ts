@@ -328,7 +328,7 @@ export abstract class Lowering {
         this.setNZCV(args[0] as Value);
         return "next";
       case "store":
-        lowerStore(this, args[0] as Value, args[1] as Value, inst);
+        lowerStore(this, inst);
         return "next";
       case "probeWrite":
         lowerProbe(this, args[0] as Value, inst);

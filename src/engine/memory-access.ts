@@ -276,11 +276,36 @@ function emitLoad(l: Lowering, inst: Inst, offset: number, second: number | unde
   code.memory(op, offset);
 }
 
-/** The host address and the data are on the stack. */
-function emitStore(l: Lowering, value: Value, bytes: number, offset: number): void {
-  if (isPart(value.type, bytes)) {
-    l.code.memoryLane(bytes === 8 ? "v128.store64_lane" : "v128.store32_lane", offset, 0);
-  } else l.code.memory(STORES[bytes] as MemoryOp, offset);
+/** What is stored: one value, or two doublewords, in locals. */
+interface Data {
+  readonly type: string;
+  readonly first: number;
+  readonly second: number | undefined;
+}
+
+/** `pushAddress` puts the address in linear memory on the stack. */
+function emitStore(
+  l: Lowering,
+  { type, first, second }: Data,
+  bytes: number,
+  offset: number,
+  pushAddress: () => void,
+): void {
+  const { code } = l;
+  pushAddress();
+  if (second !== undefined) {
+    const address = l.temp("i32");
+    code.tee(address);
+    code.get(first);
+    code.memory("i64.store", offset);
+    code.get(address);
+    code.get(second);
+    code.memory("i64.store", offset + bytes / 2);
+    return;
+  }
+  code.get(first);
+  if (isPart(type, bytes)) code.memoryLane(bytes === 8 ? "v128.store64_lane" : "v128.store32_lane", offset, 0);
+  else code.memory(STORES[bytes] as MemoryOp, offset);
 }
 
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
@@ -361,15 +386,14 @@ function splitPair(l: Lowering, bytes: number, first: number, second: number): v
   code.set(second);
 }
 
-export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst): void {
+export function lowerStore(l: Lowering, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  const data = l.localOf(value);
+  const [address, value, second] = inst.args as readonly [Value, Value, Value?];
+  const data: Data = { type: value.type, first: l.localOf(value), second: second && l.localOf(second) };
   const known = l.walkOf(inst);
   if (known) {
-    pushKnown(l, address, known);
-    code.get(data);
-    emitStore(l, value, bytes, known.offset);
+    emitStore(l, data, bytes, known.offset, () => pushKnown(l, address, known));
     return;
   }
   const grouped = l.groupOf(inst);
@@ -379,32 +403,33 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
     code.get(grouped.base);
     code.likely();
     code.if();
-    code.get(grouped.base);
-    code.get(data);
-    emitStore(l, value, bytes, grouped.offset);
+    emitStore(l, data, bytes, grouped.offset, () => code.get(grouped.base));
     code.else();
-    slowStore(l, va, data, value, inst);
+    slowStore(l, va, data, inst);
     code.end();
     return;
   }
   const check = pushHit(l, address, bytes, align, acc, true);
   code.likely();
   code.if();
-  pushHostAddress(l, check);
-  code.get(data);
-  emitStore(l, value, bytes, 0);
+  emitStore(l, data, bytes, 0, () => pushHostAddress(l, check));
   code.else();
-  slowStore(l, check.va, data, value, inst);
+  slowStore(l, check.va, data, inst);
   code.end();
 }
 
-function slowStore(l: Lowering, va: number, data: number, value: Value, inst: Inst): void {
+function slowStore(l: Lowering, va: number, data: Data, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   code.get(Lowering.CPU);
   code.get(va);
-  code.get(data);
-  if (isPart(value.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
+  code.get(data.first);
+  if (data.second !== undefined) {
+    code.op(PURE_OPS["i64x2.splat"][0]);
+    code.get(data.second);
+    code.lane(LANE_OPS["i64x2.replace_lane"][0], 1);
+  }
+  if (isPart(data.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`store${bytes * 8}`));

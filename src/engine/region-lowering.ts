@@ -15,7 +15,7 @@ import { type AccessGroup, type AccessGroups, type GroupedAccess, groupAccesses 
 import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
-import { enterItlbPage, pushItlbEntry, pushItlbHit } from "./itlb.ts";
+import { checkItlb, enterItlbPage, pushItlbEntry } from "./itlb.ts";
 import { Lowering, type Way } from "./lowering.ts";
 import { checkWalk, type KnownAccess } from "./memory-access.ts";
 import { type Block, type Ending, pageNumber, type Region, type RegionInsn } from "./region.ts";
@@ -26,7 +26,18 @@ import { edge, type Structure, structureOf } from "./structure.ts";
 import { withoutClearing, zeroAfter, zeroBefore } from "./upper-halves.ts";
 import { type Walk, type Walks, walksOf } from "./walks.ts";
 
-const I32 = { eqz: 0x45, eq: 0x46, add: 0x6a, sub: 0x6b, mul: 0x6c, and: 0x71, leS: 0x4c, gtS: 0x4a, geU: 0x4f };
+const I32 = {
+  eqz: 0x45,
+  eq: 0x46,
+  ne: 0x47,
+  add: 0x6a,
+  sub: 0x6b,
+  mul: 0x6c,
+  and: 0x71,
+  leS: 0x4c,
+  gtS: 0x4a,
+  ltU: 0x49,
+};
 const I64_ADD = 0x7c;
 const I64_EQ = 0x51;
 
@@ -447,15 +458,20 @@ export class RegionLowering extends RegionState {
     code.set(va);
     pushItlbEntry(code, va);
     code.set(entry);
-    pushItlbHit(code, entry, va, false, () => code.get(this.#ctx));
+    code.block();
+    code.block();
+    const miss = (): void => {
+      code.unlikely();
+      code.brIf(0);
+    };
+    checkItlb(code, entry, va, { guardMatters: false, context: () => code.get(this.#ctx), miss });
     code.get(entry);
     code.memory("i32.load", ITLB + ITLB_BASE);
     code.i32(this.#decodedPage(page));
-    code.op(I32.eq);
-    code.op(I32.and);
-    code.op(I32.eqz);
-    code.unlikely();
-    code.if();
+    code.op(I32.ne);
+    miss();
+    code.br(1);
+    code.end();
     this.#goto(n, to);
     code.end();
     this.resume(producer);
@@ -550,17 +566,19 @@ export class RegionLowering extends RegionState {
   #dispatch(record: number): void {
     const { code } = this;
     const handler = this.temp("i32");
+    code.block();
     code.get(record);
     code.memory("i32.load", 0);
     code.tee(handler);
     code.i32(this.#context.firstRegion);
-    code.op(I32.geU);
+    code.op(I32.ltU);
+    code.unlikely();
+    code.brIf(0);
     code.get(Lowering.BUDGET);
     code.i32(0);
-    code.op(I32.gtS);
-    code.op(I32.and);
-    code.likely();
-    code.if();
+    code.op(I32.leS);
+    code.unlikely();
+    code.brIf(0);
     code.get(Lowering.CPU);
     code.get(record);
     code.get(Lowering.BUDGET);
@@ -577,11 +595,17 @@ export class RegionLowering extends RegionState {
   #jump(va: number, btype: number): void {
     const { code } = this;
     const entry = this.temp("i32");
+    code.block();
     pushItlbEntry(code, va);
     code.set(entry);
-    pushItlbHit(code, entry, va, btype !== 0, () => code.get(this.#ctx));
-    code.likely();
-    code.if();
+    checkItlb(code, entry, va, {
+      guardMatters: btype !== 0,
+      context: () => code.get(this.#ctx),
+      miss: () => {
+        code.unlikely();
+        code.brIf(0);
+      },
+    });
     const record = this.temp("i32");
     enterItlbPage(code, va, entry, record);
     this.#dispatch(record);

@@ -323,6 +323,10 @@ export class Builder {
     this.#check("store", value, "i64");
     this.emit("store", "", [addr, value], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
+  /** Stores two doublewords in one access, the second above the first. */
+  storePair(addr: I64, first: I64, second: I64): void {
+    this.emit("store", "", [addr, first, second], { bytes: 16, align: 8, acc: 0 });
+  }
   /** Stores 16 bytes, or the low 4 or 8. */
   storeV(addr: I64, value: V128, access: Access = {}, bytes: 4 | 8 | 16 = 16): void {
     this.#check("storeV", value, "v128");
