@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
 import { Machine } from "../src/hosts/node/index.ts";
 import { missing, openBrowser, openPage, shows, type } from "../test/web/browser.ts";
 import { buildSite } from "../tools/build-web.ts";
@@ -53,7 +54,11 @@ const median = (values: readonly number[]): number =>
 const rate = (line: string): number => Number(/[\d.]+(?:e[+-]?\d+)?/.exec(line.replace(/^.*BENCH integer/, ""))?.[0]);
 
 const site = await serveSite(await buildSite(), 0, true);
-const repository = await serveSite(root, 0, true);
+/** The repository, to pages with cross-origin isolation and without. */
+const repositories = [
+  ["isolated", await serveSite(root, 0, true)],
+  ["not isolated", await serveSite(root, 0, false)],
+] as const;
 const browser = await openBrowser();
 try {
   const timed = async (action: () => Promise<void>): Promise<number> => {
@@ -90,23 +95,37 @@ try {
   console.log(`page to prompt, booting       ${median(boots).toFixed(2)} s`);
   console.log(`page to prompt, from snapshot ${median(restores).toFixed(2)} s`);
 
-  const { page } = await openPage(browser, `${repository.url}test/web/empty.html`);
+  const pages: { name: string; page: Page; rates: number[] }[] = [];
+  for (const [name, { url }] of repositories) {
+    const { page } = await openPage(browser, `${url}test/web/empty.html`);
+    pages.push({ name, page, rates: [] });
+  }
   // As text: what this file is made of when it runs is no business of the page's.
   const inPage = <T>(
+    page: Page,
     work: (machines: typeof Machine, ...args: never[]) => Promise<T>,
     ...args: readonly unknown[]
   ): Promise<T> =>
     page.evaluate(
       `import("/dist/browser/atoll.js").then(({ Machine }) => (${work})(Machine, ...${JSON.stringify(args)}))`,
     ) as Promise<T>;
-  const echo = await inPage(echoes, KEYS);
-  console.log(`echo while busy               ${median(echo).toFixed(1)} ms`);
+  const row = (name: string, value: string): void => console.log(`${name.padEnd(36)} ${value}`);
+  row("echo while busy, Node", `${median(await echoes(Machine, KEYS)).toFixed(1)} ms`);
+  for (const { name, page } of pages) {
+    row(`echo while busy, ${name}`, `${median(await inPage(page, echoes, KEYS)).toFixed(1)} ms`);
+  }
   const kernel = "guests/embedded/Image.gz";
   const node: number[] = [];
-  const chromium: number[] = [];
   for (let run = 0; run < runs; run++) {
     node.push(rate(await integerRow(Machine, join(root, kernel), join(root, INITRD), SCALE)));
-    chromium.push(rate(await inPage(integerRow, `/${kernel}`, `/${INITRD}`, SCALE)));
+    for (const { page, rates } of pages) {
+      rates.push(rate(await inPage(page, integerRow, `/${kernel}`, `/${INITRD}`, SCALE)));
+    }
+  }
+  row("integer row, Node", `${median(node)}`);
+  for (const { name, rates } of pages) {
+    const share = ((100 * median(rates)) / median(node)).toFixed(0);
+    row(`integer row, Chromium, ${name}`, `${median(rates)} (${share} % of Node)`);
   }
 
   const packed = (file: string): number => gzipSync(readFileSync(join(root, file)), { level: 9 }).length;
@@ -117,13 +136,9 @@ try {
     "build/interpreter.wasm",
     "build/interpreter.json",
   ];
-  console.log(`integer row, Node             ${median(node)}`);
-  console.log(
-    `integer row, Chromium         ${median(chromium)} (${((100 * median(chromium)) / median(node)).toFixed(0)} % of Node)`,
-  );
-  console.log(`core, compressed              ${core.reduce((sum, file) => sum + packed(file), 0)} bytes`);
+  row("core, compressed", `${core.reduce((sum, file) => sum + packed(file), 0)} bytes`);
 } finally {
   await browser.close();
   site.close();
-  repository.close();
+  for (const [, repository] of repositories) repository.close();
 }

@@ -1,6 +1,7 @@
 // The part of the WebAssembly JavaScript API that the core uses: it compiles with neither Node's nor the DOM's types.
 
 declare namespace WebAssembly {
+  function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: ArrayBufferLike;

@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, "..");
 const FILES = [
   ["src/hosts/node/index.ts", "Making machines"],
   ["src/hosts/library/machine.ts", "Machine"],
+  ["src/hosts/library/inspected-machine.ts", "Looking at machines"],
   ["src/hosts/library/console-streams.ts", "ConsoleStreams"],
   ["src/hosts/library/errors.ts", "AtollError"],
 ] as const;

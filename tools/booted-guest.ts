@@ -1,5 +1,5 @@
-// Boots the embedded guest and saves it, where something that is in the snapshot has changed: build/guest.snapshot, and beside it a hash of
-// what it was made of.
+// Boots the embedded guest and saves it, where something that is in the snapshot has changed: build/guest.snapshot with a network, as
+// `atoll run` has one, build/guest-alone.snapshot without, as pages have it, and beside each a hash of what it was made of.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,6 +14,10 @@ const WAITS = "atoll: may be saved";
 /** Until the guest has done what it began before it waited. */
 const SETTLED = 300;
 const SECONDS = "120";
+const GUESTS: Readonly<Record<string, readonly string[]>> = {
+  guest: [],
+  "guest-alone": ["--net", "none"],
+};
 
 function hashOf(root: string): string {
   const sources = ROOMS.flatMap((room) =>
@@ -22,22 +26,32 @@ function hashOf(root: string): string {
       .map((name) => join(root, "src", room, name)),
   );
   const hash = createHash("sha256");
-  for (const path of [...sources.sort(), ...GUEST.map((name) => join(root, "guests", "embedded", name))])
+  const guest = GUEST.map((name) => join(root, "guests", "embedded", name));
+  for (const path of [...sources.sort(), ...guest, join(root, "tools", "booted-guest.ts")])
     hash.update(path.slice(root.length)).update("\0").update(readFileSync(path));
   return hash.digest("hex");
 }
 
 /** @throws Error when the guest cannot be booted. */
-export async function buildBootedGuest(root: string): Promise<void> {
-  const snapshot = join(root, "build", "guest.snapshot");
-  const note = join(root, "build", "guest.sha256");
+export async function buildBootedGuests(root: string): Promise<void> {
   const hash = hashOf(root);
-  if (existsSync(snapshot) && existsSync(note) && readFileSync(note, "utf8") === hash) return;
-  rmSync(note, { force: true });
-  const options = ["--append", "console=ttyAMA0 quiet atoll.snapshot", "--save", snapshot, "--timeout", SECONDS];
-  const guest = spawn(process.execPath, [join(root, "src", "cli", "main.ts"), "run", ...options], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  for (const [name, options] of Object.entries(GUESTS)) {
+    const snapshot = join(root, "build", `${name}.snapshot`);
+    const note = join(root, "build", `${name}.sha256`);
+    if (existsSync(snapshot) && existsSync(note) && readFileSync(note, "utf8") === hash) continue;
+    rmSync(note, { force: true });
+    await boot(root, snapshot, options);
+    writeFileSync(snapshot, await withDeflate(snapshot));
+    // It holds nothing that is not in the package.
+    chmodSync(snapshot, 0o644);
+    writeFileSync(note, hash);
+  }
+}
+
+async function boot(root: string, snapshot: string, options: readonly string[]): Promise<void> {
+  const saving = ["--append", "console=ttyAMA0 quiet atoll.snapshot", "--save", snapshot, "--timeout", SECONDS];
+  const command = [join(root, "src", "cli", "main.ts"), "run", ...saving, ...options];
+  const guest = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "pipe"] });
   let shown = "";
   let waits = false;
   guest.stderr.on("data", (bytes: Buffer) => {
@@ -51,7 +65,24 @@ export async function buildBootedGuest(root: string): Promise<void> {
   });
   const status = await new Promise((resolve) => guest.on("close", resolve));
   if (!waits || status !== 130) throw new Error(`the embedded guest cannot be booted and saved: ${shown.slice(-2000)}`);
-  // It holds nothing that is not in the package.
-  chmodSync(snapshot, 0o644);
-  writeFileSync(note, hash);
+}
+
+/** The snapshot as browsers can read it, too: they have no Zstandard. */
+async function withDeflate(path: string): Promise<Uint8Array> {
+  const [{ SnapshotReader }, { SnapshotWriter }, { BytesSink, sourceOfBytes }, { checksum, snapshotCodec: codec }] =
+    await Promise.all([
+      import("../src/snapshot/reader.ts"),
+      import("../src/snapshot/writer.ts"),
+      import("../src/snapshot/streams.ts"),
+      import("../src/hosts/node/snapshot-file.ts"),
+    ]);
+  const source = sourceOfBytes(new Uint8Array(readFileSync(path)));
+  const reader = new SnapshotReader({ source, codec, checksum });
+  const sink = new BytesSink();
+  const writer = new SnapshotWriter({ sink, codec, checksum, encoding: "deflate" });
+  await writer.begin();
+  for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next())
+    await writer.chunk(chunk.name, chunk.version, chunk.page, await reader.content(chunk));
+  await writer.end();
+  return sink.bytes();
 }

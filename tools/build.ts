@@ -2,7 +2,7 @@
 // `npm ci` runs it (prepare), and so does `npm test`; parts that are newer than their sources are left alone.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { compileAssemblyScript } from "./asc.ts";
@@ -38,9 +38,6 @@ function stale(target: string, keep: (path: string) => boolean): boolean {
   );
 }
 
-/** Packages that are in the command's own files: what `atoll run` needs before it does anything. */
-const BUNDLED = ["commander", "zod"];
-
 mkdirSync(at("build"), { recursive: true });
 
 const native = at("build", "native.wasm");
@@ -61,30 +58,14 @@ if (
   writeFileSync(at("build", "interpreter.json"), handlers);
 }
 
-const { buildBootedGuest } = await import("./booted-guest.ts");
-await buildBootedGuest(root);
+const { buildBootedGuests } = await import("./booted-guest.ts");
+await buildBootedGuests(root);
 
 if (!process.argv.includes("--no-dist") && stale(at("dist", "cli", "main.js"), (p) => p.endsWith(".ts"))) {
   run("typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
-  // The command in a few files: of the time until a guest's first instruction, finding and loading 250 took a quarter. The package's
-  // own files are found from a place as deep as src/ and dist/ have them.
-  const { build } = await import("esbuild");
-  const { dependencies } = JSON.parse(readFileSync(at("package.json"), "utf8")) as { dependencies: object };
   rmSync(at("dist", "command"), { recursive: true, force: true });
-  await build({
-    // Workers are files beside the one that starts them: new URL("./NAME" + extname(import.meta.url), import.meta.url).
-    entryPoints: {
-      main: at("src", "cli", "main.ts"),
-      "region-worker": at("src", "hosts", "node", "region-worker.ts"),
-    },
-    outdir: at("dist", "command", "cli"),
-    bundle: true,
-    splitting: true,
-    external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-    platform: "node",
-    format: "esm",
-    target: "node24",
-  });
+  const { bundleCommand } = await import("./bundle-command.ts");
+  await bundleCommand(root);
 }
 if (!process.argv.includes("--no-dist") && stale(at("dist", "browser", "worker.js"), (p) => p.endsWith(".ts"))) {
   const { buildLibrary } = await import("./build-web.ts");

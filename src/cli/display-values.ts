@@ -3,7 +3,9 @@
 import type { DisplayDefinition } from "../contract/definition.ts";
 import { VNC_PASSWORD } from "../contract/limits.ts";
 import { FIRST_PORT, isLoopback, VNC_DISPLAYS } from "../contract/vnc.ts";
+import type { TcpAddress } from "../hosts/node/listen.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
 /** `none`, or `vnc[=[HOST]:DISPLAY|PORT][,password=TEXT|,password-file=FILE]`. */
 export function display(value: string): DisplayDefinition {
@@ -32,13 +34,11 @@ export function display(value: string): DisplayDefinition {
   return { vnc };
 }
 
-/** Without a host: the loopback interface. `auto` is any port that is free. */
-function vncAddress(value: string): { host: string; port: number } {
-  const [, bracketed, name, where] = /^(?:\[([0-9a-f:.]+)\]|([^:]*)):(\d{1,5}|auto)$/i.exec(value) ?? [];
-  const number = where === "auto" ? 0 : Number(where ?? -1);
-  if (!(number >= 0 && number <= 65535)) {
-    throw new BadInput("give vnc=[HOST]:DISPLAY, such as vnc=:0, which is port 5900");
-  }
-  const port = where === "auto" ? 0 : number < VNC_DISPLAYS ? FIRST_PORT + number : number;
-  return { host: bracketed || name || "127.0.0.1", port };
+/** A port below 100 is a display, and `auto` any that is free. */
+function vncAddress(value: string): TcpAddress {
+  const automatic = value.endsWith(":auto");
+  const address = value.includes(":") ? parseTcpAddress(value.replace(/:auto$/, ":0")) : undefined;
+  if (address === undefined) throw new BadInput("give vnc=[HOST]:DISPLAY, such as vnc=:0, which is port 5900");
+  const { host, port } = address;
+  return { host, port: !automatic && port < VNC_DISPLAYS ? FIRST_PORT + port : port };
 }

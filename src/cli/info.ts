@@ -59,12 +59,14 @@ function linesOfDomain({
   started,
   statistics,
   definition,
+  forkedFrom,
 }: DomainInfo): string[][] {
   const { memory, cpus, ...others } = definition;
   return [
     ["name", name],
     ["status", reason === undefined ? status : `${status} (${reason})`],
     ...(health === undefined ? [] : [["health", health]]),
+    ...(forkedFrom === undefined ? [] : [["copy of", forkedFrom]]),
     ["started", `${timeText(started)}${restarts === 0 ? "" : `, ${restarts} restarts`}`],
     ["memory", memoryText(memory)],
     ["cpus", String(cpus)],

@@ -3,46 +3,39 @@
 import { Command, CommanderError } from "commander";
 import { loadPackageFile } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
-import { declareConsole } from "./console.ts";
-import { declareCreate } from "./create.ts";
-import { declareDown } from "./down.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { declareImage } from "./image.ts";
-import { declareInfo } from "./info.ts";
-import { declareInspect } from "./inspect.ts";
-import { declareIsa } from "./isa.ts";
-import { declareLogs } from "./logs.ts";
-import { declareLs } from "./ls.ts";
-import { declareNode } from "./node.ts";
-import { declarePause } from "./pause.ts";
-import { declarePs } from "./ps.ts";
-import { declareRelay } from "./relay.ts";
 import { reportError } from "./report.ts";
-import { declareRestore } from "./restore.ts";
-import { declareResume } from "./resume.ts";
-import { declareRm } from "./rm.ts";
-import { declareRun } from "./run.ts";
-import { declareStart } from "./start.ts";
-import { declareStop } from "./stop.ts";
-import { declareTop } from "./top.ts";
-import { declareUp } from "./up.ts";
 
-/** The commands for machines that last. */
-const LASTING = [
-  declareCreate,
-  declareStart,
-  declareStop,
-  declarePause,
-  declareResume,
-  declareConsole,
-  declareLogs,
-  declareLs,
-  declareInfo,
-  declareRm,
-];
+type Declare = (program: Command, done: (status: number) => void) => void;
 
-/** The commands for a node and its domains. */
-const NODE = [declareUp, declareDown, declarePs, declareTop, declareInspect, declareNode];
+/** The verbs in the order of their help. Each is loaded when it is asked for: all of them take longer than a machine that starts. */
+const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
+  run: async () => (await import("./run.ts")).declareRun,
+  restore: async () => (await import("./restore.ts")).declareRestore,
+  image: async () => (await import("./image.ts")).declareImage,
+  isa: async () => (await import("./isa.ts")).declareIsa,
+  relay: async () => (await import("./relay.ts")).declareRelay,
+  // For machines that last.
+  create: async () => (await import("./create.ts")).declareCreate,
+  start: async () => (await import("./start.ts")).declareStart,
+  stop: async () => (await import("./stop.ts")).declareStop,
+  pause: async () => (await import("./pause.ts")).declarePause,
+  resume: async () => (await import("./resume.ts")).declareResume,
+  console: async () => (await import("./console.ts")).declareConsole,
+  logs: async () => (await import("./logs.ts")).declareLogs,
+  ls: async () => (await import("./ls.ts")).declareLs,
+  info: async () => (await import("./info.ts")).declareInfo,
+  rm: async () => (await import("./rm.ts")).declareRm,
+  // For a node and its domains.
+  up: async () => (await import("./up.ts")).declareUp,
+  down: async () => (await import("./down.ts")).declareDown,
+  ps: async () => (await import("./ps.ts")).declarePs,
+  top: async () => (await import("./top.ts")).declareTop,
+  fork: async () => (await import("./fork.ts")).declareFork,
+  migrate: async () => (await import("./migrate.ts")).declareMigrate,
+  inspect: async () => (await import("./inspect.ts")).declareInspect,
+  node: async () => (await import("./node.ts")).declareNode,
+};
 
 async function main(args: readonly string[]): Promise<number> {
   let status: number = EXIT_STATUS.ok;
@@ -53,15 +46,11 @@ async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .helpCommand(false);
-  const done = (s: number): void => {
-    status = s;
-  };
-  declareRun(program, done);
-  declareRestore(program, done);
-  declareImage(program, done);
-  declareIsa(program, done);
-  declareRelay(program, done);
-  for (const declare of [...LASTING, ...NODE]) declare(program, done);
+  const named = Object.hasOwn(COMMANDS, args[0] ?? "") ? COMMANDS[args[0] as string] : undefined;
+  for (const declare of await Promise.all((named ? [named] : Object.values(COMMANDS)).map((load) => load())))
+    declare(program, (s) => {
+      status = s;
+    });
   try {
     if (args.length === 0) throw new BadInput("give a command: atoll run boots a machine, atoll --help tells more");
     await program.parseAsync(args, { from: "user" });
@@ -93,7 +82,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
-const status = await main(process.argv.slice(2));
-// Not all hosts write to pipes at once: let what was written arrive before leaving.
-await new Promise((resolve) => process.stdout.write("", resolve));
-process.exit(status);
+void main(process.argv.slice(2)).then((status) =>
+  // Not all hosts write to pipes at once: let what was written arrive before leaving.
+  process.stdout.write("", () => process.exit(status)),
+);

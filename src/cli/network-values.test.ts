@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BadInput } from "../machine/runnable.ts";
-import { net, publication } from "./network-values.ts";
+import { domainNet, net, publication } from "./network-values.ts";
 
 const MAC = "52:54:00:aa:bb:cc";
 
@@ -38,6 +38,30 @@ test("networks", () => {
     mac: undefined,
     capture: "/tmp/a.pcap",
   });
+});
+
+test("networks of a node, for its domains alone", () => {
+  assert.deepEqual(domainNet("network:lan"), {
+    kind: "network",
+    name: "lan",
+    isolation: undefined,
+    anyMac: false,
+    mac: undefined,
+    capture: undefined,
+  });
+  assert.deepEqual(domainNet(`network:lan,isolation=tenants,any-mac=on,mac=${MAC},capture=a.pcap`), {
+    kind: "network",
+    name: "lan",
+    isolation: "tenants",
+    anyMac: true,
+    mac: MAC,
+    capture: "a.pcap",
+  });
+  assert.equal(domainNet("switch:a").kind, "switch");
+  for (const text of ["network:", "network:a/b", "network:a,any-mac", "network:a,isolation=", "network:a,dns=1.1.1.1"])
+    assert.throws(() => domainNet(text), BadInput, text);
+  assert.throws(() => domainNet("lan"), /give user, network:NAME/);
+  assert.throws(() => net("network:lan"), /give user, switch:NAME or none/);
 });
 
 test("publications", () => {

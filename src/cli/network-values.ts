@@ -1,24 +1,17 @@
 // How the values of --net and --publish are read. Each function throws BadInput that says what a good value is.
 
-import type { Net, Publication } from "../contract/definition.ts";
+import type { Net, NodeNet, Publication } from "../contract/definition.ts";
 import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 
 /** `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]` or `none`. */
-export function net(value: string): Net {
-  const [kind = "", ...properties] = value.split(",");
+export function net(value: string, kinds = "user, switch:NAME or none"): Net {
+  const [kind = "", ...rest] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
   const known = kind === "user" ? ["dns", "mac", "capture"] : name !== undefined ? ["mac", "capture"] : [];
-  const given = new Map<string, string>();
-  for (const property of properties) {
-    const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
-    if (!known.includes(key) || given.has(key)) throw new BadInput(`after ${kind}, ${advice(known)}`);
-    given.set(key, text);
-  }
-  const mac = given.has("mac") ? macAddress(given.get("mac") as string) : undefined;
-  const capture = given.get("capture");
-  if (capture === "") throw new BadInput("give capture=FILE");
+  const given = properties(kind, rest, known);
+  const { mac, capture } = address(given);
   if (kind === "none") return { kind };
   if (kind === "user")
     return { kind, mac, capture, dns: given.has("dns") ? dnsAddress(given.get("dns") as string) : undefined };
@@ -26,9 +19,38 @@ export function net(value: string): Net {
     if (!SWITCH_NAME.test(name)) throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
     return { kind: "switch", name, mac, capture };
   }
-  if (/^tap\b/.test(kind))
-    throw new BadInput("tap needs an ioctl, which Node.js does not have; give user, switch:NAME or none");
-  throw new BadInput("give user, switch:NAME or none");
+  if (/^tap\b/.test(kind)) throw new BadInput(`tap needs an ioctl, which Node.js does not have; give ${kinds}`);
+  throw new BadInput(`give ${kinds}`);
+}
+
+/** As `net`, or `network:NAME[,isolation=GROUP][,any-mac=on][,mac=MAC][,capture=FILE]`: a network of the node, for its domains. */
+export function domainNet(value: string): Net | NodeNet {
+  const [, name, rest = ""] = /^network:([^,]*)(.*)$/s.exec(value) ?? [];
+  if (name === undefined) return net(value, "user, network:NAME, switch:NAME or none");
+  if (!SWITCH_NAME.test(name)) throw new BadInput("give a network a name of at most 32 letters, digits, -, _ and .");
+  const given = properties(`network:${name}`, rest.split(",").slice(1), ["isolation", "any-mac", "mac", "capture"]);
+  const isolation = given.get("isolation");
+  const anyMac = given.get("any-mac") ?? "off";
+  if (isolation !== undefined && !SWITCH_NAME.test(isolation)) throw new BadInput("give isolation=GROUP");
+  if (anyMac !== "on" && anyMac !== "off") throw new BadInput("give any-mac=on");
+  return { kind: "network", name, isolation, anyMac: anyMac === "on", ...address(given) };
+}
+
+/** The properties behind a kind, each once. */
+function properties(kind: string, given: readonly string[], known: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const property of given) {
+    const [, key = "", text = ""] = /^([^=]*)=?(.*)$/s.exec(property) ?? [];
+    if (!known.includes(key) || found.has(key)) throw new BadInput(`after ${kind}, ${advice(known)}`);
+    found.set(key, text);
+  }
+  return found;
+}
+
+function address(given: ReadonlyMap<string, string>): { mac: string | undefined; capture: string | undefined } {
+  const [mac, capture] = [given.get("mac"), given.get("capture")];
+  if (capture === "") throw new BadInput("give capture=FILE");
+  return { mac: mac === undefined ? undefined : macAddress(mac), capture };
 }
 
 function advice(known: readonly string[]): string {

@@ -36,7 +36,7 @@ domains:
   assert.equal(node.memory, 2 ** 30);
   assert.equal(domains.db?.memory, 2 ** 28);
   assert.deepEqual(domains.db?.disk[0], { bytes: 8 * 2 ** 30, serial: undefined });
-  assert.equal(domains.db?.net?.kind, "switch");
+  assert.equal(domains.db?.net[0]?.kind, "switch");
   assert.equal(domains.db?.schedule.reservation, 0.5);
   assert.deepEqual(domains.front?.publish, [{ protocol: "tcp", address: "127.0.0.1", port: 8080, guestPort: 80 }]);
   assert.deepEqual(domains.front?.share, [{ folder: "./web", tag: "web", readOnly: false }]);
@@ -74,6 +74,51 @@ test("domains wait for domains that there are, and not for each other", () => {
   assert.match(
     fault("domains:\n  a: { dependsOn: [{ domain: b }] }\n  b: { dependsOn: [{ domain: a }] }"),
     /a and b wait for each other/,
+  );
+});
+
+test("interfaces are on networks that there are, in groups that they have, each with an address of its own", () => {
+  const file = (a: string, b = "user"): string =>
+    `networks:\n  lan: { isolation: [tenants] }\n  dmz: {}\ndomains:\n  a:\n    net:\n      - user\n      - ${a}\n  b:\n    net: ${b}\n`;
+  const { domains } = read(file("network:lan,isolation=tenants", "{ kind: network, name: dmz, anyMac: true }"));
+  assert.deepEqual(
+    domains.a?.net.map(({ kind }) => kind),
+    ["user", "network"],
+  );
+  assert.deepEqual(domains.b?.net[0], { kind: "network", name: "dmz", anyMac: true });
+  assert.match(fault(file("network:wan")), /^shop\.yaml:8: domains\.a\.net\.1: there is no network wan/);
+  assert.match(fault(file("user")), /^shop\.yaml:8: domains\.a\.net\.1: give user once/);
+  assert.match(fault(file("none")), /^shop\.yaml:8: domains\.a\.net\.1: none is alone$/);
+  assert.match(fault(file("network:dmz,isolation=tenants")), /^shop\.yaml:8: .* dmz has no isolation group tenants$/);
+  const mac = "mac=52:54:00:00:00:01";
+  assert.match(fault(file(`network:lan,${mac}`, `network:lan,${mac}`)), /^shop\.yaml:\d+: domains\.b\.net.* that mac$/);
+  assert.match(fault("networks:\n  a b: {}\ndomains: {}\n"), /^shop\.yaml:2: networks\.a b: /);
+  assert.match(
+    fault("networks:\n  a:\n    color: red\ndomains: {}\n"),
+    /^shop\.yaml:3: networks\.a\.color: there is no/,
+  );
+});
+
+test("channels have two members at least, which there are", () => {
+  const file = (members: string, size = "64K"): string =>
+    `channels:\n  orders:\n    size: ${size}\n    members: ${members}\ndomains: { a: , b: , c: }\n`;
+  assert.deepEqual(read(file("[a, { domain: b, readOnly: true }]")).channels, {
+    orders: {
+      size: 65536,
+      members: [
+        { domain: "a", readOnly: false },
+        { domain: "b", readOnly: true },
+      ],
+    },
+  });
+  assert.match(fault(file("[a, d]")), /^shop\.yaml:4: channels\.orders\.members\.1: there is no domain d$/);
+  assert.match(fault(file("[a, b, a]")), /^shop\.yaml:4: channels\.orders\.members\.2: a is there twice$/);
+  assert.match(fault(file("[a]")), /^shop\.yaml:4: channels\.orders\.members: give two members at least$/);
+  assert.match(fault(file("[a, b]", "1K")), /^shop\.yaml:3: channels\.orders\.size: give /);
+  assert.match(fault(file("[a, b]", "17M")), /^shop\.yaml:3: channels\.orders\.size: give /);
+  assert.match(
+    fault("channels:\n  x: { members: [a, b] }\ndomains: { a: , b: }"),
+    /^shop\.yaml:2: channels\.x\.size: /,
   );
 });
 

@@ -3,16 +3,24 @@
 
 import { dirname, resolve } from "node:path";
 import * as YAML from "yaml";
+import { MAX_CHANNEL, MIN_CHANNEL } from "../contract/limits.ts";
 import { type NodeFile, nodeFile } from "../contract/node.ts";
 import { mapPaths } from "../contract/paths.ts";
 import { load } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { definitionRows } from "./create.ts";
+import { domainNet } from "./network-values.ts";
 import type { ListRow, ValueRow } from "./option.ts";
+import { size } from "./option-values.ts";
 
 /** Bytes: nobody writes more by hand, and aliases do not multiply what there is. */
 const FILE_MAX = 2 ** 20;
 const ALIASES_MAX = 100;
+
+const CHANNEL_SIZE: ValueRow<number> = {
+  ...{ kind: "value", flags: "size", help: "" },
+  parse: size(MIN_CHANNEL, MAX_CHANNEL),
+};
 
 type Path = readonly (string | number)[];
 
@@ -63,7 +71,8 @@ function withOptionsRead(
   file: Readonly<Record<string, unknown>>,
   wrong: (message: string, path: Path) => BadInput,
 ): unknown {
-  const rows = definitionRows();
+  const options = definitionRows();
+  const rows = { ...options, net: { ...options.net, parse: domainNet } };
   const read = (row: ValueRow<unknown> | ListRow<unknown>, value: unknown, path: Path): unknown => {
     if (typeof value !== "string" && typeof value !== "number") return value;
     try {
@@ -77,7 +86,16 @@ function withOptionsRead(
   const node = isMapping(file.node)
     ? { ...file.node, ...("memory" in file.node ? { memory: read(memory, file.node.memory, ["node", "memory"]) } : {}) }
     : file.node;
-  if (!isMapping(file.domains)) return { ...file, ...(node === undefined ? {} : { node }) };
+  const channels = isMapping(file.channels)
+    ? Object.fromEntries(
+        Object.entries(file.channels).map(([name, channel]): [string, unknown] => {
+          if (!isMapping(channel)) return [name, channel];
+          return [name, { ...channel, size: read(CHANNEL_SIZE, channel.size, ["channels", name, "size"]) }];
+        }),
+      )
+    : file.channels;
+  const rest = { ...file, ...(node === undefined ? {} : { node }), ...(channels === undefined ? {} : { channels }) };
+  if (!isMapping(file.domains)) return rest;
   const domains = Object.entries(file.domains).map(([name, domain]): [string, unknown] => {
     // All of its fields have defaults.
     if (domain === null) return [name, {}];
@@ -93,7 +111,7 @@ function withOptionsRead(
     });
     return [name, Object.fromEntries(fields)];
   });
-  return { ...file, ...(node === undefined ? {} : { node }), domains: Object.fromEntries(domains) };
+  return { ...rest, domains: Object.fromEntries(domains) };
 }
 
 /** Where in the text the node of a path begins, or the closest one around it that is there. */

@@ -2,11 +2,10 @@
 
 import type { Command } from "commander";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { declareOptions, type OptionRows, readOptions } from "./option.ts";
+import { declareOptions, readOptions } from "./option.ts";
 import { reportError } from "./report.ts";
-import { LISTEN } from "./up.ts";
-
-const ROWS = { listen: LISTEN } satisfies OptionRows;
+import { runService } from "./service.ts";
+import { NODE_ROWS } from "./up.ts";
 
 export function declareNode(program: Command, done: (status: number) => void): void {
   const command = program
@@ -15,38 +14,26 @@ export function declareNode(program: Command, done: (status: number) => void): v
     .description(
       "Runs the node with the domains that it has in this process, until atoll down or SIGTERM. atoll up starts one in the background.",
     );
-  declareOptions(command, ROWS);
+  declareOptions(command, NODE_ROWS);
   command.action(async (given: Record<string, unknown>) => {
-    const { listen: tcp } = readOptions(ROWS, given);
-    const [{ runNode }, { starter }, { StateDirectory, stateHome }, { asActionError }] = await Promise.all([
-      import("../server/domains/daemon.ts"),
-      import("../server/start-process.ts"),
-      import("../server/state-directory.ts"),
-      import("../server/errors.ts"),
-    ]);
-    process.title = "atoll: node";
-    process.on("uncaughtException", (error) => process.exit(reportError(error)));
-    try {
+    const { listen: tcp, migrations, migrationTls } = readOptions(NODE_ROWS, given);
+    await runService("node", async ({ ready }) => {
+      const [{ runNode }, { StateDirectory, stateHome }] = await Promise.all([
+        import("../server/domains/daemon.ts"),
+        import("../server/state-directory.ts"),
+      ]);
       await runNode(new StateDirectory(stateHome()), {
-        tcp,
+        ...{ tcp, migrations, migrationTls },
         ready: (node) => {
           let signalled = false;
-          const onSignal = (): void => {
+          ready(() => {
             const force = signalled;
             signalled = true;
             node.down({ force }, () => {}).catch((error: unknown) => process.exit(reportError(error)));
-          };
-          for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
-          // The terminal that this came from may go away: the node stays.
-          process.on("SIGHUP", starter.waits ? () => {} : onSignal);
-          void starter.tell({ result: {} });
+          });
         },
       });
-      done(EXIT_STATUS.ok);
-    } catch (error) {
-      const { code, message } = asActionError(error);
-      await starter.tell({ error: { code, message } });
-      throw error;
-    }
+    });
+    done(EXIT_STATUS.ok);
   });
 }

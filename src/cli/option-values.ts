@@ -2,11 +2,12 @@
 
 import type { Board, Disk, Load } from "../contract/definition.ts";
 import { DISK_SERIAL } from "../contract/limits.ts";
-import type { GdbAddress } from "../hosts/node/gdb-socket.ts";
+import type { TcpAddress } from "../hosts/node/listen.ts";
 import { FORMATS, type Format } from "../images/image.ts";
 import { isControl } from "../machine/audit/controls.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { TRACE_KINDS, type TraceKind, type TraceSelection } from "../machine/trace/options.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -16,11 +17,13 @@ export function size(least: number, most: number): (text: string) => number {
     const [, digits, unit] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
     if (digits === undefined) throw new BadInput("give a number and K, M or G, such as 512M");
     const bytes = Number(digits) * (UNITS[(unit || "M").toUpperCase()] as number);
-    if (bytes < least || bytes > most) throw new BadInput(`give ${least / UNITS.M!}M to ${most / UNITS.M!}M`);
+    if (bytes < least || bytes > most) throw new BadInput(`give ${short(least)} to ${short(most)}`);
     if (bytes % 4096 !== 0) throw new BadInput("give a multiple of 4K");
     return bytes;
   };
 }
+
+const short = (bytes: number): string => (bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20}M` : `${bytes / 2 ** 10}K`);
 
 /** A whole number. */
 export function count(least: number, most: number): (text: string) => number {
@@ -128,12 +131,11 @@ export function board(value: string): Board {
   };
 }
 
-/** `[HOST]:PORT`, IPv6 addresses in brackets. Without a host: the loopback interface. */
-export function gdbAddress(value: string): GdbAddress {
-  const [, bracketed, name, digits] = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:]*)):(\d{1,5})$/i.exec(value) ?? [];
-  const port = Number(digits ?? -1);
-  if (!(port >= 0 && port <= 65535)) throw new BadInput("give [HOST]:PORT, such as :1234");
-  return { host: bracketed || name || "127.0.0.1", port };
+/** `[HOST]:PORT`, as QEMU's has it. */
+export function gdbAddress(value: string): TcpAddress {
+  const address = value.includes(":") ? parseTcpAddress(value.replace(/^tcp:/, "")) : undefined;
+  if (address === undefined) throw new BadInput("give [HOST]:PORT, such as :1234");
+  return address;
 }
 
 export interface SemihostingOption {

@@ -20,6 +20,7 @@ export function declarePs(program: Command, done: (status: number) => void): voi
   });
 }
 
+const DOWN: readonly DomainInfo["status"][] = ["off", "saved", "failed", "waiting", "moved", "incoming"];
 const HEAD = ["NAME", "STATUS", "HEALTH", "RESTARTS", "UP", "CPUS", "MEMORY", "PORTS"];
 
 export function printDomains(domains: readonly DomainInfo[]): void {
@@ -30,7 +31,7 @@ export function printDomains(domains: readonly DomainInfo[]): void {
 }
 
 function row({ name, status, health, restarts, started, definition }: DomainInfo): string[] {
-  const up = started !== undefined && status !== "off" && status !== "failed" && status !== "waiting";
+  const up = started !== undefined && !DOWN.includes(status);
   const ports = definition.publish.map(
     ({ port, guestPort, protocol }) => `${port}->${guestPort}${protocol === "udp" ? "/udp" : ""}`,
   );

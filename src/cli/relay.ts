@@ -2,10 +2,12 @@
 
 import type { Command } from "commander";
 import { entropy } from "../hosts/library/clocks.ts";
+import type { TcpAddress } from "../hosts/node/listen.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, type OptionRows, readOptions, type ValueRow } from "./option.ts";
 import { say } from "./report.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
 const FIRST_PORT = 8765;
 
@@ -16,7 +18,7 @@ const RELAY_OPTIONS = {
     help: "where machines connect: this computer alone, unless an address is given",
     parse: listenAddress,
     default: String(FIRST_PORT),
-  } satisfies ValueRow<{ host: string; port: number }>,
+  } satisfies ValueRow<TcpAddress>,
   token: {
     kind: "value",
     flags: "--token <TOKEN>",
@@ -25,11 +27,10 @@ const RELAY_OPTIONS = {
   } satisfies ValueRow<string>,
 } satisfies OptionRows;
 
-function listenAddress(value: string): { host: string; port: number } {
-  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(value) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65535) throw new BadInput("give a port, or ADDRESS:PORT");
-  return { host: bracketed ?? plain ?? "127.0.0.1", port };
+function listenAddress(value: string): TcpAddress {
+  const address = parseTcpAddress(value);
+  if (address === undefined) throw new BadInput("give a port, or ADDRESS:PORT");
+  return address;
 }
 
 function token(value: string): string {
@@ -49,10 +50,12 @@ export function declareRelay(program: Command, done: (status: number) => void): 
   command.action(async (given: Record<string, unknown>) => {
     const { listen, token } = readOptions(RELAY_OPTIONS, given);
     const chosen = token ?? randomToken();
-    const { serveRelay } = await import("../hosts/node/relay.ts");
+    const [{ serveRelay }, { addressText }] = await Promise.all([
+      import("../hosts/node/relay.ts"),
+      import("../hosts/node/listen.ts"),
+    ]);
     const relay = await serveRelay({ ...listen, token: chosen });
-    const host = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-    say(`the relay is at ws://${host}:${relay.port}/ and its token is ${chosen}`);
+    say(`the relay is at ws://${addressText({ ...listen, port: relay.port })}/ and its token is ${chosen}`);
     await new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
     });

@@ -1,11 +1,12 @@
 // `atoll restore`: goes on with a machine that was saved.
 
 import type { Command } from "commander";
+import { artifactsOf } from "../hosts/library/parts.ts";
+import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { SavedMachine } from "../hosts/node/saved-machine.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, readOptions } from "./option.ts";
-import { run } from "./run.ts";
 import { RUN_OPTIONS } from "./run-options.ts";
 import { readDefinition } from "./saved-definition.ts";
 
@@ -28,7 +29,10 @@ export function declareRestore(program: Command, done: (status: number) => void)
   declareOptions(command, RESTORE_OPTIONS);
   command.action(async (file: string, given: Record<string, unknown>) => {
     const { info, ...options } = readOptions(RESTORE_OPTIONS, given);
-    const saved = await SavedMachine.open(file);
+    // Other threads read the file and compile while this one loads the rest of the program.
+    const opening = SavedMachine.open(file);
+    if (!info) artifactsOf(nodeBindings, nodePackageFile).catch(() => {});
+    const [saved, { run }] = await Promise.all([opening, import("./run.ts")]);
     if (info) {
       process.stdout.write(`${JSON.stringify(saved.definition, undefined, 2)}\n`);
       done(EXIT_STATUS.ok);

@@ -26,7 +26,7 @@ const DEFAULTS: RunOptions = {
   cpu: "max",
   machine: { gicVersion: 3, virtualization: false, secure: false },
   disk: [],
-  net: undefined,
+  net: [],
   publish: [],
   share: [],
   vsock: undefined,

@@ -1,6 +1,6 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
-import type { Disk, Load, Publication, SerialPort, Share } from "../contract/definition.ts";
+import type { Disk, Load, Net, Publication, SerialPort, Share } from "../contract/definition.ts";
 import { CPU_MODELS, DEFAULT_MEMORY, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "../contract/limits.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import { serialPort, share, vsock } from "./device-values.ts";
@@ -55,10 +55,10 @@ export const RUN_OPTIONS = {
     disk,
     "disk image, as a virtio block device; ,format=raw|qcow2|vmdk|vdi|vhdx ,readonly ,snapshot ,serial=TEXT; may be repeated",
   ),
-  net: value(
+  net: list<Net>(
     "--net <NETWORK>",
     net,
-    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; none (default with --bios alone)",
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; none (default with --bios alone); may be repeated",
   ),
   publish: list<Publication>(
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",

@@ -1,12 +1,13 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
-import { machineParts, type WantedMachine } from "../hosts/library/parts.ts";
+import { artifactsOf, machineParts, type WantedMachine } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
+import { keepHeapsSmall } from "../hosts/node/heaps.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -50,6 +51,7 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 
 /** @param saved a machine that was saved, with which to go on; undefined: one is booted. */
 export async function run(options: RunOptions, saved: SavedMachine | undefined): Promise<number> {
+  artifactsOf(nodeBindings, nodePackageFile).catch(() => {});
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -78,7 +80,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile);
+    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
     const booted = saved === undefined && isBootedGuest(options) && (await startBootedGuest(parts, terminal));
     const machine = booted || (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
@@ -101,7 +103,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
       if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
       // The guest has shown its prompt already, to somebody else.
-      terminal.write(saved.lastLine);
+      terminal.show(saved.lastLine);
     });
     const status = end === "exit" ? loop.exitStatus : STATUS[end];
     await gdb?.close(status);
@@ -123,6 +125,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 async function created(parts: MachineParts): Promise<Machine> {
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
+  await parts.readToBoot?.();
   return Machine.create(parts);
 }
 
@@ -177,7 +180,7 @@ function statisticsOf(machine: RunnableMachine): string {
 
 /** @param screendump undefined: there is no display. */
 function monitoredOf(
-  machine: RunnableMachine,
+  machine: Machine,
   loop: RunLoop,
   saver: Saver,
   screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
@@ -204,8 +207,10 @@ function monitoredOf(
       loop.wake();
     },
     reset: () => {
-      machine.reset();
-      loop.wake();
+      void machine.readyToBoot().then(() => {
+        machine.reset();
+        loop.wake();
+      });
     },
     save: (file) => void saver.save(file),
     quit: () => loop.stop("quit"),
@@ -225,6 +230,7 @@ async function onTerminal(terminal: Terminal, loop: RunLoop, begun: () => void):
   process.on("exit", restore);
   terminal.open();
   begun();
+  keepHeapsSmall();
   try {
     return await loop.run();
   } finally {

@@ -6,7 +6,7 @@ import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareMachineCommand, ProgressLine, withMachines } from "./machine-command.ts";
 import type { OptionRows } from "./option.ts";
-import { reportError } from "./report.ts";
+import { runService } from "./service.ts";
 
 const ROWS = {
   cold: {
@@ -53,35 +53,20 @@ const STATUS: Readonly<Record<Exclude<RunEnding, "exit">, number>> = {
   failed: EXIT_STATUS.internal,
 };
 
-async function inForeground(name: string, cold: boolean): Promise<number> {
-  const [{ runMachine }, { starter }, { StateDirectory, stateHome }, { asActionError }] = await Promise.all([
-    import("../server/machine-process.ts"),
-    import("../server/start-process.ts"),
-    import("../server/state-directory.ts"),
-    import("../server/errors.ts"),
-  ]);
-  process.title = `atoll: ${name}`;
-  process.on("uncaughtException", (error) => process.exit(reportError(error)));
-  try {
+function inForeground(name: string, cold: boolean): Promise<number> {
+  return runService(name, async ({ ready, progress }) => {
+    const [{ runMachine }, { StateDirectory, stateHome }] = await Promise.all([
+      import("../server/machine-process.ts"),
+      import("../server/state-directory.ts"),
+    ]);
     const { end, exitStatus } = await runMachine(new StateDirectory(stateHome()), name, {
       cold,
-      progress: (progress) => void starter.tell({ progress }),
-      ready: (machine) => {
-        for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, machine.onSignal);
-        if (starter.waits) {
-          // The terminal that this came from may go away: the machine stays.
-          process.on("SIGHUP", () => {});
-          void starter.tell({ result: {} });
-        } else {
-          process.on("SIGHUP", machine.onSignal);
-          process.stdout.write(machine.hub.join((bytes) => process.stdout.write(bytes)));
-        }
+      progress,
+      ready: ({ hub, onSignal }) => {
+        const inBackground = ready(onSignal);
+        if (!inBackground) process.stdout.write(hub.join((bytes) => process.stdout.write(bytes)));
       },
     });
     return end === "exit" ? (exitStatus ?? EXIT_STATUS.ok) : STATUS[end];
-  } catch (error) {
-    const { code, message } = asActionError(error);
-    await starter.tell({ error: { code, message } });
-    throw error;
-  }
+  });
 }

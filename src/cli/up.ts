@@ -1,29 +1,54 @@
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import type { Command } from "commander";
+import { addressText, type TcpAddress } from "../hosts/node/listen.ts";
 import { BadInput } from "../machine/runnable.ts";
-import type { TcpAddress } from "../server/domains/daemon.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { ProgressLine, withMachines } from "./machine-command.ts";
-import { declareOptions, type OptionRows, readOptions } from "./option.ts";
+import { declareOptions, type OptionRows, type Parsed, readOptions } from "./option.ts";
 import { printDomains } from "./ps.ts";
+import { parseTcpAddress } from "./tcp-address.ts";
 
-/** `[ADDRESS:]PORT`, IPv6 addresses in brackets. */
-export function tcpAddress(value: string): TcpAddress {
-  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d{1,5})$/.exec(value) ?? [];
-  const address = bracketed ?? plain ?? "127.0.0.1";
-  const port = Number(digits ?? -1);
-  if (isIP(address) === 0 || !(port > 0 && port < 65536)) throw new BadInput("give [ADDRESS:]PORT, such as 7070");
-  return { address, port };
+/** One that clients can be told: a number, and a port that stays. */
+export function apiAddress(value: string): TcpAddress {
+  const address = parseTcpAddress(value);
+  if (address === undefined || isIP(address.host) === 0 || address.port === 0)
+    throw new BadInput("give [ADDRESS:]PORT, such as 7070");
+  return address;
 }
 
-export const LISTEN = {
+const LISTEN = {
   kind: "value",
   flags: "--listen <[ADDRESS:]PORT>",
-  parse: tcpAddress,
+  parse: apiAddress,
   help: "serve the HTTP API at a TCP port, too, to those who have the token in the state directory's node/token",
 } as const;
 
-const ROWS = { listen: LISTEN } satisfies OptionRows;
+const MIGRATIONS = {
+  kind: "value",
+  flags: "--migrations <[ADDRESS:]PORT>",
+  parse: apiAddress,
+  help: "take domains from other nodes at a TCP port, from those who have the token in the state directory's node/token",
+} as const;
+
+const MIGRATION_TLS = {
+  kind: "value",
+  flags: "--migration-tls <FOLDER>",
+  parse: (folder: string): string => resolve(folder),
+  help: "cert.pem and key.pem of this node, and ca.pem, for TLS with the nodes that domains come from and go to",
+} as const;
+
+/** Of `atoll node`, too. */
+export const NODE_ROWS = { listen: LISTEN, migrations: MIGRATIONS, migrationTls: MIGRATION_TLS } satisfies OptionRows;
+
+/** As they are given again, to a process that is elsewhere. */
+function argumentsOf({ listen, migrations, migrationTls }: Parsed<typeof NODE_ROWS>): string[] {
+  return [
+    ...(listen === undefined ? [] : ["--listen", addressText(listen)]),
+    ...(migrations === undefined ? [] : ["--migrations", addressText(migrations)]),
+    ...(migrationTls === undefined ? [] : ["--migration-tls", migrationTls]),
+  ];
+}
 
 export function declareUp(program: Command, done: (status: number) => void): void {
   const command = program
@@ -32,15 +57,15 @@ export function declareUp(program: Command, done: (status: number) => void): voi
     .description(
       "Makes the node's domains those of a YAML file: new ones are added, changed ones replaced, others removed; their disks stay. Starts the node's process where there is none. Without a file: starts the node with the domains that it had.",
     );
-  declareOptions(command, ROWS);
+  declareOptions(command, NODE_ROWS);
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
-    const { listen } = readOptions(ROWS, given);
+    const options = readOptions(NODE_ROWS, given);
     const { loadNodeFile } = await import("./node-file.ts");
     const wanted = file === undefined ? undefined : loadNodeFile(file);
     const status = await withMachines(async (_, node) => {
-      if (wanted === undefined && node.isEmpty) throw new BadInput("there are no domains yet: atoll up FILE adds them");
-      const address = listen && `${isIP(listen.address) === 6 ? `[${listen.address}]` : listen.address}:${listen.port}`;
-      const { changes } = await ProgressLine.during((show) => node.up(wanted, address, show));
+      if (wanted === undefined && node.isEmpty && options.migrations === undefined)
+        throw new BadInput("there are no domains yet: atoll up FILE adds them");
+      const { changes } = await ProgressLine.during((show) => node.up(wanted, argumentsOf(options), show));
       for (const { name, change } of changes) process.stdout.write(`${name}: ${change}\n`);
       const { domains } = await node.ask("list", {});
       printDomains(domains);

@@ -12,6 +12,7 @@ test("an empty definition is a machine with every default", () => {
     cpu: "max",
     machine: { gicVersion: 3, virtualization: false, secure: false },
     disk: [],
+    net: [],
     publish: [],
     share: [],
     serialPort: [],
@@ -98,7 +99,7 @@ test("each path of a definition is changed, and nothing else is", () => {
         return text.slice("/root/".length);
       });
       assert.deepEqual(JSON.parse(JSON.stringify(back)), JSON.parse(JSON.stringify(definition)));
-      const { net } = definition;
+      const [net] = definition.net;
       const capture = net?.kind === "user" ? net.capture : undefined;
       const named = definition.load.length + definition.share.length + definition.serialPort.length;
       const single = [
@@ -125,6 +126,10 @@ const BAD: readonly (readonly [string, Record<string, unknown>])[] = [
   ["a disk that is both new and not", { disk: [{ file: "a", bytes: 512 }] }],
   ["half a sector", { disk: [{ bytes: 256 }] }],
   ["a group's mac", { net: { kind: "user", mac: "01:00:00:00:00:01" } }],
+  ["two networks of the same addresses", { net: [{ kind: "user" }, { kind: "user" }] }],
+  ["no network beside one", { net: [{ kind: "switch", name: "a" }, { kind: "none" }] }],
+  ["a network of a node's", { net: { kind: "network", name: "a" } }],
+  ["nine networks", { net: Array.from({ length: 9 }, (_, i) => ({ kind: "switch", name: `n${i}` })) }],
   ["port 0", { publish: [{ port: 0, guestPort: 80 }] }],
   ["a host name for an address", { publish: [{ address: "localhost", port: 1, guestPort: 80 }] }],
   ["a tag that is too long in UTF-8", { share: [{ folder: "/", tag: "é".repeat(128) }] }],

@@ -15,6 +15,7 @@ import {
   MAX_CPUS,
   MAX_DISK,
   MAX_MEMORY,
+  MAX_NETWORKS,
   MIN_DISK,
   MIN_MEMORY,
   SERIAL_PORT_NAME,
@@ -65,6 +66,11 @@ export const board = z.strictObject({
   secure: z.boolean().default(false).describe("EL3 and Secure state for the guest"),
 });
 
+/** Of a network of a node. */
+export const isolationGroup = z
+  .string()
+  .regex(SWITCH_NAME, "give an isolation group a name of at most 32 letters, digits, -, _ and .");
+
 const capture = path.optional().describe("A file for the frames, in pcap's format");
 
 export const net = z.discriminatedUnion("kind", [
@@ -72,6 +78,50 @@ export const net = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional(), capture }),
   z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac, capture }),
 ]);
+
+/** An interface of a domain on a network of its node. */
+export const nodeNet = z.strictObject({
+  kind: z.literal("network"),
+  name: z.string().regex(SWITCH_NAME),
+  isolation: isolationGroup.optional().describe("Members of a group do not reach each other, but all others"),
+  anyMac: z.boolean().default(false).describe("It may send from addresses that are not its own"),
+  ...{ mac, capture },
+});
+
+/** A machine's interfaces, each of which is one of `kinds`; one that stands alone needs no list around it. */
+export function nets<Kind extends z.ZodType<AnyNet>>(
+  kinds: Kind,
+): z.ZodDefault<z.ZodType<readonly z.output<Kind>[], z.input<Kind> | readonly z.input<Kind>[]>> {
+  const list = z
+    .array(kinds)
+    .max(MAX_NETWORKS)
+    .superRefine((value, context) => {
+      for (const { index, message } of netProblems(value)) context.addIssue({ code: "custom", path: [index], message });
+    })
+    .readonly();
+  const listed = (value: unknown): unknown => (isMapping(value) ? [value] : value);
+  const schema = z.preprocess(listed, list) as z.ZodType as z.ZodType<
+    readonly z.output<Kind>[],
+    z.input<Kind> | readonly z.input<Kind>[]
+  >;
+  return schema.default([]);
+}
+
+/** What keeps a machine from having these interfaces, by the one that should be another. */
+export function netProblems(list: readonly AnyNet[]): { readonly index: number; readonly message: string }[] {
+  const macs = list.map((net) => ("mac" in net ? net.mac : undefined));
+  return list.flatMap(({ kind }, index) => {
+    const mac = macs[index];
+    if (kind === "none" && list.length > 1) return { index, message: "none is alone" };
+    if (kind === "user" && list.findIndex((net) => net.kind === "user") < index)
+      return { index, message: "give user once: its addresses are always the same" };
+    if (mac !== undefined && macs.indexOf(mac) < index)
+      return { index, message: "give each interface a mac of its own" };
+    return [];
+  });
+}
+
+const isMapping = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const publication = z.strictObject({
   protocol: z.enum(["tcp", "udp"]).default("tcp"),
@@ -114,6 +164,8 @@ export const display = z.strictObject({
 
 export const load = z.strictObject({ file: path, address: z.int().min(0) });
 
+const MEMORY_RANGE = `give ${MIN_MEMORY / 2 ** 20} MiB to ${MAX_MEMORY / 2 ** 30} GiB`;
+
 /** The names of its fields are those of `atoll run`'s options. */
 export const machineDefinition = z.strictObject({
   kernel: path.optional().describe("Without it and without bios: the embedded Linux"),
@@ -122,12 +174,18 @@ export const machineDefinition = z.strictObject({
   dtb: path.optional(),
   load: z.array(load).readonly().default([]),
   bios: path.optional(),
-  memory: z.int().min(MIN_MEMORY).max(MAX_MEMORY).multipleOf(4096).default(DEFAULT_MEMORY).describe("Bytes of RAM"),
+  memory: z
+    .int()
+    .min(MIN_MEMORY, MEMORY_RANGE)
+    .max(MAX_MEMORY, MEMORY_RANGE)
+    .multipleOf(4096)
+    .default(DEFAULT_MEMORY)
+    .describe("Bytes of RAM"),
   cpus: z.int().min(1).max(MAX_CPUS[3]).default(1),
   cpu: z.enum(CPU_MODELS).default("max"),
   machine: board.default(() => board.parse({})),
   disk: z.array(disk).readonly().default([]),
-  net: net.optional().describe("Without it: user, or none with bios where there is neither kernel nor disk"),
+  net: nets(net).describe("Without any: user, or none with bios where there is neither kernel nor disk"),
   publish: z.array(publication).readonly().default([]),
   share: z.array(share).readonly().default([]),
   vsock: vsock.optional(),
@@ -149,6 +207,9 @@ export type Disk = Readonly<z.infer<typeof disk>>;
 export type NewDisk = Readonly<z.infer<typeof newDisk>>;
 export type Board = Readonly<z.infer<typeof board>>;
 export type Net = Readonly<z.infer<typeof net>>;
+export type NodeNet = Readonly<z.infer<typeof nodeNet>>;
+/** What an interface may be plugged into, whoever's it is. */
+export type AnyNet = { readonly kind: string; readonly mac?: string | undefined };
 export type Publication = Readonly<z.infer<typeof publication>>;
 export type Share = Readonly<z.infer<typeof share>>;
 export type Vsock = Readonly<z.infer<typeof vsock>>;

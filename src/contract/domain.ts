@@ -2,7 +2,7 @@
 // waits for, how its health is seen and what is done when it ends.
 
 import * as z from "zod";
-import { machineDefinition, machineName, newMachine } from "./definition.ts";
+import { machineDefinition, machineName, net, nets, newMachine, nodeNet } from "./definition.ts";
 import { MAX_CPUS, STOP_TIMEOUT } from "./limits.ts";
 
 const seconds = z.number().positive().max(86_400);
@@ -87,6 +87,7 @@ export const dependency = z.strictObject({
 });
 
 const ofADomain = {
+  net: nets(z.discriminatedUnion("kind", [...net.options, nodeNet])).describe("Without any: user"),
   schedule: cpuShare.default(() => cpuShare.parse({})),
   restart: restart.default(() => restart.parse({})),
   dependsOn: z.array(dependency).readonly().default([]),

@@ -2,14 +2,26 @@
 
 import * as z from "zod";
 import type { Action } from "./action.ts";
-import { machineName } from "./definition.ts";
+import { machineName, publication } from "./definition.ts";
 import { domainDefinition } from "./domain.ts";
 import { INTROSPECTION_ACTIONS } from "./introspection.ts";
+import { MIGRATION_ACTIONS } from "./migration.ts";
 import { nodeFile, nodeMachine } from "./node.ts";
 
 const time = z.iso.datetime().describe("UTC");
 
-export const DOMAIN_STATUSES = ["off", "waiting", "running", "paused", "stopping", "failed"] as const;
+export const DOMAIN_STATUSES = [
+  "off",
+  "saved",
+  "waiting",
+  "running",
+  "paused",
+  "stopping",
+  "failed",
+  "incoming",
+  "leaving",
+  "moved",
+] as const;
 
 const counter = z.number().min(0);
 
@@ -32,7 +44,7 @@ export const domainInfo = z.object({
   status: z
     .enum(DOMAIN_STATUSES)
     .describe(
-      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again",
+      "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again. saved: it goes on from there when it is started. incoming: it comes from another node, and stands still. leaving: it stands still until it is known whether another node has it. moved: another node has it",
     ),
   reason: z.string().optional().describe("Why it failed, or what it waits for"),
   health: z.enum(["unknown", "healthy", "unhealthy"]).optional(),
@@ -40,6 +52,7 @@ export const domainInfo = z.object({
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,
+  forkedFrom: machineName.optional().describe("The domain that it is a copy of"),
   statistics: domainStatistics.optional(),
 });
 
@@ -110,6 +123,24 @@ export const DOMAIN_ACTIONS = {
     input: named,
     output: nothing,
   },
+  fork: {
+    summary: "Makes a copy of a running domain that goes on from where it is, beside it",
+    method: "post",
+    path: "/domains/{name}/fork",
+    input: named.extend({
+      newName: machineName.optional().describe("Without it: the domain's, with the next number that is free"),
+      publish: z
+        .array(publication)
+        .readonly()
+        .default([])
+        .describe("Ports of the copy's; it has none of the original's"),
+    }),
+    output: z.strictObject({
+      name: machineName,
+      pause: counter.describe("Seconds for which the original stood still"),
+      notes: z.array(z.string()).describe("What is otherwise with the copy, or with the original's disks from now on"),
+    }),
+  },
   remove: {
     summary: "Removes a domain and its own disks",
     method: "delete",
@@ -118,6 +149,7 @@ export const DOMAIN_ACTIONS = {
     output: nothing,
   },
   ...INTROSPECTION_ACTIONS,
+  ...MIGRATION_ACTIONS,
   down: {
     summary: "Stops all domains, in the reverse order of their dependencies, and ends the node",
     method: "post",

@@ -27,6 +27,12 @@ export const TAG_MAX = 255;
 export const CID_MIN = 3;
 export const CID_MAX = 0xffff_fffe;
 
+/** Network interfaces of a machine. */
+export const MAX_NETWORKS = 8;
+/** Of a channel between domains: bytes of memory, and members. */
+export const MIN_CHANNEL = 4096;
+export const MAX_CHANNEL = 16 * 2 ** 20;
+export const MAX_CHANNEL_MEMBERS = 16;
 export const SERIAL_PORT_NAME = /^[\w.-]{1,64}$/;
 export const SWITCH_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Of one station: the group bit of the first byte is 0. */

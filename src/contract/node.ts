@@ -1,9 +1,18 @@
 // A node: one machine with the hypervisor at its EL2, and the domains on it, as a file for `atoll up` describes them.
 
 import * as z from "zod";
-import { machineName } from "./definition.ts";
+import { isolationGroup, machineName } from "./definition.ts";
 import { type Dependency, newDomain } from "./domain.ts";
-import { CPU_MODELS, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "./limits.ts";
+import {
+  CPU_MODELS,
+  MAX_CHANNEL,
+  MAX_CHANNEL_MEMBERS,
+  MAX_CPUS,
+  MAX_MEMORY,
+  MIN_CHANNEL,
+  MIN_MEMORY,
+  SWITCH_NAME,
+} from "./limits.ts";
 
 /** The machine that the domains share. */
 export const nodeMachine = z.strictObject({
@@ -19,14 +28,65 @@ export const nodeMachine = z.strictObject({
   sameMemory: z.boolean().default(false).describe("Pages of the same content are kept once (KSM)"),
 });
 
+/** A switch inside the node, for its domains. */
+export const nodeNetwork = z.strictObject({
+  isolation: z
+    .array(isolationGroup)
+    .readonly()
+    .default([])
+    .describe("Groups that interfaces may be in: members of one do not reach each other"),
+});
+
+/** Memory that domains share, with a doorbell for each: docs/hypercalls.md. */
+export const nodeChannel = z.strictObject({
+  size: z.int().min(MIN_CHANNEL).max(MAX_CHANNEL).multipleOf(4096).describe("Bytes of memory, in whole pages"),
+  members: z
+    .array(
+      z.preprocess(
+        (value) => (typeof value === "string" ? { domain: value } : value),
+        z.strictObject({ domain: machineName, readOnly: z.boolean().default(false) }),
+      ),
+    )
+    .min(2, "give two members at least")
+    .max(MAX_CHANNEL_MEMBERS)
+    .readonly(),
+});
+
+const named = (what: string): z.ZodString =>
+  z.string().regex(SWITCH_NAME, `give a ${what} a name of at most 32 letters, digits, -, _ and .`);
+
 /** What `atoll up` is given. */
 export const nodeFile = z
   .strictObject({
     node: nodeMachine.default(() => nodeMachine.parse({})),
+    networks: z.record(named("network"), nodeNetwork).default({}),
+    channels: z.record(named("channel"), nodeChannel).default({}),
     domains: z.record(machineName, newDomain),
   })
-  .superRefine(({ domains }, context) => {
-    for (const [name, { dependsOn }] of Object.entries(domains)) {
+  .superRefine(({ domains, networks, channels }, context) => {
+    for (const [name, { members }] of Object.entries(channels)) {
+      for (const [index, { domain }] of members.entries()) {
+        const wrong = (message: string): void =>
+          context.addIssue({ code: "custom", path: ["channels", name, "members", index], message });
+        if (!Object.hasOwn(domains, domain)) wrong(`there is no domain ${domain}`);
+        else if (members.findIndex((each) => each.domain === domain) < index) wrong(`${domain} is there twice`);
+      }
+    }
+    const addresses = new Set<string>();
+    for (const [name, { dependsOn, net }] of Object.entries(domains)) {
+      for (const [index, each] of net.entries()) {
+        if (each.kind !== "network") continue;
+        const wrong = (message: string): void =>
+          context.addIssue({ code: "custom", path: ["domains", name, "net", index], message });
+        const network = Object.hasOwn(networks, each.name) ? networks[each.name] : undefined;
+        if (network === undefined) wrong(`there is no network ${each.name}: networks: defines them`);
+        else if (each.isolation !== undefined && !network.isolation.includes(each.isolation))
+          wrong(`the network ${each.name} has no isolation group ${each.isolation}`);
+        if (each.mac === undefined) continue;
+        const address = `${each.name} ${each.mac}`;
+        if (addresses.has(address)) wrong(`another interface of the network ${each.name} has that mac`);
+        addresses.add(address);
+      }
       for (const [index, { domain }] of dependsOn.entries()) {
         const path = ["domains", name, "dependsOn", index];
         if (!Object.hasOwn(domains, domain))
@@ -55,4 +115,5 @@ function dependsUpon(
 }
 
 export type NodeMachine = Readonly<z.infer<typeof nodeMachine>>;
+export type NodeChannels = Readonly<Record<string, Readonly<z.infer<typeof nodeChannel>>>>;
 export type NodeFile = Readonly<z.infer<typeof nodeFile>>;

@@ -1,10 +1,10 @@
 // Which values of a definition are names of files.
 
-import type { MachineDefinition, NewMachine } from "./definition.ts";
+import type { MachineDefinition, Net, NewMachine, NodeNet } from "./definition.ts";
 
 /** The fields of a definition that have paths. */
 type WithPaths = Omit<Pick<MachineDefinition, Field>, "disk"> &
-  Pick<MachineDefinition | NewMachine, "disk"> & { readonly net?: MachineDefinition["net"] };
+  Pick<MachineDefinition | NewMachine, "disk"> & { readonly net: readonly (Net | NodeNet)[] };
 type Field = "kernel" | "initrd" | "dtb" | "bios" | "load" | "disk" | "share" | "serialPort" | "vsock" | "display";
 
 /** The definition with each path replaced by what `change` makes of it. */
@@ -17,7 +17,6 @@ export function mapPaths<D extends WithPaths>(definition: D, change: (path: stri
     const path = definition[key];
     return path === undefined ? {} : { [key]: change(path) };
   };
-  const { net } = definition;
   return {
     ...definition,
     ...optional("kernel"),
@@ -28,9 +27,9 @@ export function mapPaths<D extends WithPaths>(definition: D, change: (path: stri
     disk: definition.disk.map((disk) => ("file" in disk ? one("file", disk) : disk)),
     share: definition.share.map((share) => one("folder", share)),
     serialPort: definition.serialPort.map((port) => one("path", port)),
-    ...(net !== undefined && net.kind !== "none" && net.capture !== undefined
-      ? { net: { ...net, capture: change(net.capture) } }
-      : {}),
+    net: definition.net.map((net) =>
+      net.kind === "none" || net.capture === undefined ? net : { ...net, capture: change(net.capture) },
+    ),
     ...(definition.display?.passwordFile === undefined
       ? {}
       : { display: { ...definition.display, passwordFile: change(definition.display.passwordFile) } }),

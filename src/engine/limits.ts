@@ -40,6 +40,10 @@ export const MAX_REGION_PAGES = 6;
 export const MAX_BATCH = 64;
 /** In a thread of its own, after which what is made by then is compiled: in its first moments that thread is slow, and the guest waits. */
 export const MAX_BATCH_MILLISECONDS = 8;
+/** Regions that another thread is given at a time: what becomes hot while it makes them is not to wait for many that are less so. */
+export const MAX_UNDER_WAY = 8;
+/** Slices of a PE after which what waits for its translation counts half. */
+export const FORGET = 512;
 /** Slices of a PE after which even a few are compiled: 10 ms or less. */
 export const MAX_WAIT = 32;
 
@@ -57,7 +61,11 @@ export const WARM = 16;
 
 /** Taken branches to a place after which it is looked at whether it is hot: a power of 2. */
 export const LOOK_EVERY = 512;
-/** A place is hot that is looked at twice in so many slices of a PE, 32768 instructions each: a loop that runs now. */
+/**
+ * A place is hot that is looked at so often in so many slices of a PE, 32768 instructions each: a loop that runs now. Of what is looked at
+ * twice only a fifth goes on for long enough that its translation pays.
+ */
+export const HOT_LOOKS = 6;
 export const HOT_WINDOW = 32;
 /**
  * Taken branches to a place after which it is hot, however long they took. The interpreter is quick, a translation costs a millisecond and

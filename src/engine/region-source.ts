@@ -30,6 +30,7 @@ export class LocalRegions implements RegionSource {
   }
 
   ask(request: RegionRequest): void {
+    if (this.#found.has(request.record)) return;
     const found = this.#timed(() => this.#maker.find(request));
     if (found) this.#found.set(found.record, found);
   }

@@ -1,4 +1,4 @@
-import { MAX_BATCH, MAX_BATCH_MILLISECONDS } from "./limits.ts";
+import { FORGET, MAX_BATCH, MAX_BATCH_MILLISECONDS, MAX_UNDER_WAY } from "./limits.ts";
 import {
   type FoundRegion,
   type MadeRegions,
@@ -35,16 +35,28 @@ export interface RegionAnswer extends MadeRegions {
 /** Threads that may end for want of memory before no more are started, and what is not translated yet stays interpreted. */
 const MAX_THREADS = 8;
 
-/** Regions that another thread makes. It is started at the first slice's end: until something is hot it has time to get ready. */
+/** A region that was not handed over yet, and how often it was asked for lately. */
+interface Wanted {
+  readonly request: RegionRequest;
+  asked: number;
+}
+
+/**
+ * Regions that another thread makes, what is asked for most often first: in its first moments that thread is slow, and by the time that it
+ * gets to something it may be over. The thread is started when there is something for it: a guest that was restored shows its prompt before.
+ */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
-  #requests: RegionRequest[] = [];
-  /** Records that were asked for and not answered. */
-  readonly #asked = new Set<number>();
+  /** By record. */
+  readonly #wanted = new Map<number, Wanted>();
+  /** Records that were handed over and not answered. */
+  readonly #underWay = new Set<number>();
   #closed = false;
   #threads = 0;
+  /** Slices since what is wanted was looked through. */
+  #slices = 0;
 
   /** `onAnswer`: for statistics. */
   constructor(start: () => RegionThread, onAnswer: (answer: RegionAnswer) => void) {
@@ -53,38 +65,54 @@ export class RemoteRegions implements RegionSource {
   }
 
   ask(request: RegionRequest): void {
-    if (this.#asked.has(request.record)) return;
-    this.#asked.add(request.record);
-    this.#requests.push(request);
+    if (this.#underWay.has(request.record)) return;
+    const known = this.#wanted.get(request.record);
+    if (known) known.asked++;
+    else this.#wanted.set(request.record, { request, asked: 1 });
   }
 
   take(): MadeRegions | undefined {
     if (this.#closed) return undefined;
     if (this.#thread?.ended) this.#forget(this.#thread);
     if (this.#thread === undefined) {
+      if (this.#wanted.size === 0) return undefined;
       if (this.#threads++ === MAX_THREADS) {
         this.#closed = true;
         return undefined;
       }
       this.#thread = this.#start();
     }
-    if (this.#requests.length > 0) {
-      this.#thread.send(this.#requests);
-      this.#requests = [];
-    }
+    if (this.#wanted.size > 0) this.#handOver(this.#thread);
     const answer = this.#thread.receive();
     if (answer === undefined) return undefined;
-    for (const record of answer.records) this.#asked.delete(record);
+    for (const record of answer.records) this.#underWay.delete(record);
     this.#onAnswer(answer);
     return answer;
+  }
+
+  #handOver(thread: RegionThread): void {
+    if (this.#underWay.size === 0) {
+      const most = [...this.#wanted.values()].sort((a, b) => b.asked - a.asked).slice(0, MAX_UNDER_WAY);
+      const requests = most.map(({ request }) => request);
+      for (const { record } of requests) {
+        this.#wanted.delete(record);
+        this.#underWay.add(record);
+      }
+      thread.send(requests);
+    }
+    if (++this.#slices < FORGET) return;
+    this.#slices = 0;
+    for (const [record, wanted] of this.#wanted) {
+      wanted.asked >>= 1;
+      if (wanted.asked === 0) this.#wanted.delete(record);
+    }
   }
 
   /** What it had not answered may be asked for again. */
   #forget(thread: RegionThread): void {
     thread.close();
     this.#thread = undefined;
-    this.#asked.clear();
-    this.#requests = [];
+    this.#underWay.clear();
   }
 
   close(): void {

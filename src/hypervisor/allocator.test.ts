@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Claims, FIRST_DOMAIN, FREE, FrameAllocator, NumberAllocator, RUN_FRAMES, SHARED } from "./allocator.ts";
+import {
+  Claims,
+  FIRST_CHANNEL,
+  FIRST_DOMAIN,
+  FREE,
+  FrameAllocator,
+  NumberAllocator,
+  RUN_FRAMES,
+  SHARED,
+} from "./allocator.ts";
 
 const FRAMES = 100;
 
@@ -89,4 +98,23 @@ test("a thing has one owner at a time", () => {
   claims.releaseAll(1);
   assert.ok(claims.claim(disk, 2));
   assert.ok(!claims.claim(console, 1));
+});
+
+test("a channel's frames are lent and come back; they are its own until nobody has them", () => {
+  const frames = new FrameAllocator(32);
+  const frame = frames.take(FIRST_CHANNEL);
+  frames.lend(frame);
+  frames.lend(frame);
+  assert.equal(frames.holders(frame), 3);
+  assert.equal(frames.ownerOf(frame), FIRST_CHANNEL);
+  assert.deepEqual(frames.shared(), { frames: 0, holders: 0 });
+  assert.throws(() => frames.release(frame, FIRST_CHANNEL), /is lent/);
+  assert.equal(frames.release(frame, FIRST_DOMAIN), false);
+  assert.equal(frames.release(frame, FIRST_DOMAIN + 1), false);
+  assert.throws(() => frames.release(frame, FIRST_DOMAIN), /is not of owner/);
+  assert.equal(frames.owned(FIRST_DOMAIN), 0);
+  assert.equal(frames.release(frame, FIRST_CHANNEL), true);
+  assert.equal(frames.free, 32);
+  const own = frames.take(FIRST_DOMAIN);
+  assert.throws(() => frames.lend(own), /is no channel's/);
 });

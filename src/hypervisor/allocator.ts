@@ -4,6 +4,8 @@
 export const FREE = 0;
 export const HYPERVISOR = 1;
 export const FIRST_DOMAIN = 2;
+/** Channels by their number from here on: their frames are lent to members. */
+export const FIRST_CHANNEL = 0x400;
 /** Frames that several domains read: each counts for who shares it. */
 export const SHARED = 0xffff;
 const MOST_OWNERS = SHARED;
@@ -18,7 +20,7 @@ export class FrameAllocator {
   free: number;
   readonly frames: number;
   readonly #owner: Uint16Array;
-  /** Of shared frames: how many descriptors hold them. */
+  /** Of shared frames: how many descriptors hold them. Of a channel's: how many do beside the channel itself. */
   readonly #holders: Uint32Array;
   /** A bit for each free frame of a run. */
   readonly #runs: Uint16Array;
@@ -84,31 +86,43 @@ export class FrameAllocator {
   /** How many descriptors hold a frame. */
   holders(frame: number): number {
     if (this.#owner[frame] === SHARED) return this.#holders[frame] as number;
-    return this.#owner[frame] === FREE ? 0 : 1;
+    return this.#owner[frame] === FREE ? 0 : 1 + (this.#holders[frame] as number);
   }
 
   /** Frames that are shared, and the descriptors that hold them. */
   shared(): { readonly frames: number; readonly holders: number } {
     let holders = 0;
-    for (const count of this.#holders) holders += count;
+    for (let frame = 0; frame < this.frames; frame++)
+      if (this.#owner[frame] === SHARED) holders += this.#holders[frame] as number;
     return { frames: this.owned(SHARED), holders };
   }
 
   /** Gives back a frame of `owner`'s, or its hold on a shared one. True: nobody has it any more. @throws Error when it is not the owner's. */
   release(frame: number, owner: number): boolean {
-    const has = this.#owner[frame];
+    const has = this.#owner[frame] as number;
+    const isLent = has >= FIRST_CHANNEL && has !== SHARED && (this.#holders[frame] as number) > 0;
     if (has === SHARED) {
       const left = (this.#holders[frame] as number) - 1;
       this.#holders[frame] = left;
       if (left > 0) return false;
-    } else if (has !== owner || owner === FREE) {
-      throw new Error(`frame ${frame} is not of owner ${owner}`);
+    } else if (isLent && has !== owner) {
+      this.#holders[frame] = (this.#holders[frame] as number) - 1;
+      return false;
+    } else if (has !== owner || owner === FREE || isLent) {
+      throw new Error(isLent ? `frame ${frame} is lent` : `frame ${frame} is not of owner ${owner}`);
     }
-    this.#owned[has as number] = (this.#owned[has as number] as number) - 1;
+    this.#owned[has] = (this.#owned[has] as number) - 1;
     this.#owner[frame] = FREE;
     this.#mark(frame, true);
     this.free++;
     return true;
+  }
+
+  /** A domain holds a frame of a channel's, until it releases it; it stays the channel's. @throws Error when it is no channel's. */
+  lend(frame: number): void {
+    const has = this.#owner[frame] as number;
+    if (has < FIRST_CHANNEL || has === SHARED) throw new Error(`frame ${frame} is no channel's`);
+    this.#holders[frame] = (this.#holders[frame] as number) + 1;
   }
 
   /** One more holds the frame: it becomes a shared one. */

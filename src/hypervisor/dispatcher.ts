@@ -307,12 +307,15 @@ export class Dispatcher implements LevelOwner {
     if (pe !== this.#current) pe.kick(pe);
   }
 
-  /** PSCI CPU_OFF of the vCPU that is on the current PE, and CPU_SUSPEND. */
+  /** PSCI CPU_OFF of the vCPU that is on the current PE, CPU_SUSPEND, and the hypervisor's own YIELD. */
   requestOff(): void {
     this.#request = OFF;
   }
   requestBlock(): void {
     this.#request = BLOCK;
+  }
+  requestYield(): void {
+    this.#request = YIELD;
   }
 }
 

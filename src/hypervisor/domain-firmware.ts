@@ -1,6 +1,7 @@
 import { SystemFirmware } from "../machine/firmware/firmware.ts";
 import type { PowerPort } from "../machine/firmware/psci.ts";
 import type { Domain } from "./domain.ts";
+import { hypercalls, type SchedulingPort } from "./hypercalls/service.ts";
 import { kvmServices, stolenTime } from "./paravirtual.ts";
 import type { PhysicalPe } from "./physical-pe.ts";
 import type { Vcpu } from "./vcpu.ts";
@@ -15,9 +16,10 @@ export interface PowerActions {
   /** The calling vCPU waits as for WFI. */
   readonly suspend: (vcpu: Vcpu) => void;
   readonly end: (domain: Domain, how: "off" | "reset") => void;
+  readonly scheduling: SchedulingPort;
 }
 
-/** PSCI, SMCCC and TRNG for a domain: the services of the machine's firmware, with vCPUs for PEs, by HVC. */
+/** PSCI, SMCCC, TRNG and the hypervisor's own calls for a domain: the services of the machine's firmware, with vCPUs for PEs, by HVC. */
 export function domainFirmware(domain: Domain, actions: PowerActions): SystemFirmware {
   const vcpu = (index: number): Vcpu => domain.vcpus[index] as Vcpu;
   const power: PowerPort = {
@@ -36,7 +38,7 @@ export function domainFirmware(domain: Domain, actions: PowerActions): SystemFir
     ownsEL3: false,
     power,
     entropy: domain.config.entropy,
-    services: [stolenTime(domain), kvmServices(domain)],
+    services: [stolenTime(domain), kvmServices(domain), hypercalls(domain, actions.scheduling)],
     isEntry: (low, high) => domain.isEntry(low, high),
     pe: () => {
       const { state, vcpu: calling } = actions.current();

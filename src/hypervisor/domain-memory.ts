@@ -62,6 +62,16 @@ export class DomainMemory implements Dma {
     return bytes;
   }
 
+  /** The bytes of a page of RAM by its number from the start of RAM, not to be kept; undefined: it is all zeroes, touched or not. */
+  page(number: number): Uint8Array | undefined {
+    const frame = this.#space.frameOf(this.#space.ram.base / PAGE_BYTES + number);
+    if (frame < 0) return undefined;
+    const first = this.#memory.linearOf(frame) >>> 2;
+    const { words } = this.#memory;
+    for (let i = first; i < first + PAGE_BYTES / 4; i++) if (words[i] !== 0) return this.#memory.bytes(frame);
+    return undefined;
+  }
+
   #pieces(address: number, length: number, write: boolean, see: (view: Uint8Array, at: number) => void): boolean {
     for (let at = 0; at < length; ) {
       const size = Math.min(PAGE_BYTES - ((address + at) % PAGE_BYTES), length - at);

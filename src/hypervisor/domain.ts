@@ -10,6 +10,7 @@ import { MAP, POWER_KEY_PIN, PPI, SPI } from "../machine/memory-map.ts";
 import { RamBalloon } from "../machine/ram-balloon.ts";
 import { BadInput, type CpuModel, type MemoryBalloon } from "../machine/runnable.ts";
 import { FIRST_DOMAIN, type FrameAllocator } from "./allocator.ts";
+import { MemberEnd, type MemberPlace } from "./channels/member-end.ts";
 import { domainFirmware, type PowerActions } from "./domain-firmware.ts";
 import { DomainFlash } from "./domain-flash.ts";
 import { DomainMemory } from "./domain-memory.ts";
@@ -41,6 +42,8 @@ export interface DomainHost {
   readonly cpu: CpuModel;
   /** Nanoseconds of the machine's clock. */
   readonly now: () => number;
+  /** Of a domain of that name. */
+  readonly channels: (domain: string) => readonly MemberPlace[];
   /** A PE's registers after reset, for the parts of CONTEXT. */
   readonly template: Int32Array;
   /** PE_FEATURES. */
@@ -83,6 +86,8 @@ export class Domain {
   readonly timers: readonly PhysicalTimer[];
   readonly stolen: StolenTime;
   readonly generation: GenerationId;
+  /** What it shares with others. A copy of a domain shares nothing. */
+  readonly channels: readonly MemberEnd[];
   /** The device tree that the guest was given. */
   deviceTree: Uint8Array = new Uint8Array(0);
   /** Why it runs no more; undefined while it does. */
@@ -156,6 +161,7 @@ export class Domain {
       ...{ memory, frames, owner: this.owner, space: this.space, entropy: config.entropy },
       line: this.gic.line(SPI.generationId),
     });
+    this.channels = host.channels(config.name).map((place) => new MemberEnd(place, (spi) => this.gic.line(spi)));
     this.firmware = domainFirmware(this, host.power);
     this.flash = new DomainFlash({ memory, frames, owner: this.owner, space: this.space, bus: this.bus });
     this.devices = this.#addDevices();
@@ -168,13 +174,17 @@ export class Domain {
     const { bus, gic, clock, config } = this;
     bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
+    for (const end of this.channels) bus.add(`${MAP.doorbells.name}.${end.place.index}`, end.doorbell, end);
     return new BoardDevices({ parts: config, bus, dma: this.memory, clock, interrupts: gic });
   }
 
   /** To the state after power-on, with what it boots in its memory, and its first vCPU ready. @throws BadInput when that cannot be used. */
   powerOn(): void {
     const { config, clock } = this;
-    const plan = bootPlanOf({ ...config, cpu: this.#host.cpu, gicVersion: 3 }, true);
+    const plan = bootPlanOf(
+      { ...config, cpu: this.#host.cpu, gicVersion: 3 },
+      { channels: this.channels.map((end) => end.describe()) },
+    );
     this.ended = undefined;
     this.reason = undefined;
     this.bus.reset();
@@ -186,7 +196,8 @@ export class Domain {
     }
     this.flash.load(plan.flash);
     this.deviceTree = plan.deviceTree;
-    if (!this.stolen.map() || !this.generation.map()) throw new BadInput(NO_MEMORY(config.name));
+    if (!this.stolen.map() || !this.generation.map() || !this.channels.every((end) => end.connect(this.space)))
+      throw new BadInput(NO_MEMORY(config.name));
     clock.hold(false);
     this.countFromNow();
     this.resetVcpu(0, plan.entry, plan.x[0], 0);
@@ -205,7 +216,8 @@ export class Domain {
 
   /** CNTVOFF_EL2 as the domain's clock says, after it stood still. */
   countFromNow(): void {
-    const offset = Math.max(0, Math.floor((this.#host.now() - this.clock.now()) / NANOSECONDS_PER_TICK));
+    // Less than 0 where the domain is older than the machine: the counter is modulo 2^64.
+    const offset = Math.floor((this.#host.now() - this.clock.now()) / NANOSECONDS_PER_TICK);
     this.counterOffset = offset;
     this.counterOffsetLow = offset | 0;
     this.counterOffsetHigh = Math.floor(offset / 2 ** 32);
@@ -259,6 +271,7 @@ export class Domain {
 
   /** Gives back all that it has. None of its vCPUs may be on a PE. */
   close(): void {
+    for (const end of this.channels) end.disconnect();
     this.space.close();
     const { first, count } = this.#ownFrames;
     for (let i = 0; i < count; i++) {

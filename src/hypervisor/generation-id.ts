@@ -50,6 +50,11 @@ export class GenerationId {
     return this.#frame < 0 ? undefined : this.#parts.memory.bytes(this.#frame).slice(0, BYTES);
   }
 
+  /** Goes on with the ID of the same guest elsewhere. After `map`. */
+  continueAs(id: Uint8Array): void {
+    if (this.#frame >= 0) this.#parts.memory.bytes(this.#frame).set(id.subarray(0, BYTES));
+  }
+
   /** The guest is to look again. */
   signal(): void {
     this.#parts.line.set(true);

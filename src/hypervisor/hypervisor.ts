@@ -25,6 +25,7 @@ import { Processors, peStates } from "../machine/processors.ts";
 import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
+import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
@@ -98,6 +99,8 @@ export class Hypervisor {
   readonly #merging: SamePageMerging;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
+  /** What domains share: whoever is named as a member has it from its next start on. */
+  readonly channels: Channels;
   readonly #processors: Processors;
   readonly #pes: readonly PhysicalPe[];
   readonly #scheduler: Scheduler<Vcpu>;
@@ -144,6 +147,7 @@ export class Hypervisor {
     });
     this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
     this.#frames = new FrameAllocator(this.#memory.frames);
+    this.channels = new Channels(this.#memory, this.#frames);
     this.#merging = new SamePageMerging(this.#memory, this.#frames);
     this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
     const pes: PhysicalPe[] = [];
@@ -184,6 +188,7 @@ export class Hypervisor {
     return {
       memory: this.#memory,
       frames: this.#frames,
+      channels: (name) => this.channels.placesOf(name),
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
@@ -203,6 +208,7 @@ export class Hypervisor {
         off: () => dispatcher.requestOff(),
         suspend: () => dispatcher.requestBlock(),
         end: (domain, how) => this.#end(domain, how),
+        scheduling: { now: () => this.#clock.now(), yield: () => dispatcher.requestYield() },
       },
       refused: (vcpu, what, address, count) =>
         this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),
@@ -312,6 +318,52 @@ export class Hypervisor {
     if (pause) this.#release(child);
     else this.events.emit({ kind: "paused", domain: newName });
     this.onWork();
+  }
+
+  /**
+   * A new domain that stands still, with nothing in its memory, to be filled with the state of one that was saved or that comes from elsewhere. It is
+   * paused for all others: `resume` lets it go on, `stop` ends it.
+   * @throws BadInput when the name is taken, or there is no room.
+   */
+  receive(config: DomainConfig): Domain {
+    this.define(config);
+    let domain: Domain;
+    try {
+      domain = this.#admit(config, (each) => {
+        each.group.held = true;
+        each.clock.hold(true);
+        each.bus.reset();
+      });
+    } catch (error) {
+      this.remove(config.name);
+      throw error;
+    }
+    const managed = this.#find(config.name);
+    managed.domain = domain;
+    managed.status = "paused";
+    this.events.emit({ kind: "paused", domain: config.name });
+    return domain;
+  }
+
+  /** Forgets, at once, a domain that `receive` made and that nobody has let go on. */
+  abandon(name: string): void {
+    const { domain } = this.#find(name);
+    if (domain === undefined || domain.vcpus.some(({ pe }) => pe !== undefined)) throw new BadInput(`${name} runs`);
+    this.#giveBack(domain);
+    this.#domains.delete(name);
+    this.events.emit({ kind: "removed", domain: name });
+  }
+
+  /**
+   * A paused domain, none of whose vCPUs is on a PE any more, so that all of its state is in its memory, its vCPUs' blocks, its interrupt
+   * controller's and its devices. Between two calls of run. @throws BadInput when it is not paused, or has ended.
+   */
+  still(name: string): Domain {
+    const { domain, status } = this.#find(name);
+    if (domain === undefined || status !== "paused") throw new BadInput(`${name} is not paused`);
+    if (this.#dispatcher.busy) throw new Error("a domain is looked at between two calls of run");
+    if (!this.#settle(domain)) throw new BadInput(`${name} does not stand still`);
+    return domain;
   }
 
   /** Runs the machine until no PE has registers of a held domain. */
@@ -550,12 +602,7 @@ export class Hypervisor {
         domain.end("failed", error instanceof Error ? error.message : String(error));
       }
     }
-    this.#running.delete(domain);
-    this.#scheduler.remove(domain.group);
-    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
-    domain.close();
-    this.#claims.releaseAll(domain.vmid);
-    this.#vmids.release(domain.vmid);
+    this.#giveBack(domain);
     managed.domain = undefined;
     const cause = domain.ended === "failed" ? "failed" : how === "off" ? "off" : "stopped";
     managed.status = cause === "failed" ? "failed" : "stopped";
@@ -566,6 +613,16 @@ export class Hypervisor {
       cause,
       ...(domain.reason !== undefined && { reason: domain.reason }),
     });
+  }
+
+  /** All that a domain has of the machine's. */
+  #giveBack(domain: Domain): void {
+    this.#running.delete(domain);
+    this.#scheduler.remove(domain.group);
+    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
+    domain.close();
+    this.#claims.releaseAll(domain.vmid);
+    this.#vmids.release(domain.vmid);
   }
 }
 

@@ -158,6 +158,15 @@ export class Stage2Space {
     return true;
   }
 
+  /** Maps a page that is no RAM to a frame of a channel's, to be read, or written, too, and never executed. It is given back by `clear`. */
+  lend(page: number, frame: number, writable: boolean): boolean {
+    const at = this.#entry(page, true);
+    if (at < 0) return false;
+    this.#o.frames.lend(frame);
+    this.#set(at, frame, PAGE | READ | (writable ? WRITE : 0), EXECUTE_NEVER);
+    return true;
+  }
+
   /** The page has no frame any more; the frame that it had is given back. Its next touch gives it one of zeroes. */
   discard(page: number): void {
     const at = this.#entry(page, false);
@@ -350,7 +359,8 @@ export class Stage2Space {
   /** No page has a frame any more. */
   clear(): void {
     this.#o.invalidate();
-    this.#forAll((_page, at, frame) => {
+    this.#forAll((page, at, frame) => {
+      this.#noteDirty(page);
       this.#words[at] = 0;
       this.#words[at + 1] = 0;
       this.#release(frame);

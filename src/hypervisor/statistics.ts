@@ -2,7 +2,7 @@ import type { FrameAllocator } from "./allocator.ts";
 import type { Domain } from "./domain.ts";
 import type { Refusal } from "./events.ts";
 import { PAGE_BYTES } from "./machine-memory.ts";
-import { EXIT_KINDS, type ExitKind, type Vcpu } from "./vcpu.ts";
+import { EXIT_KINDS, type ExitKind } from "./vcpu.ts";
 
 /** Of a domain since it was started. Times in nanoseconds, memory in bytes. */
 export interface DomainStatistics {
@@ -27,14 +27,11 @@ export interface DomainStatistics {
 /** `now`: nanoseconds of the machine's clock. */
 export function domainStatistics(domain: Domain, frames: FrameAllocator, now: number): DomainStatistics {
   const { vcpus, space } = domain;
-  // What runs is charged when it stops.
-  const cpuTime = ({ cpuTime, status, pe }: Vcpu): number =>
-    cpuTime + (status === "running" && pe !== undefined ? Math.max(0, now - pe.since) : 0);
   const sum = (value: (index: number) => number): number => vcpus.reduce((total, _, index) => total + value(index), 0);
   return {
-    cpuTime: sum((i) => cpuTime(vcpus[i] as Vcpu)),
+    cpuTime: sum((i) => vcpus[i]?.ran(now) ?? 0),
     stolen: sum((i) => vcpus[i]?.stolen ?? 0),
-    vcpus: vcpus.map((vcpu) => ({ status: vcpu.status, cpuTime: cpuTime(vcpu), stolen: vcpu.stolen })),
+    vcpus: vcpus.map((vcpu) => ({ status: vcpu.status, cpuTime: vcpu.ran(now), stolen: vcpu.stolen })),
     exits: Object.fromEntries(EXIT_KINDS.map((kind, k) => [kind, sum((i) => vcpus[i]?.exits[k] ?? 0)])) as Record<
       ExitKind,
       number

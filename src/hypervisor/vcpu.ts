@@ -85,6 +85,12 @@ export class Vcpu {
     this.saved = new PeState(buffer, block, VCPU_BYTES);
   }
 
+  /** Nanoseconds on a PE until `now`: what runs is charged when it stops. */
+  ran(now: number): number {
+    const { pe, status, cpuTime } = this;
+    return cpuTime + (status === "running" && pe !== undefined ? Math.max(0, now - pe.since) : 0);
+  }
+
   get loadedOn(): number {
     return this.pe?.index ?? -1;
   }

@@ -27,7 +27,17 @@ const UIE = 1 << 1;
 const LRENPIE = 1 << 2;
 const TDIR = 1 << 14;
 const EOI_COUNT_SHIFT = 27;
+/** ICH_LR<n>_EL2.pINTID, with LR_HW. */
+const HIGH_INTID = 0x1fff;
 const NONE = -1;
+
+/** Of VirtualGic.save. */
+export interface SavedGic {
+  /** Of the distributor and the redistributors. */
+  readonly words: Int32Array;
+  readonly latched: readonly number[];
+  readonly overflow: readonly (readonly number[])[];
+}
 
 export interface VirtualGicOptions {
   readonly buffer: ArrayBufferLike;
@@ -167,7 +177,7 @@ export class VirtualGic {
 
   /** Takes back what the guest has ended. On each entry to the hypervisor. */
   sync(pe: PhysicalPe, cpu: number): void {
-    if (this.#inUse[cpu] === 0) return;
+    if (this.#inUse[cpu] === 0 && (this.#overflow[cpu] as number[]).length === 0) return;
     const first = cpu * LIST_REGISTERS;
     for (let n = 0; n < LIST_REGISTERS; n++) {
       const intid = this.#listed[first + n] as number;
@@ -198,8 +208,9 @@ export class VirtualGic {
   /** Fills the list registers. Before the vCPU goes on. */
   fill(pe: PhysicalPe, cpu: number): void {
     const state = this.#state;
+    const overflow = (this.#overflow[cpu] as number[]).length > 0;
     if (this.#inUse[cpu] !== 0) this.#refresh(pe, cpu);
-    else if (state.best(cpu) === SPURIOUS && this.#control[cpu] === EN && !pe.timerActive) {
+    else if (state.best(cpu) === SPURIOUS && this.#control[cpu] === EN && !pe.timerActive && !overflow) {
       this.#told[cpu] = SPURIOUS;
       return;
     }
@@ -215,9 +226,9 @@ export class VirtualGic {
     this.#told[cpu] = state.best(cpu);
     // The guest may have undone what the timer's interrupt was handed on as: it comes again where there is a reason for it.
     if (pe.timerActive && !this.timerInFlight(cpu)) pe.setTimerActive(false);
-    const overflow = (this.#overflow[cpu] as number[]).length > 0;
-    const control = EN | (state.best(cpu) === SPURIOUS ? 0 : UIE) | (overflow ? LRENPIE | TDIR : 0);
-    if (control === this.#control[cpu] && !overflow) return;
+    const full = (this.#overflow[cpu] as number[]).length > 0;
+    const control = EN | (state.best(cpu) === SPURIOUS ? 0 : UIE) | (full ? LRENPIE | TDIR : 0);
+    if (control === this.#control[cpu] && !full) return;
     this.#control[cpu] = control;
     pe.writeInterruptRegister(R.ICH_HCR_EL2, control);
   }
@@ -234,27 +245,6 @@ export class VirtualGic {
     this.#control[cpu] = 0;
   }
 
-  /**
-   * For a vCPU that is on no PE: what its list registers hold goes to the controller's state, all of which is then in memory, with `saved`'s
-   * part of the virtual CPU interface. The vCPU goes on as before, or elsewhere, after `adopt`.
-   */
-  settle(cpu: number, saved: PeState): void {
-    const first = cpu * LIST_REGISTERS;
-    for (let n = 0; n < LIST_REGISTERS; n++) {
-      const intid = this.#listed[first + n] as number;
-      if (intid === NONE) continue;
-      const high = saved.high(SAVED_LISTS + 8 * n);
-      saved.set64(SAVED_LISTS + 8 * n, 0, 0);
-      this.#listed[first + n] = NONE;
-      if (high & LR_PENDING && (this.#latched[first + n] || intid === VIRTUAL_TIMER_PPI)) this.#latch(cpu, intid);
-      this.#latched[first + n] = 0;
-      if (high & LR_ACTIVE) (this.#overflow[cpu] as number[]).push(intid);
-      else this.#state.deactivate(intid, cpu);
-    }
-    this.#inUse[cpu] = 0;
-    this.#control[cpu] = 0;
-  }
-
   /** For a fork: its memory was filled with that of `other`, and the vCPUs' blocks, too; both go on from there. */
   continueAs(other: VirtualGic): void {
     this.#listed.set(other.#listed);
@@ -266,24 +256,52 @@ export class VirtualGic {
     this.changed();
   }
 
-  /** After its memory was filled with that of another: active interrupts are some vCPU's that is to end them. */
-  adopt(): void {
-    for (let cpu = 0; cpu < this.#cpus; cpu++) {
-      this.#listed.fill(NONE, cpu * LIST_REGISTERS, (cpu + 1) * LIST_REGISTERS);
-      this.#latched.fill(0, cpu * LIST_REGISTERS, (cpu + 1) * LIST_REGISTERS);
-      this.#inUse[cpu] = 0;
-      this.#control[cpu] = 0;
-      this.#told[cpu] = SPURIOUS;
-      const overflow = this.#overflow[cpu] as number[];
-      overflow.length = 0;
-      for (let intid = 0; intid < L.INTIDS; intid++) {
-        const word = intid >>> 5;
-        if (!((this.#state.bits(L.ACTIVE, word, cpu) >>> (intid & 31)) & 1)) continue;
-        const any = cpu === 0 ? this.#state.shared(L.ROUTE + word) : 0;
-        if (word === 0 || ((this.#state.pe(cpu, L.ROUTE + word) | any) >>> (intid & 31)) & 1) overflow.push(intid);
-      }
-    }
+  /** All of its state that is not in the vCPUs' blocks, while none is on a PE. */
+  save(): SavedGic {
+    return {
+      words: this.#state.words.slice(),
+      latched: [...this.#latched],
+      overflow: this.#overflow.map((intids) => [...intids]),
+    };
+  }
+
+  /**
+   * Goes on from what `save` gave. What is listed, the blocks of the vCPUs say, which were restored before. False: that cannot be.
+   */
+  restore({ words, latched, overflow }: SavedGic, blocks: readonly PeState[]): boolean {
+    if (words.length !== this.#state.words.length || latched.length !== this.#latched.length) return false;
+    if (overflow.length !== this.#cpus) return false;
+    this.#state.words.set(words);
+    for (const [cpu, intids] of overflow.entries()) this.#overflow[cpu] = [...intids];
+    this.#latched.set(latched);
+    for (const [cpu, saved] of blocks.entries()) if (!this.#restoreLists(cpu, saved)) return false;
+    this.#told.fill(SPURIOUS);
+    this.#control.fill(0);
+    this.#state.restored();
     this.changed();
+    return true;
+  }
+
+  /** Only what `fill` could have listed: an interrupt of the physical timer's is ended with the guest's, and nothing else of the machine's. */
+  #restoreLists(cpu: number, saved: PeState): boolean {
+    const mine = new Set(this.#overflow[cpu]);
+    if (mine.size !== (this.#overflow[cpu] as number[]).length) return false;
+    let inUse = 0;
+    for (let n = 0; n < LIST_REGISTERS; n++) {
+      const intid = saved.word(SAVED_LISTS + 8 * n);
+      const high = saved.high(SAVED_LISTS + 8 * n);
+      this.#listed[cpu * LIST_REGISTERS + n] = NONE;
+      if (intid === 0 && high === 0) continue;
+      const timer = intid === VIRTUAL_TIMER_PPI;
+      const possible = timer ? (high & (LR_HW | HIGH_INTID)) === (LR_HW | intid) : !(high & LR_HW);
+      if (!possible || intid < 0 || intid >= L.INTIDS || mine.has(intid)) return false;
+      mine.add(intid);
+      this.#listed[cpu * LIST_REGISTERS + n] = intid;
+      inUse++;
+    }
+    this.#inUse[cpu] = inUse;
+    for (const intid of mine) if (!((this.#state.bits(L.ACTIVE, intid >>> 5, cpu) >>> (intid & 31)) & 1)) return false;
+    return true;
   }
 
   /** ICC_DIR_EL1, which traps while active interrupts are in no list register. */

@@ -22,7 +22,8 @@ export interface OpenOptions {
   readonly forCheck?: boolean;
 }
 
-const MAX_CHAIN = 100;
+/** Images on top of each other. */
+export const MAX_CHAIN = 100;
 
 /** @throws ImageError */
 export function openImage(host: ImageHost, path: string, options: OpenOptions): Image {

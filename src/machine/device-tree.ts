@@ -49,8 +49,25 @@ export interface BoardDescription {
   readonly secure: boolean;
   /** Absent: the PEs have performance monitors. */
   readonly pmu?: boolean;
-  /** There is a page that says which copy of the guest it is. */
-  readonly generationId?: boolean;
+  /** Of a domain of the hypervisor: there are its calls, and a page that says which copy of the guest it is. */
+  readonly domain?: boolean;
+  /** Of a domain: what it shares with others. */
+  readonly channels?: readonly ChannelDescription[];
+}
+
+/** A domain's end of a channel (docs/hypercalls.md). */
+export interface ChannelDescription {
+  readonly name: string;
+  /** Its number in the hypervisor's calls. */
+  readonly index: number;
+  /** The domain's own number in it. */
+  readonly member: number;
+  /** Names of all members, by their numbers. */
+  readonly members: readonly string[];
+  readonly readOnly: boolean;
+  readonly memory: { readonly base: number; readonly size: number };
+  readonly doorbell: { readonly base: number; readonly size: number };
+  readonly spi: number;
 }
 
 /** Second cell of an interrupt specifier is the number less 32 (SPI) or 16 (PPI); the third is the trigger (arm,gic.yaml). */
@@ -141,8 +158,9 @@ export function boardTree(board: BoardDescription): Fdt {
           "dma-coherent": EMPTY,
         });
       }),
-      ...(board.generationId
+      ...(board.domain
         ? [
+            fdtNode("hypervisor", { compatible: strings("atoll,hypervisor"), method: strings("hvc") }),
             fdtNode(`vmgenid@${hex(MAP.generationId.base)}`, {
               compatible: strings("microsoft,vmgenid"),
               reg: reg(MAP.generationId),
@@ -150,11 +168,27 @@ export function boardTree(board: BoardDescription): Fdt {
             }),
           ]
         : []),
+      ...(board.channels ?? []).map(channelNode),
       ...(board.secure ? secureNodes() : []),
       fdtNode("chosen", { "stdout-path": strings(`/pl011@${hex(MAP.uart.base)}`) }),
     ],
   );
   return { root, reservations: [], bootCpu: board.mpidr(0) };
+}
+
+function channelNode(channel: ChannelDescription): FdtNode {
+  const { name, index, member, members, readOnly, memory, doorbell } = channel;
+  return fdtNode(`channel@${hex(memory.base)}`, {
+    compatible: strings("atoll,channel"),
+    label: strings(name),
+    reg: reg(memory, doorbell),
+    "reg-names": strings("memory", "doorbell"),
+    interrupts: spi(channel.spi, LEVEL_HIGH),
+    "atoll,channel": cells(index),
+    "atoll,member": cells(member),
+    "atoll,members": strings(...members),
+    ...(readOnly ? { "read-only": EMPTY } : {}),
+  });
 }
 
 function psciNode(conduit: string): FdtNode {

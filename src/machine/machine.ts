@@ -289,6 +289,10 @@ export class Machine implements RunnableMachine {
     return this.#processors.woken ? 0 : next - this.#clock.now();
   }
 
+  async readyToBoot(): Promise<void> {
+    await this.#parts.readToBoot?.();
+  }
+
   /** The device tree has new random seeds after each reset, as it has after power-on. */
   reset(): void {
     this.#deviceTree = this.#powerOn(bootPlanOf(this.#parts));

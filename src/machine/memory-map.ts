@@ -32,22 +32,36 @@ export const MAP = {
   secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
   /** Domains of the hypervisor only: which copy of a guest it is (microsoft,vmgenid). */
   generationId: { name: "generation-id", base: 0x090d_0000, size: 0x1000 },
+  /** Domains of the hypervisor only: doorbells of channels, one page each. */
+  doorbells: { name: "doorbell", base: 0x0b00_0000, size: 0x2_0000 },
   secureRam: { name: "ram.secure", base: 0x0e00_0000, size: 16 * MiB },
   /** VIRTIO_SLOTS transports, VIRTIO_STRIDE each. */
   virtio: { name: "virtio-mmio", base: 0x0a00_0000, size: 0x4000 },
   /** RAM starts here; its size is an option of the machine. */
   ram: { name: "ram", base: 0x4000_0000, size: 0 },
+  /** Domains of the hypervisor only: memory that they share with others, channel after channel. Above all RAM that there can be. */
+  channels: { name: "channels", base: 0x8_0000_0000, size: 0x4000_0000 },
 } as const satisfies Record<string, Window>;
 
 /** RD_base and SGI_base frames of one PE (no virtual LPIs). */
 export const GICR_STRIDE = 0x2_0000;
 export const VIRTIO_SLOTS = 32;
 export const VIRTIO_STRIDE = 0x200;
+export const DOORBELL_STRIDE = 0x1000;
 /** INTID of SPI `n`. */
 export const spi = (n: number): number => 32 + n;
 
 /** Shared peripheral interrupts: numbers as a device tree has them, so INTID - 32. */
-export const SPI = { uart: 1, rtc: 2, gpio: 7, secureUart: 8, secureGpio: 0, generationId: 10, virtio0: 16 } as const;
+export const SPI = {
+  uart: 1,
+  rtc: 2,
+  gpio: 7,
+  secureUart: 8,
+  secureGpio: 0,
+  generationId: 10,
+  virtio0: 16,
+  channel0: 64,
+} as const;
 /** SPIs that the interrupt controller implements: INTIDs 32..287, as QEMU's board. */
 export const SPI_COUNT = 256;
 

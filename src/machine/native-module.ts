@@ -7,7 +7,7 @@ import { instantiate, moduleFor } from "../wasm/instantiate.ts";
 
 export interface NativeModuleOptions {
   /** native.wasm. */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   /** Of every PE. */
   readonly states: readonly PeState[];

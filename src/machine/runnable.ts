@@ -55,6 +55,8 @@ export interface MachineParts {
   readonly dtb?: NamedBytes;
   /** Firmware, placed in flash at the reset vector. */
   readonly bios?: NamedBytes;
+  /** Reads what of these files was left out for now. To be called before a machine that was restored is reset or asked for its device tree. */
+  readonly readToBoot?: (() => Promise<void>) | undefined;
   /** Files to be placed in RAM at an address, at power-on and after each reset. */
   readonly loads: readonly { readonly file: NamedBytes; readonly address: number }[];
 
@@ -85,9 +87,15 @@ export interface MachineParts {
    */
   readonly regionThread?: StartRegionThread | undefined;
 
-  /** build/native.wasm and build/interpreter.wasm, and the interpreter's list of handlers. */
-  readonly artifacts: { readonly native: Uint8Array; readonly interpreter: Uint8Array; readonly handlers: string };
+  readonly artifacts: Artifacts;
   readonly inflate: Inflate;
+}
+
+/** build/native.wasm and build/interpreter.wasm, which may be compiled for shared memory already, and the interpreter's list of handlers. */
+export interface Artifacts {
+  readonly native: Uint8Array | WebAssembly.Module;
+  readonly interpreter: Uint8Array | WebAssembly.Module;
+  readonly handlers: string;
 }
 
 /** Decompresses; throws BadInput where the data is damaged or the result would be more than `limit` bytes. */
@@ -117,8 +125,10 @@ export type RunState =
 export interface RunnableMachine {
   /** Runs for about so many milliseconds of host time, less when all PEs wait or the guest ends. */
   run(milliseconds: number): RunState;
-  /** To the state after power-on, with the same parts. */
+  /** To the state after power-on, with the same parts; a machine that was restored is `readyToBoot` first. */
   reset(): void;
+  /** Reads what a machine that was restored has not needed until now. @throws what reading it throws. */
+  readyToBoot?(): Promise<void>;
   /** The device tree blob that the guest is given. */
   deviceTree(): Uint8Array;
   /** Presses and lets go the power key (PL061, gpio-keys): a guest that listens to it shuts down. */

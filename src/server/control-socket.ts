@@ -4,8 +4,7 @@ import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
-import { reasonOf } from "../hosts/node/files.ts";
-import { BadInput } from "../machine/runnable.ts";
+import { listenAt } from "../hosts/node/listen.ts";
 
 /** Milliseconds that clients have to take their answers when the server ends. */
 const GOODBYE = 1000;
@@ -17,10 +16,7 @@ export async function listen(app: Hono, path: string): Promise<Server> {
   const server = createServer(getRequestListener(app.fetch));
   // Actions take as long as they take.
   server.requestTimeout = 0;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new BadInput(`cannot listen at ${path}: ${reasonOf(error)}`)));
-    server.listen(path, resolve);
-  });
+  await listenAt(server, path);
   return server;
 }
 

@@ -11,6 +11,7 @@ import { machineParts } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { type DisplayServer, serveDisplay } from "../hosts/node/display-server.ts";
+import { keepHeapsSmall } from "../hosts/node/heaps.ts";
 import { pace } from "../hosts/node/pace.ts";
 import type { NewSnapshotFile } from "../hosts/node/snapshot-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
@@ -90,7 +91,13 @@ async function runLocked(
   try {
     const clock = new HoldClock(monotonic);
     const { Machine } = await import("../machine/machine.ts");
-    const parts = await machineParts(opened.wanted, hub, { ...nodeBindings, monotonic: clock.now }, nodePackageFile);
+    const parts = await machineParts(
+      opened.wanted,
+      hub,
+      { ...nodeBindings, monotonic: clock.now },
+      nodePackageFile,
+      !restored,
+    );
     const machine = restored ? await saved.restore(parts, progress) : await Machine.create(parts);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));
@@ -155,6 +162,7 @@ export class RunningMachine {
       this.#store.began(name);
       saved.discard();
       ready();
+      keepHeapsSmall();
       const how = await loop.run();
       end = this.#endingOf(how);
       exitStatus = how === "exit" ? loop.exitStatus : undefined;

@@ -13,13 +13,13 @@ import {
   type OutputOf,
 } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
-import { macText, randomMac } from "../hosts/library/mac.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { callAction, NoAnswer } from "./api-client.ts";
 import { describe } from "./describe.ts";
 import { isDomain } from "./domains/store.ts";
 import { asActionError } from "./errors.ts";
 import type { Handlers } from "./http-api.ts";
+import { withAddresses } from "./interfaces.ts";
 import { END_PATIENCE, isHeld, MachineLock, released } from "./machine-lock.ts";
 import { flushFolder, makeDisks } from "./new-disks.ts";
 import { startProcess } from "./start-process.ts";
@@ -71,7 +71,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
         const disk = makeDisks(definition.disk, path);
         flushFolder(path);
         flushFolder(dirname(path));
-        this.#store.add(name, machineDefinition.parse({ ...withAddress(definition), disk }));
+        this.#store.add(name, machineDefinition.parse({ ...definition, net: withAddresses(definition.net), disk }));
       } catch (error) {
         rmSync(path, { recursive: true, force: true });
         throw error;
@@ -219,12 +219,6 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       return undefined;
     }
   }
-}
-
-/** A station of a switch keeps its address: a guest that goes on has it in its memory. */
-function withAddress({ net, ...definition }: NewMachine): NewMachine {
-  if (net?.kind !== "switch") return { ...definition, net };
-  return { ...definition, net: { ...net, mac: net.mac ?? macText(randomMac()) } };
 }
 
 /** That what a definition names is there is better known now than at the start. */

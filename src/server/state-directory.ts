@@ -53,6 +53,14 @@ export class StateDirectory {
     return new MachineFolder(join(this.path, "domains", name));
   }
 
+  /**
+   * What disks of domains are on top of since the domains were forked. Beside the domains, whose names do not begin like this, as a relative path
+   * in an image has to be good when the image becomes such a layer.
+   */
+  get layers(): string {
+    return join(this.path, "domains", ".layers");
+  }
+
   machine(name: string): MachineFolder {
     return new MachineFolder(join(this.path, "machines", name));
   }

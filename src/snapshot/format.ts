@@ -29,6 +29,10 @@ export const CHUNK_HEADER_BYTES = 60;
 export const PAGE = 4096;
 /** Bounds what a reader has to keep. */
 export const CHUNK_MAX = 0x10_0000;
+/** Bytes of content from which on it is packed: for less, unpacking takes longer than reading what would be saved. */
+export const PACKED_MIN = 0x4000;
+/** How much less it has to become for that: of what is hardly less, as kernels' code, unpacking takes long. */
+export const PACKED_RATIO = 2;
 /** The name of the last chunk, which is empty. */
 export const END = "end";
 

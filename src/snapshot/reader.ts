@@ -96,11 +96,17 @@ function nameOf(header: Uint8Array): string {
   return String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
 }
 
-/** Reads all of a snapshot for its checksums alone. @throws SnapshotError where one is wrong, or the file is not whole. */
-export async function verifySnapshot(options: Omit<ReaderOptions, "codec">): Promise<void> {
+/**
+ * Reads all of a snapshot for its checksums alone. @throws SnapshotError where one is wrong, or the file is not whole.
+ * @param found is told of each chunk, all of which are right when this is done.
+ */
+export async function verifySnapshot(
+  options: Omit<ReaderOptions, "codec">,
+  found: (chunk: Chunk) => void = () => {},
+): Promise<void> {
   const none = (): never => {
     throw damaged("nothing is unpacked here");
   };
   const reader = new SnapshotReader({ ...options, codec: { encode: none, decode: none } });
-  while ((await reader.next()) !== undefined);
+  for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) found(chunk);
 }

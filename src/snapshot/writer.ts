@@ -36,9 +36,9 @@ export class SnapshotWriter {
     const { codec, encoding, checksum } = this.#options;
     let used: F.Encoding = "stored";
     let stored = content;
-    if (encoding !== "stored" && content.length > 0) {
+    if (encoding !== "stored" && content.length >= F.PACKED_MIN) {
       const packed = await codec.encode(encoding, content);
-      if (packed.length < content.length) {
+      if (packed.length * F.PACKED_RATIO <= content.length) {
         used = encoding;
         stored = packed;
       }

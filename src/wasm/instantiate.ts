@@ -12,8 +12,9 @@ export function isShared(memory: WebAssembly.Memory): boolean {
   return !(memory.buffer instanceof ArrayBuffer);
 }
 
-/** Compiles a module that imports a memory declared shared for the memory that it will get. */
-export function moduleFor(memory: WebAssembly.Memory, bytes: Uint8Array): WebAssembly.Module {
+/** Compiles a module that imports a memory declared shared for the memory that it will get, unless it has been compiled as it is. */
+export function moduleFor(memory: WebAssembly.Memory, bytes: Uint8Array | WebAssembly.Module): WebAssembly.Module {
+  if (bytes instanceof WebAssembly.Module) return bytes;
   return new WebAssembly.Module((isShared(memory) ? bytes : withUnsharedMemory(bytes)) as Uint8Array<ArrayBuffer>);
 }
 

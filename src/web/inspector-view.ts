@@ -322,8 +322,10 @@ export class InspectorView {
   toggle(): boolean {
     this.#isOpen = !this.#isOpen;
     this.place.hidden = !this.#isOpen;
-    if (this.#isOpen) void this.#look();
-    else this.close();
+    if (this.#isOpen) {
+      this.place.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      void this.#look();
+    } else this.close();
     return this.#isOpen;
   }
 

@@ -6,7 +6,7 @@ import { button, element } from "./element.ts";
 import { InspectorView } from "./inspector-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { linkOf } from "./share-link.ts";
-import { fileName, keepSnapshot } from "./storage.ts";
+import { diskFile, fileName, keepDisk, keepSnapshot, PARTS } from "./storage.ts";
 import { TerminalView } from "./terminal-view.ts";
 
 /** Keys that touch keyboards lack, and what they send. */
@@ -25,6 +25,18 @@ const STATES = { paused: "paused", running: "running", ended: "off", closed: "cl
 /** Milliseconds between two looks at the counters. */
 const PERIOD = 1000;
 
+type Disk = NonNullable<MachineConfiguration["disk"]>[number];
+
+/** Only one machine writes to what this browser keeps: another one gets a copy. */
+async function ownDisk(file: Disk["file"]): Promise<Disk["file"]> {
+  if (typeof file !== "object" || !("opfs" in file)) return file;
+  return { opfs: await keepDisk(await diskFile(file.opfs)) };
+}
+
+async function ownChanges({ changes }: Disk): Promise<Pick<Disk, "changes">> {
+  return changes ? { changes: { opfs: await keepDisk(await diskFile(changes.opfs)) } } : {};
+}
+
 export interface MachineViewOptions {
   readonly name: string;
   readonly configuration: MachineConfiguration;
@@ -32,7 +44,11 @@ export interface MachineViewOptions {
   readonly snapshot?: { readonly file: Blob; readonly screen: string } | undefined;
   onClosed(view: MachineView): void;
   /** Another machine is wanted that goes on from here. */
-  onFork(view: MachineView, snapshot: { readonly file: Blob; readonly screen: string }): void;
+  onFork(
+    name: string,
+    configuration: MachineConfiguration,
+    snapshot: { readonly file: Blob; readonly screen: string },
+  ): void;
 }
 
 export class MachineView {
@@ -60,6 +76,7 @@ export class MachineView {
   readonly #early: Uint8Array[] = [];
   #display: DisplayView | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #isBusy = false;
   #instructions = 0;
   #looked = 0;
 
@@ -119,6 +136,7 @@ export class MachineView {
         this.#run.textContent = state === "running" ? "Pause" : state === "ended" ? "Start again" : "Run";
         if (state !== "running") this.#state.textContent = STATES[state];
       });
+      machine.on("problem", ({ message }) => say("problem", `${this.name}: ${message}`));
       machine.on("ended", (end) => this.#ended(end));
       this.#showDisplay(machine);
       this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);
@@ -188,23 +206,69 @@ export class MachineView {
   async #save(): Promise<void> {
     const name = fileName(this.name);
     await this.#do(async (machine) => {
-      const before = this.#state.textContent;
-      this.#state.textContent = "saving";
-      await keepSnapshot(name, await machine.save(), this.terminal.screen);
-      this.#state.textContent = before;
+      const lost = this.#disks.find(({ file }) => file instanceof File)?.file as File | undefined;
+      if (lost) {
+        throw new Error(
+          `${this.name} cannot be kept, because this browser does not keep its disk ${lost.name}: make a machine with "Keep the disk"`,
+        );
+      }
+      await this.#meanwhile("saving", async () => {
+        const parts = Object.fromEntries(
+          PARTS.flatMap((part) => (this.configuration[part] instanceof Blob ? [[part, this.configuration[part]]] : [])),
+        );
+        await keepSnapshot(name, await machine.save(), this.terminal.screen, parts);
+      });
       this.isSaved = true;
-      say("note", `${this.name} is kept in this browser, under Stored.`);
+      say("note", `${this.name} is kept in this browser, under Stored.${this.#withoutChanges()}`);
     });
+  }
+
+  /** What was written to disks that only this machine has in memory is nowhere else. */
+  #withoutChanges(): string {
+    return this.#disks.some(({ snapshot }) => snapshot)
+      ? " Its disk is there as it was given: if the guest has written to it, that is not kept."
+      : "";
+  }
+
+  get #disks(): NonNullable<MachineConfiguration["disk"]> {
+    return this.configuration.disk ?? [];
+  }
+
+  async #meanwhile<T>(what: string, action: () => Promise<T>): Promise<T> {
+    const before = this.#state.textContent;
+    this.#state.textContent = what;
+    this.#isBusy = true;
+    try {
+      return await action();
+    } finally {
+      this.#isBusy = false;
+      this.#state.textContent = before;
+    }
   }
 
   async #fork(): Promise<void> {
-    await this.#do(async (machine) => {
-      this.#options.onFork(this, { file: await machine.save(), screen: this.terminal.screen });
-    });
+    await this.#do((machine) =>
+      this.#meanwhile("forking", async () => {
+        const runs = machine.state === "running";
+        // So that memory and disks are of the same moment.
+        if (runs) await machine.pause();
+        try {
+          const file = await machine.save();
+          const disk = await Promise.all(
+            this.#disks.map(async (each) => ({ ...each, file: await ownDisk(each.file), ...(await ownChanges(each)) })),
+          );
+          this.#options.onFork(this.name, { ...this.configuration, disk }, { file, screen: this.terminal.screen });
+          const without = this.#withoutChanges();
+          if (without) say("note", `${this.name} has a fork.${without}`);
+        } finally {
+          if (runs) await machine.resume();
+        }
+      }),
+    );
   }
 
   async #count(): Promise<void> {
-    if (this.#machine?.state !== "running") return;
+    if (this.#machine?.state !== "running" || this.#isBusy) return;
     const counters = await this.#machine.statistics();
     const all = counters.find(({ section, name }) => section === "instructions" && name === "all")?.value ?? 0;
     const now = performance.now();

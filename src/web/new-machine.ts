@@ -59,6 +59,46 @@ class FileField {
   }
 }
 
+/** By which guests mount the folder that the page shares. */
+export const FOLDER_TAG = "folder";
+
+/** A folder of this computer, where the browser lets pages have one. */
+class FolderField {
+  readonly place: HTMLElement;
+  readonly #chosen = element("output", {}, "none");
+  value: FileSystemDirectoryHandle | undefined;
+
+  constructor() {
+    this.place = element(
+      "div",
+      { className: "field", hidden: window.showDirectoryPicker === undefined },
+      element("span", {}, "Shared folder"),
+      button("Choose a folder", () => this.#choose()),
+      this.#chosen,
+      element(
+        "small",
+        { className: "quiet-text" },
+        `The guest may change it: mount -t 9p -o trans=virtio,version=9p2000.L ${FOLDER_TAG} /mnt`,
+      ),
+    );
+  }
+
+  set folder(folder: FileSystemDirectoryHandle) {
+    this.value = folder;
+    this.#chosen.textContent = folder.name;
+    this.place.hidden = false;
+  }
+
+  async #choose(): Promise<void> {
+    try {
+      const folder = await window.showDirectoryPicker?.({ mode: "readwrite" });
+      if (folder) this.folder = folder;
+    } catch {
+      // The user thinks better of it.
+    }
+  }
+}
+
 /** What the dialog's user wants. */
 export interface Wanted {
   readonly name: string;
@@ -67,10 +107,15 @@ export interface Wanted {
   readonly keep: File | undefined;
 }
 
-/** Shows the dialog. `files`: what was dropped. Undefined where the user thinks better of it. */
+export interface Dropped {
+  readonly files: readonly File[];
+  readonly folder?: FileSystemDirectoryHandle | undefined;
+}
+
+/** Shows the dialog. Undefined where the user thinks better of it. */
 export async function askForMachine(
   suggestion: string,
-  files: readonly File[] = [],
+  { files, folder: droppedFolder }: Dropped = { files: [] },
   stored: readonly string[] = [],
 ): Promise<Wanted | undefined> {
   const fields: Fields = {
@@ -79,6 +124,8 @@ export async function askForMachine(
     disk: new FileField("Disk", "raw, qcow2, VMDK, VDI or VHDX; also .gz and .xz. Addresses are read in parts."),
     bios: new FileField("Firmware", "Such as U-Boot or EDK2, in place of a kernel."),
   };
+  const folder = new FolderField();
+  if (droppedFolder) folder.folder = droppedFolder;
   for (const file of files) fields[await roleOf(file)].file = file;
   const name = element("input", { value: suggestion, maxLength: 40, required: true });
   const memory = element(
@@ -142,6 +189,7 @@ export async function askForMachine(
       fields.initrd.place,
       fields.disk.place,
       fields.bios.place,
+      folder.place,
       stored.length > 0 && label("Disk that is kept in this browser", kept),
       element("label", { className: "wide" }, element("span", {}, "Kernel command line"), append),
       check("Keep the disk, and what is written to it, in this browser", keep),
@@ -181,6 +229,7 @@ export async function askForMachine(
       machine: { virtualization: el2.checked, secure: el3.checked },
       disk: disks,
       ...(display.checked && { display: {} }),
+      ...(folder.value && { share: [{ folder: folder.value, tag: FOLDER_TAG }] }),
       ...(network.value === "switch" && { net: { kind: "switch", name: "page" } as const }),
       ...(network.value === "relay" && {
         net: {

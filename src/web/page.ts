@@ -4,9 +4,9 @@ import type { MachineConfiguration } from "../hosts/browser/index.ts";
 import { byId } from "./element.ts";
 import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
-import { askForMachine } from "./new-machine.ts";
+import { askForMachine, type Dropped } from "./new-machine.ts";
 import { readLink } from "./share-link.ts";
-import { disks, keepDisk, type StoredSnapshot, snapshotFile, snapshots } from "./storage.ts";
+import { disks, keepDisk, type StoredSnapshot, snapshotFile, snapshotParts, snapshots } from "./storage.ts";
 import { showStored } from "./stored-view.ts";
 import { setUpTheme } from "./theme.ts";
 
@@ -36,7 +36,7 @@ async function boot(
     {
       ...{ name: free(name), configuration, snapshot },
       onClosed: (closed) => views.delete(closed),
-      onFork: ({ name, configuration }, from) => attempt(() => boot(`${name}, fork ${number}`, configuration, from)),
+      onFork: (name, configuration, from) => attempt(() => boot(`${name}, fork ${number}`, configuration, from)),
     },
     byId("machines"),
   );
@@ -45,7 +45,7 @@ async function boot(
 }
 
 async function restore({ name, screen }: StoredSnapshot): Promise<void> {
-  await boot(name, {}, { file: await snapshotFile(name), screen });
+  await boot(name, await snapshotParts(name), { file: await snapshotFile(name), screen });
 }
 
 /** `#snapshot=NAME`: one that this browser keeps, to be bookmarked. */
@@ -55,11 +55,11 @@ async function restoreNamed(name: string): Promise<void> {
   await restore(found);
 }
 
-async function ask(files: readonly File[] = []): Promise<void> {
+async function ask(dropped?: Dropped): Promise<void> {
   const stored = await disks().catch(() => []);
   const wanted = await askForMachine(
     nextName(),
-    files,
+    dropped,
     stored.map(({ name }) => name),
   );
   if (wanted === undefined) return;
@@ -85,9 +85,21 @@ function acceptDrops(): void {
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length > 0) attempt(() => ask(files));
+    const items = [...(event.dataTransfer?.items ?? [])].filter(({ kind }) => kind === "file");
+    // All are asked for at once: what was dropped is gone afterwards.
+    const found = items.map((item) => ({ file: item.getAsFile(), handle: item.getAsFileSystemHandle?.() }));
+    if (found.length > 0) attempt(async () => ask(await dropped(found)));
   });
+}
+
+async function dropped(
+  found: readonly { file: File | null; handle: Promise<FileSystemHandle | null> | undefined }[],
+): Promise<Dropped> {
+  const handles = await Promise.all(found.map(({ handle }) => handle?.catch(() => null)));
+  return {
+    files: found.flatMap(({ file }, i) => (file && handles[i]?.kind !== "directory" ? [file] : [])),
+    folder: handles.find((handle) => handle?.kind === "directory") as FileSystemDirectoryHandle | undefined,
+  };
 }
 
 /** A closed tab takes its machines along: it is asked for first, and said afterwards. */

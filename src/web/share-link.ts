@@ -54,7 +54,11 @@ export function linkOf(configuration: MachineConfiguration): string | undefined 
     if (typeof file !== "string") return undefined;
     link.append("disk", file);
   }
-  const { append, memory, cpus, machine, net } = configuration;
+  if (configuration.share?.length) return undefined;
+  const { append, memory, cpus, machine } = configuration;
+  const [net, another] = [configuration.net].flat();
+  // A link has room for one.
+  if (another !== undefined) return undefined;
   if (append !== undefined) link.set("append", append);
   if (memory !== undefined) link.set("memory", typeof memory === "number" ? `${memory / 2 ** 20}M` : memory);
   link.set("cpus", String(cpus ?? 1));

@@ -5,6 +5,11 @@ import { AtollError } from "../hosts/browser/index.ts";
 const FOLDER = "atoll";
 const SNAPSHOT = ".snapshot";
 const NOTE = ".json";
+/** Files that a machine was booted from, and needs again when it is reset. */
+export const PARTS = ["kernel", "initrd", "bios", "dtb"] as const;
+export type Parts = { readonly [Name in (typeof PARTS)[number]]?: Blob };
+const ofSnapshot = (name: string, part: string): string => `${name}${SNAPSHOT}.${part}`;
+const IS_PART = new RegExp(`\\${SNAPSHOT}\\.(${PARTS.join("|")})$`);
 
 export interface StoredSnapshot {
   readonly name: string;
@@ -30,11 +35,15 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
 /** Writes a file as a whole: what was there stays until all of it is written. */
 async function write(name: string, content: Blob): Promise<void> {
   const file = await (await folder()).getFileHandle(name, { create: true });
-  const writable = await file.createWritable();
   try {
-    await content.stream().pipeTo(writable);
+    const writable = await file.createWritable();
+    try {
+      await content.stream().pipeTo(writable);
+    } catch (error) {
+      await writable.abort().catch(() => {});
+      throw error;
+    }
   } catch (error) {
-    await writable.abort().catch(() => {});
     if ((await file.getFile()).size === 0) await remove(name);
     if ((error as DOMException).name !== "QuotaExceededError") throw error;
     throw new AtollError(
@@ -59,11 +68,26 @@ async function files(): Promise<File[]> {
 /** Names that are for people: without what file systems would not like. */
 export const fileName = (name: string): string => name.replace(/[^\p{L}\p{N} ._-]+/gu, "-").slice(0, 80) || "unnamed";
 
-export async function keepSnapshot(name: string, snapshot: Blob, screen: string): Promise<void> {
+export async function keepSnapshot(name: string, snapshot: Blob, screen: string, parts: Parts): Promise<void> {
   // So that the browser does not clear it away when space is short.
   await navigator.storage.persist?.().catch(() => false);
   await write(`${name}${SNAPSHOT}`, snapshot);
   await write(`${name}${NOTE}`, new Blob([JSON.stringify({ screen })]));
+  for (const part of PARTS) {
+    const file = parts[part];
+    if (file) await write(ofSnapshot(name, part), file);
+    else await remove(ofSnapshot(name, part));
+  }
+}
+
+/** What the machine of a snapshot was booted from, where that was files of this computer. */
+export async function snapshotParts(name: string): Promise<Parts> {
+  const all = await files();
+  const found = PARTS.flatMap((part) => {
+    const file = all.find((other) => other.name === ofSnapshot(name, part));
+    return file ? [[part, file] as const] : [];
+  });
+  return Object.fromEntries(found);
 }
 
 export async function snapshots(): Promise<StoredSnapshot[]> {
@@ -96,11 +120,12 @@ export async function snapshotFile(name: string): Promise<File> {
 export async function removeSnapshot(name: string): Promise<void> {
   await remove(`${name}${SNAPSHOT}`);
   await remove(`${name}${NOTE}`);
+  for (const part of PARTS) await remove(ofSnapshot(name, part));
 }
 
 /** Copies a file into the browser's storage, where a machine can write to it. Gives the name that it has there. */
 export async function keepDisk(file: File): Promise<string> {
-  const taken = new Set((await disks()).map(({ name }) => name));
+  const taken = new Set((await files()).map(({ name }) => name));
   const wanted = fileName(file.name);
   let name = wanted;
   for (let i = 2; taken.has(name); i++) name = `${i}-${wanted}`;
@@ -111,7 +136,7 @@ export async function keepDisk(file: File): Promise<string> {
 
 export async function disks(): Promise<StoredDisk[]> {
   return (await files())
-    .filter(({ name }) => !name.endsWith(SNAPSHOT) && !name.endsWith(NOTE) && !name.endsWith(".crswap"))
+    .filter(({ name }) => ![SNAPSHOT, NOTE, ".crswap"].some((end) => name.endsWith(end)) && !IS_PART.test(name))
     .map(({ name, size }) => ({ name, bytes: size }));
 }
 

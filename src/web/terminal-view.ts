@@ -2,6 +2,7 @@
 
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
+import { element } from "./element.ts";
 
 const FONT = 14;
 const SMALLEST_FONT = 7;
@@ -102,8 +103,13 @@ export class TerminalView {
   }
 
   #setColours(): void {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    // An element has the colour that a variable stands for, light or dark.
+    const probe = element("span");
+    document.body.append(probe);
+    const colour = (name: string): string => {
+      probe.style.color = `var(${name})`;
+      return getComputedStyle(probe).color;
+    };
     this.#terminal.options.theme = {
       background: colour("--screen"),
       foreground: colour("--screen-text"),
@@ -122,6 +128,10 @@ export class TerminalView {
       brightYellow: colour("--ansi-yellow"),
       brightRed: colour("--ansi-red"),
       brightMagenta: colour("--ansi-magenta"),
+      white: colour("--screen-text"),
+      brightWhite: colour("--screen-text"),
+      brightBlack: colour("--quiet"),
     };
+    probe.remove();
   }
 }

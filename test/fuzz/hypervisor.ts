@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 import { hypervisor, program, runUntil, victimReport } from "../support/hypervisor.ts";
 
 const MiB = 2 ** 20;
+/** Of the domains, one after the other. */
+const NAMES = 8;
 
 export interface FuzzResult {
   readonly exits: number;
@@ -19,6 +21,10 @@ export interface FuzzResult {
 export async function fuzzHypervisor(count: number, firstSeed: number, cpus = 2): Promise<FuzzResult> {
   const { node, events } = hypervisor({ cpus, memory: 96 * MiB });
   const [victim, console] = program("victim", "victim", 0);
+  // Each program is a member of a channel with it.
+  const names = Array.from({ length: NAMES }, (_, i) => `fuzz-${i}`);
+  const members = ["victim", ...names].map((domain) => ({ domain, readOnly: domain === "fuzz-1" }));
+  node.channels.define({ name: "all", bytes: 4 * 4096, members });
   node.define(victim);
   node.start("victim");
   const problems: string[] = [];
@@ -26,7 +32,7 @@ export async function fuzzHypervisor(count: number, firstSeed: number, cpus = 2)
   let programs = 0;
   while (exits < count && problems.length === 0) {
     const seed = firstSeed + programs++;
-    const name = `fuzz-${seed}`;
+    const name = names[programs % NAMES] as string;
     const [config] = program(name, "fuzz", seed, { cpus: 1 + (seed % 2) });
     node.define(config);
     node.start(name);
@@ -53,6 +59,7 @@ export async function fuzzHypervisor(count: number, firstSeed: number, cpus = 2)
   else if (report.spoiled + report.strange + report.exceptions > 0)
     problems.push(`the other domain saw ${JSON.stringify(report)}`);
   await runUntil(node, () => node.status("victim") === "stopped", 10);
+  node.channels.remove("all");
   const { free, memory } = node.node();
   if (free !== memory) problems.push(`${memory - free} bytes were not given back`);
   return { exits, programs, problems };

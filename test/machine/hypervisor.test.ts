@@ -12,6 +12,11 @@ for (const cpu of ["cortex-a72", "max"] as const) {
       const { node, events } = hypervisor({ cpu, tier, memory: 64 * MiB });
       const [victim, victimConsole] = program("victim", "victim", 0);
       const [hostile, console] = program("hostile", "hostile", 16 * MiB, { cpus: 2 });
+      const members = [
+        { domain: "nobody", readOnly: false },
+        { domain: "hostile", readOnly: true },
+      ];
+      node.channels.define({ name: "quiet", bytes: 8192, members });
       for (const config of [victim, hostile]) {
         node.define(config);
         node.start(config.name);
@@ -36,17 +41,30 @@ for (const cpu of ["cortex-a72", "max"] as const) {
       assert.deepEqual([report?.spoiled, report?.strange, report?.exceptions], [0, 0, 0]);
       assert.ok((report?.ticks ?? 0) > 5);
       assert.ok(await runUntil(node, () => node.status("victim") === "stopped", 10));
+      node.channels.remove("quiet");
       assert.equal(node.node().free, node.node().memory);
     });
   }
 }
 
-const STORMS = ["PE", "SGI", "TLB maintenance", "stage 2 fault", "hypercall", "device access", "WFE", "new memory"];
+const STORMS = [
+  "PE",
+  "SGI",
+  "TLB maintenance",
+  "stage 2 fault",
+  "hypercall",
+  "device access",
+  "WFE",
+  "new memory",
+  "doorbell",
+];
 for (const [kind, name] of STORMS.entries()) {
   test(`a ${name} storm leaves another domain its share`, { timeout: 60_000 }, async () => {
     const { node } = hypervisor({ memory: 64 * MiB });
     const [victim, console] = program("victim", "victim", 1);
     const [storm] = program("storm", "storm", kind);
+    const members = ["victim", "storm"].map((domain) => ({ domain, readOnly: false }));
+    node.channels.define({ name: "both", bytes: 4096, members });
     for (const config of [victim, storm]) {
       node.define(config);
       node.start(config.name);
@@ -60,5 +78,6 @@ for (const [kind, name] of STORMS.entries()) {
     assert.ok(share > 0.42, `it had ${share}`);
     const report = await victimReport(node, console);
     assert.deepEqual([report?.spoiled, report?.strange, report?.exceptions], [0, 0, 0]);
+    assert.equal((report?.rings ?? 0) > 10, name === "doorbell");
   });
 }

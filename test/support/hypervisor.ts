@@ -108,7 +108,7 @@ export async function runUntil(node: Hypervisor, condition: () => boolean, secon
 /** A domain that runs a program of test/baremetal/domains, with a number for it. */
 export function program(
   name: string,
-  source: "hostile" | "victim" | "storm" | "fuzz",
+  source: "hostile" | "victim" | "storm" | "fuzz" | "channel",
   argument: number,
   changes: Partial<DomainConfig> = {},
 ): [DomainConfig, Console] {
@@ -125,6 +125,8 @@ export interface VictimReport {
   readonly exceptions: number;
   readonly ticks: number;
   readonly work: number;
+  /** Interrupts of its doorbell. */
+  readonly rings: number;
   readonly microseconds: number;
   readonly latest: number;
   /** Ticks that came less than 100 us, 1 ms, 5 ms, 20 ms late, and later. */

@@ -90,6 +90,35 @@ test("domains run side by side from one file; each can be stopped, and the node 
     assert.ok(!stdout.includes("DATA"));
   });
 
+  await t.test(
+    "a copy goes on from where the original is, on a disk of its own, with another network address",
+    async () => {
+      const { status, stdout, stderr } = await atoll("fork", "db", "twin");
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^twin is a copy of db, which stood still for [\d.]+ ms\n$/);
+      const twin = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "twin"]);
+      // What the shell had typed is in its history, what it had in its page cache is there, too.
+      await twin.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "DATA", 60);
+      await twin.ask(
+        "echo TWIN | tr A-Z a-z | dd of=/dev/vda conv=fsync; head -c 4 /dev/vda | tr a-z A-Z\n",
+        "TWIN",
+        60,
+      );
+      await leave(twin);
+      const db = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "db"]);
+      await db.ask("echo 3 >/proc/sys/vm/drop_caches; head -c 4 /dev/vda | rev\n", "atad", 60);
+      await leave(db);
+      const infos = await Promise.all(["db", "twin"].map((name) => atoll("info", name, "--json")));
+      const [mine, other] = infos.map(
+        ({ stdout: text }) => JSON.parse(text) as { forkedFrom?: string; definition: object },
+      );
+      assert.equal(other?.forkedFrom, "db");
+      assert.notDeepEqual(mine?.definition, other?.definition);
+      const again = await atoll("fork", "db", "twin");
+      assert.deepEqual([again.status, again.stderr], [9, "atoll: there is a domain twin already\n"]);
+    },
+  );
+
   await t.test("one that shuts down and is to run always is started again; the other goes on", async () => {
     await until(({ domains }) => domains[1]?.status === "running", 30);
     const front = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "front"]);
@@ -110,12 +139,18 @@ test("domains run side by side from one file; each can be stopped, and the node 
     const db = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "db"]);
     await db.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "DATA", 60);
     await leave(db);
+    // A copy is a domain as others are: it boots again, with its own disk.
+    const twin = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "twin"]);
+    await twin.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "TWIN", 60);
+    await leave(twin);
   });
 
   await t.test("up again changes what changed, and nothing else", async () => {
     writeFileSync(file, FILE.replace("delay: 0.1", "delay: 5"));
     const { stdout } = await atoll("up", file);
     assert.match(stdout, /^db: kept\nfront: changed\n/);
+    assert.equal((await list()).domains.at(-1)?.name, "twin");
+    assert.equal((await atoll("rm", "--force", "twin")).status, 0);
     writeFileSync(file, FILE.replace("when: always", "when: sometimes"));
     const wrong = await atoll("up", file);
     assert.equal(wrong.status, 2);

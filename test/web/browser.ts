@@ -23,10 +23,10 @@ export interface Browser {
 }
 
 /** With an empty profile of its own, which goes with it. */
-export async function openBrowser(viewport = { width: 1200, height: 800 }): Promise<Browser> {
+export async function openBrowser(viewport = { width: 1200, height: 800 }, hasTouch = false): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), "atoll-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
-    ...{ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, viewport },
+    ...{ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, viewport, hasTouch },
   });
   return {
     context,
@@ -58,7 +58,7 @@ export function screenOf(page: Page, machine = 0): Promise<string> {
 }
 
 /** Waits until a machine's terminal shows something. */
-export async function shows(page: Page, text: string, machine = 0, timeout = 90_000): Promise<void> {
+export async function shows(page: Page, text: string, machine = 0, timeout = 180_000): Promise<void> {
   try {
     await page.waitForFunction(
       `(${rows(machine)}).replaceAll("\\u00a0", " ").includes(${JSON.stringify(text)})`,
@@ -71,6 +71,18 @@ export async function shows(page: Page, text: string, machine = 0, timeout = 90_
       `the terminal does not show ${JSON.stringify(text)} but:\n${await screenOf(page, machine)}\n${said}`,
     );
   }
+}
+
+/** Drops a file onto the page: so many bytes, which begin with a text of characters up to U+00FF. */
+export async function drop(page: Page, name: string, text: string, bytes: number): Promise<void> {
+  await page.evaluate(`(() => {
+    const bytes = new Uint8Array(${bytes});
+    bytes.set(Array.from(${JSON.stringify(text)}, (c) => c.charCodeAt(0)));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], ${JSON.stringify(name)}));
+    dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+  })()`);
+  await page.getByRole("dialog").waitFor();
 }
 
 /** Types into a machine's terminal. */

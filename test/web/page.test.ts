@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { buildSite } from "../../tools/build-web.ts";
 import { serveSite, type WebServer } from "../../tools/web-server.ts";
-import { type Browser, missing, openBrowser, openPage, shows, type } from "./browser.ts";
+import { type Browser, drop, missing, openBrowser, openPage, shows, type } from "./browser.ts";
 
 const PROMPT = "~# ";
 
@@ -83,13 +83,7 @@ test("the display shows what the guest draws, and takes keys", { skip: missing }
 
 test("a disk that is dropped is one of the machine's", { skip: missing }, async () => {
   const { page } = await openPage(browser, `${site.url}#none`);
-  await page.evaluate(`(() => {
-    const bytes = new Uint8Array(1 << 20);
-    bytes.set(new TextEncoder().encode("dropped into a page"));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], "some.img"));
-    dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
-  })()`);
+  await drop(page, "some.img", "dropped into a page", 1 << 20);
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Boot" }).click();
   await shows(page, PROMPT);

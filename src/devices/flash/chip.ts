@@ -35,9 +35,16 @@ type Mode = (typeof MODES)[number];
 const EXPECTED = ["command", "data", "erase", "lock", "count", "buffer", "confirm"] as const;
 type Expected = (typeof EXPECTED)[number];
 
+/** The contents of a bank. Offsets are below its length. */
+export interface FlashBytes {
+  readonly length: number;
+  get(offset: number): number;
+  put(offset: number, value: number): void;
+}
+
 /** Where a chip's words are: word `n` in the two bytes from 4n + 2 * lane of `bytes`. */
 export interface ChipArray {
-  readonly bytes: Uint8Array;
+  readonly bytes: FlashBytes;
   readonly lane: 0 | 1;
   /** Words of an erase block, a power of two. */
   readonly blockWords: number;
@@ -227,8 +234,8 @@ export class FlashChip {
   #program(address: number, value: number): void {
     const { bytes, changed } = this.#array;
     const at = this.#byteAddress(address);
-    bytes[at] = (bytes[at] ?? 0) & value;
-    bytes[at + 1] = (bytes[at + 1] ?? 0) & (value >> 8);
+    bytes.put(at, bytes.get(at) & value);
+    bytes.put(at + 1, bytes.get(at + 1) & (value >> 8));
     changed(at, 2);
   }
 
@@ -247,7 +254,10 @@ export class FlashChip {
   #erase(address: number): void {
     const { bytes, blockWords, changed } = this.#array;
     const first = this.#byteAddress(this.#block(address) * blockWords);
-    for (let at = first; at < first + blockWords * 4; at += 4) bytes[at] = bytes[at + 1] = ERASED;
+    for (let at = first; at < first + blockWords * 4; at += 4) {
+      bytes.put(at, ERASED);
+      bytes.put(at + 1, ERASED);
+    }
     changed(first, blockWords * 4 - 2);
   }
 
@@ -266,7 +276,7 @@ export class FlashChip {
   #word(address: number): number {
     const at = this.#byteAddress(address);
     const { bytes } = this.#array;
-    return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    return bytes.get(at) | (bytes.get(at + 1) << 8);
   }
 
   #byteAddress(address: number): number {

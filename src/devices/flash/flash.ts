@@ -1,9 +1,9 @@
 import type { AccessSize, Device } from "../../bus/device.ts";
 import type { Fields, Saved } from "../../snapshot/fields.ts";
-import { FlashChip } from "./chip.ts";
+import { type FlashBytes, FlashChip } from "./chip.ts";
 
 /** Bytes of an erase block of both chips together. */
-const BLOCK_BYTES = 256 * 1024;
+export const BLOCK_BYTES = 256 * 1024;
 
 export interface FlashOptions {
   /** Refuses to program and to erase. */
@@ -28,10 +28,11 @@ export class Flash implements Device {
   #arrayVisible = true;
 
   /**
-   * @param bytes the array, which keeps its contents through reset.
+   * @param contents the array, which keeps its contents through reset.
    * @throws RangeError when its length is not a power of two, of 256 KiB at least.
    */
-  constructor(bytes: Uint8Array, options: FlashOptions = {}) {
+  constructor(contents: Uint8Array | FlashBytes, options: FlashOptions = {}) {
+    const bytes = contents instanceof Uint8Array ? inMemory(contents) : contents;
     if (bytes.length < BLOCK_BYTES || !Number.isInteger(Math.log2(bytes.length))) {
       throw new RangeError(`flash of ${bytes.length} bytes: must be a power of two, ${BLOCK_BYTES} at least`);
     }
@@ -91,3 +92,11 @@ export class Flash implements Device {
     this.#onArrayVisible(visible);
   }
 }
+
+const inMemory = (bytes: Uint8Array): FlashBytes => ({
+  length: bytes.length,
+  get: (offset) => bytes[offset] as number,
+  put: (offset, value) => {
+    bytes[offset] = value;
+  },
+});

@@ -4,18 +4,7 @@ import type { MachineConfiguration, Source } from "../library/config.ts";
 import { LibraryMachine } from "../library/machine.ts";
 import { openInWorker } from "./in-worker.ts";
 
-export type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
-export type { HotCode } from "../../machine/inspection/inspector.ts";
-export type { InterruptView, ListRegisterView } from "../../machine/inspection/interrupts.ts";
-export type { Walk, WalkStep } from "../../machine/inspection/walk.ts";
-export type { PeReport } from "../../machine/report.ts";
-export type { Statistic } from "../../machine/runnable.ts";
-export type { MachineConfiguration, Source } from "../library/config.ts";
-export type { ConsoleStreams } from "../library/console-streams.ts";
-export { AtollError, type ErrorCode } from "../library/errors.ts";
-export type { MachineEvents } from "../library/machine.ts";
-export type { Frame, FrameCursor } from "../library/screen.ts";
-export type { InputEvent, MachineEnd, MachineState } from "../library/session.ts";
+export * from "../library/public.ts";
 
 export class Machine extends LibraryMachine {
   /** Makes a machine in a worker of its own, which is paused. The rest is as in Node (docs/library.md). @throws AtollError */

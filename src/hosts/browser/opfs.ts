@@ -33,19 +33,25 @@ export class OpfsFile implements Storage {
   readonly name: string;
   readonly identity: string;
   readonly #handle: FileSystemSyncAccessHandle;
+  readonly #report: (problem: AtollError) => void;
+  #hasReported = false;
   #isClosed = false;
 
-  private constructor(name: string, handle: FileSystemSyncAccessHandle) {
+  private constructor(name: string, handle: FileSystemSyncAccessHandle, report: (problem: AtollError) => void) {
+    this.#report = report;
     this.name = name;
     this.identity = `opfs:${name}`;
     this.#handle = handle;
   }
 
-  /** @throws ImageError when somebody has it; AtollError "load" when it is not there and shall not be made. */
-  static async open(name: string, create: boolean): Promise<OpfsFile> {
+  /**
+   * @param report is told, once, when there is no space for what the guest writes.
+   * @throws ImageError when somebody has it; AtollError "load" when it is not there and shall not be made.
+   */
+  static async open(name: string, create: boolean, report: (problem: AtollError) => void): Promise<OpfsFile> {
     const file = await opfsHandle(name, create);
     try {
-      return new OpfsFile(name, await file.createSyncAccessHandle());
+      return new OpfsFile(name, await file.createSyncAccessHandle(), report);
     } catch {
       throw new ImageError("host", `${name} is in use by another machine, here or in another tab: close that first`);
     }
@@ -95,9 +101,9 @@ export class OpfsFile implements Storage {
   }
 
   #full(): ImageError {
-    return new ImageError(
-      "host",
-      `cannot write ${this.name}: this browser's storage is full; remove disks or snapshots`,
-    );
+    const message = `cannot write ${this.name}: this browser's storage is full; remove disks or snapshots`;
+    if (!this.#hasReported) this.#report(new AtollError("storage-full", message));
+    this.#hasReported = true;
+    return new ImageError("host", message);
   }
 }

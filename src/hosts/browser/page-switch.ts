@@ -2,7 +2,7 @@
 
 import { HEADER_BYTES } from "../../network/frame-message.ts";
 import type { NetworkLink } from "../../network/link.ts";
-import { MessageLink } from "../library/message-link.ts";
+import { MessageLink } from "../../network/message-link.ts";
 
 export function openPageSwitch(
   name: string,

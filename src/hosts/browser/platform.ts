@@ -1,5 +1,6 @@
 // What a machine gets from a browser, in a worker.
 
+import type { SharedFolder } from "../../bus/folder.ts";
 import type { Storage } from "../../images/storage.ts";
 import type { NetworkLink } from "../../network/link.ts";
 import { entropy, monotonic, wallClock } from "../library/clocks.ts";
@@ -11,8 +12,11 @@ import { storageOf } from "../library/memory-storage.ts";
 import { openRelay } from "../library/relay-link.ts";
 import type { Platform } from "../library/session.ts";
 import { fetchBytes, nameOf } from "../library/sources.ts";
+import type { Closable, WantedNet } from "../library/wanted-machine.ts";
 import { codecs } from "./codecs.ts";
 import { BlobFile, RemoteFile } from "./files.ts";
+import type { ReadPart } from "./folder-file.ts";
+import { FolderKeeper } from "./folder-keeper.ts";
 import { inflate } from "./inflate.ts";
 import { OpfsFile, opfsHandle } from "./opfs.ts";
 import { pace } from "./pace.ts";
@@ -21,7 +25,13 @@ import { openPageSwitch } from "./page-switch.ts";
 import { startRegionThread } from "./region-thread.ts";
 import { snapshotCodec } from "./snapshot-codec.ts";
 
+export type Report = (problem: AtollError) => void;
+
 const tools: DiskTools = { codecs, inflate };
+/** Reads a part of a file at once, as only workers can. */
+const reader = new FileReaderSync();
+const readPart: ReadPart = (file, from, to) => new Uint8Array(reader.readAsArrayBuffer(file.slice(from, to)));
+
 const NO_NETWORK = { links: [], close: () => {} };
 
 const bindings = {
@@ -29,8 +39,8 @@ const bindings = {
   sharedMemory: globalThis.crossOriginIsolated === true,
 };
 
-/** @param base what URLs are relative to. */
-export const browserPlatform = (base: string): Platform => ({
+/** @param base what URLs are relative to. @param report is told what fails while a machine runs. */
+export const browserPlatform = (base: string, report: Report): Platform => ({
   ...{ bindings, pace, snapshotCodec },
   packageFile: browserPackageFile,
   load: async (source) => fetchBytes(await wholeFile(source, base)),
@@ -38,13 +48,31 @@ export const browserPlatform = (base: string): Platform => ({
     const file = await wholeFile(source, base);
     return piecesOf(file instanceof Blob ? file : new Blob([(await fetchBytes(file)).bytes as BlobPart]));
   },
-  openDisk: async (disk) => openDiskOn(await storage(disk, base), disk, tools, await changes(disk)),
+  openDisk: async (disk) => openDiskOn(await storage(disk, base, report), disk, tools, await changes(disk, report)),
   openDevices: async ({ net, share, vsock, serialPort }, wake) => {
-    if (share.length > 0 || vsock || serialPort.length > 0) {
-      throw new AtollError("unsupported", "browsers have no shared folders, vsock or serial ports for guests yet");
+    if (vsock || serialPort.length > 0) {
+      throw new AtollError("unsupported", "a browser has no sockets that vsock or serial ports could lead to");
     }
-    const network = await openNetwork(net, wake);
-    return { parts: { networks: network.links }, close: () => network.close() };
+    const opened: Closable[] = [];
+    const close = (): Promise<void> => Promise.all(opened.map((each) => each.close())).then(() => {});
+    try {
+      const shares: { tag: string; folder: SharedFolder }[] = [];
+      for (const each of share) {
+        const keeper = await openFolder(each, report);
+        opened.push(keeper);
+        shares.push({ tag: each.tag, folder: keeper.folder });
+      }
+      const links: NetworkLink[] = [];
+      for (const each of net) {
+        const network = await openNetwork(each, wake);
+        opened.push(network);
+        links.push(...network.links);
+      }
+      return { parts: { networks: links, shares }, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   },
 });
 
@@ -62,8 +90,8 @@ async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
   for (let { value, done } = await reader.read(); !done && value; { value, done } = await reader.read()) yield value;
 }
 
-async function storage({ file: source }: DiskConfiguration, base: string): Promise<Storage> {
-  if (isInOpfs(source)) return OpfsFile.open(source.opfs, false);
+async function storage({ file: source }: DiskConfiguration, base: string, report: Report): Promise<Storage> {
+  if (isInOpfs(source)) return OpfsFile.open(source.opfs, false, report);
   if (source instanceof Blob) return new BlobFile(nameOf(source), source);
   if (typeof source === "string" || source instanceof URL) {
     const remote = await RemoteFile.open(new URL(source, base).href);
@@ -73,8 +101,19 @@ async function storage({ file: source }: DiskConfiguration, base: string): Promi
   return storageOf(name, bytes);
 }
 
-async function changes({ changes }: DiskConfiguration): Promise<Storage | undefined> {
-  return changes ? OpfsFile.open(changes.opfs, true) : undefined;
+async function changes({ changes }: DiskConfiguration, report: Report): Promise<Storage | undefined> {
+  return changes ? OpfsFile.open(changes.opfs, true, report) : undefined;
+}
+
+async function openFolder(
+  { folder, tag, readOnly }: CheckedConfiguration["share"][number],
+  report: Report,
+): Promise<FolderKeeper> {
+  if (typeof folder === "string") {
+    throw new AtollError("unsupported", `a browser has no folders by path: share ${tag} as a directory handle`);
+  }
+  const handle = folder as FileSystemDirectoryHandle;
+  return FolderKeeper.open(handle, { tag, readOnly, read: readPart, report });
 }
 
 interface Network {
@@ -82,8 +121,8 @@ interface Network {
   close(): void;
 }
 
-async function openNetwork(net: CheckedConfiguration["net"], wake: () => void): Promise<Network> {
-  if (net === undefined || net.kind === "none") return NO_NETWORK;
+async function openNetwork(net: WantedNet, wake: () => void): Promise<Network> {
+  if (net.kind === "none") return NO_NETWORK;
   if (net.kind === "relay") return openRelay(net, wake);
   if (net.kind === "switch") return openPageSwitch(net.name, macOf(net) ?? randomMac(), wake);
   throw new AtollError("unsupported", "a browser has no sockets: give net of kind relay, and run atoll relay");

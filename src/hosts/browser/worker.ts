@@ -24,7 +24,10 @@ addEventListener(
     const answer = (answer: OpenAnswer): void => (globalThis as unknown as Worker).postMessage(answer);
     let tell: (event: SessionEvent) => void = () => {};
     try {
-      const session = await Session.open(data.request, browserPlatform(data.base), (event) => tell(event));
+      const platform = browserPlatform(data.base, ({ code, message }) =>
+        tell({ kind: "problem", problem: { code, message } }),
+      );
+      const session = await Session.open(data.request, platform, (event) => tell(event));
       tell = serve(data.port, session);
       data.port.start();
       answer({ opened: true });

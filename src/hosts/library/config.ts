@@ -2,7 +2,7 @@
 // files that need be no paths.
 
 import * as z from "zod";
-import { disk as diskDefinition, load, machineDefinition, net, share } from "../../contract/definition.ts";
+import { disk as diskDefinition, load, machineDefinition, net, nets, share } from "../../contract/definition.ts";
 import { DEFAULT_MEMORY } from "../../contract/limits.ts";
 import { TRACE_KINDS } from "../../machine/trace/options.ts";
 import { AtollError } from "./errors.ts";
@@ -30,6 +30,15 @@ const source = z.union(
   [z.string().min(1), z.custom<Blob | ArrayBuffer | Uint8Array>(isBinary), z.instanceof(URL), opfs],
   { error: "give a path or URL, a Blob, an ArrayBuffer, a Uint8Array, or { opfs: name }" },
 );
+
+/** A directory handle of the File System Access API, where the library is in a browser. */
+export interface DirectoryHandle {
+  readonly kind: "directory";
+  readonly name: string;
+}
+
+const isDirectory = (value: unknown): value is DirectoryHandle =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "directory";
 
 const relay = z.strictObject({
   kind: z.literal("relay"),
@@ -65,10 +74,14 @@ const machineConfiguration = machineDefinition.extend({
     .readonly()
     .default([]),
   disk: z.array(disk).readonly().default([]),
-  net: z.discriminatedUnion("kind", [...net.options, relay]).optional(),
+  net: nets(z.discriminatedUnion("kind", [...net.options, relay])),
   share: z
     .array(
-      share.extend({ folder: z.union([z.string().min(1), z.custom<object>((value) => typeof value === "object")]) }),
+      share.extend({
+        folder: z.union([z.string().min(1), z.custom<DirectoryHandle>(isDirectory)], {
+          error: "give a path (Node), or a directory handle (browsers)",
+        }),
+      }),
     )
     .readonly()
     .default([]),

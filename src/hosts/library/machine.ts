@@ -1,15 +1,11 @@
 // The library's machine. It runs in this thread or in a worker: what is here does not know.
 
-import type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
-import type { HotCode } from "../../machine/inspection/inspector.ts";
-import type { Walk } from "../../machine/inspection/walk.ts";
-import type { PeReport } from "../../machine/report.ts";
-import type { Statistic } from "../../machine/runnable.ts";
 import type { Remote } from "./calls.ts";
 import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
+import { InspectedMachine } from "./inspected-machine.ts";
 import type { Frame } from "./screen.ts";
-import type { InputEvent, MachineEnd, MachineState, Session, SessionEvent } from "./session.ts";
+import type { InputEvent, MachineEnd, MachineProblem, MachineState, Session, SessionEvent } from "./session.ts";
 
 /** Events, and what their listeners get. */
 export interface MachineEvents {
@@ -19,6 +15,8 @@ export interface MachineEvents {
   readonly ended: MachineEnd;
   /** Bytes of the serial console, as they come. */
   readonly output: Uint8Array;
+  /** Something outside of the machine that failed while it runs: storage is full, a disk's file cannot be read. */
+  readonly problem: MachineProblem;
   /** Whole lines of the trace that the configuration asks for (docs/tracing.md). */
   readonly trace: string;
 }
@@ -45,7 +43,7 @@ export interface SessionAccess {
  * await machine.waitFor("42 answers");
  * await machine.close();
  */
-export class LibraryMachine {
+export class LibraryMachine extends InspectedMachine {
   /**
    * The serial console. Both streams carry bytes. Of output that nobody reads, the last MiB is kept.
    *
@@ -66,6 +64,7 @@ export class LibraryMachine {
   #state: MachineState = "paused";
 
   protected constructor(access: SessionAccess) {
+    super(access.session);
     this.#access = access;
     this.console = new ConsoleStreams((bytes) => access.session.type(bytes));
     access.onEvent((event) => this.#heard(event));
@@ -95,7 +94,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   start(): Promise<void> {
-    return this.#access.session.start();
+    return this.session.start();
   }
 
   /**
@@ -112,7 +111,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   pause(): Promise<void> {
-    return this.#access.session.pause();
+    return this.session.pause();
   }
 
   /**
@@ -127,7 +126,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   resume(): Promise<void> {
-    return this.#access.session.start();
+    return this.session.start();
   }
 
   /**
@@ -143,7 +142,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   reset(): Promise<void> {
-    return this.#access.session.reset();
+    return this.session.reset();
   }
 
   /**
@@ -160,7 +159,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   pressPowerKey(): Promise<void> {
-    return this.#access.session.pressPowerKey();
+    return this.session.pressPowerKey();
   }
 
   /**
@@ -205,7 +204,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   type(text: string): Promise<void> {
-    return this.#access.session.type(new TextEncoder().encode(text.replaceAll("\n", "\r")));
+    return this.session.type(new TextEncoder().encode(text.replaceAll("\n", "\r")));
   }
 
   /**
@@ -265,58 +264,6 @@ export class LibraryMachine {
   }
 
   /**
-   * Counters since power-on, each with a section, a name, a value and its unit.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * await machine.start();
-   * await machine.waitFor("~# ");
-   * const counters = await machine.statistics();
-   * const all = counters.find(({ section, name }) => section === "instructions" && name === "all");
-   * assert(all.value > 1e6);
-   * await machine.close();
-   */
-  statistics(): Promise<readonly Statistic[]> {
-    return this.#access.session.statistics();
-  }
-
-  /**
-   * Registers of every processing element, as lines for people.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * assert.match(await machine.registers(), /PC=0000000040\w+ .* EL1h/);
-   * await machine.close();
-   */
-  registers(): Promise<string> {
-    return this.#access.session.registers();
-  }
-
-  /**
-   * The physical memory map, as lines for people.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * assert.match(await machine.memoryMap(), /000009000000-000009000fff/);
-   * await machine.close();
-   */
-  memoryMap(): Promise<string> {
-    return this.#access.session.memoryMap();
-  }
-
-  /**
-   * The device tree blob that the guest is given.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * assert.deepEqual([...(await machine.deviceTree()).slice(0, 4)], [0xd0, 0x0d, 0xfe, 0xed]);
-   * await machine.close();
-   */
-  deviceTree(): Promise<Uint8Array> {
-    return this.#access.session.deviceTree();
-  }
-
-  /**
    * Saves the whole machine, but not what its disks hold: those are flushed. It goes on as before.
    *
    * @returns the snapshot, to be kept anywhere; its `stream()` is a web stream.
@@ -336,7 +283,7 @@ export class LibraryMachine {
    * await restored.close();
    */
   save(): Promise<Blob> {
-    return this.#access.session.save();
+    return this.session.save();
   }
 
   /**
@@ -353,7 +300,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   frame(): Promise<Frame | undefined> {
-    return this.#access.session.frame();
+    return this.session.frame();
   }
 
   /**
@@ -368,7 +315,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   input(event: InputEvent): Promise<void> {
-    return this.#access.session.input(event);
+    return this.session.input(event);
   }
 
   /**
@@ -381,103 +328,7 @@ export class LibraryMachine {
    * await machine.close();
    */
   requestDisplaySize(width: number, height: number): Promise<boolean> {
-    return this.#access.session.requestDisplaySize(width, height);
-  }
-
-  /**
-   * The registers of every processing element, for programs.
-   *
-   * @example
-   * const machine = await Machine.create({ cpus: 2 });
-   * const [first, second] = await machine.processors();
-   * assert.equal(first.level, 1);
-   * assert.equal(second.power, "off");
-   * await machine.close();
-   */
-  processors(): Promise<PeReport[]> {
-    return this.#access.session.processors();
-  }
-
-  /**
-   * How a read of a virtual address goes: every descriptor of both stages, in the order in which the walk reads them. The guest notices
-   * nothing.
-   *
-   * @param cpu index of the processing element. @param address hexadecimal. @param level exception level of the read.
-   * @example
-   * const machine = await Machine.create();
-   * await machine.start();
-   * await machine.waitFor("~# ");
-   * await machine.pause();
-   * const [{ system }] = await machine.processors();
-   * const vectors = system.find(([name]) => name === "VBAR_EL1")[1];
-   * const walk = await machine.walk(0, vectors, 1);
-   * assert.equal(walk.steps[0].kind, "table");
-   * assert.match(walk.physical, /^0x4/);
-   * await machine.close();
-   */
-  walk(cpu: number, address: string, level: number): Promise<Walk> {
-    return this.#access.session.walk(cpu, address, level);
-  }
-
-  /**
-   * Interrupts that are enabled, pending or active, and what is in the list registers of the virtual interfaces.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * await machine.start();
-   * await machine.waitFor("~# ");
-   * const { lines } = await machine.interrupts();
-   * assert(lines.some(({ name, enabled }) => name === "virtual timer" && enabled));
-   * await machine.close();
-   */
-  interrupts(): ReturnType<Remote<Session>["interrupts"]> {
-    return this.#access.session.interrupts();
-  }
-
-  /**
-   * Records exceptions from now on, or ends that. The machine is slower while it does.
-   *
-   * @returns whether they are recorded: not where the configuration has a trace.
-   * @example
-   * const machine = await Machine.create();
-   * assert.equal(await machine.recordExceptions(true), true);
-   * await machine.close();
-   */
-  recordExceptions(on: boolean): Promise<boolean> {
-    return this.#access.session.recordExceptions(on);
-  }
-
-  /**
-   * The last exceptions and returns that were recorded, oldest first.
-   *
-   * @example
-   * const machine = await Machine.create();
-   * await machine.start();
-   * await machine.waitFor("~# ");
-   * await machine.recordExceptions(true);
-   * await machine.type("true\n");
-   * await machine.waitFor("~# ");
-   * const events = await machine.exceptions();
-   * assert(events.some(({ from, to, text }) => from === 0 && to === 1 && text.startsWith("SVC")));
-   * await machine.close();
-   */
-  exceptions(): Promise<ExceptionEvent[]> {
-    return this.#access.session.exceptions();
-  }
-
-  /**
-   * The code that was found running since the last call, the most frequent first. Functions of a Linux kernel have their names.
-   *
-   * @param most entries at most.
-   * @example
-   * const machine = await Machine.create();
-   * await machine.start();
-   * await machine.waitFor("~# ");
-   * assert((await machine.hotCode(5)).length > 0);
-   * await machine.close();
-   */
-  hotCode(most: number): Promise<HotCode[]> {
-    return this.#access.session.hotCode(most);
+    return this.session.requestDisplaySize(width, height);
   }
 
   /**
@@ -490,7 +341,7 @@ export class LibraryMachine {
    */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
-    await this.#access.session.close().catch(() => {});
+    await this.session.close().catch(() => {});
     this.#become("closed");
     this.console.end();
     this.#access.terminate();
@@ -507,6 +358,9 @@ export class LibraryMachine {
         break;
       case "ended":
         this.#tell("ended", event.end);
+        break;
+      case "problem":
+        this.#tell("problem", event.problem);
         break;
       case "trace":
         this.#tell("trace", event.text);

@@ -3,7 +3,7 @@
 
 import type { EntropySource, SerialPort, WallClock } from "../../bus/device.ts";
 import type { StartRegionThread } from "../../engine/region-thread.ts";
-import type { Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
+import type { Artifacts, Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
 
 /** What a host gives to every machine. */
 export interface HostBindings {
@@ -31,32 +31,78 @@ export type WantedMachine = Omit<MachineParts, keyof HostBindings | "artifacts" 
   readonly append?: string | undefined;
 };
 
-/** @param file reads a file of the package. Where there is neither kernel nor firmware, the embedded Linux is what is booted. */
+/** Reads a file of the package. */
+export type ReadPackageFile = (name: PackageFile) => Uint8Array | Promise<Uint8Array>;
+
+/** By whether memory is shared. All machines of a program have the same. */
+const artifacts = new Map<boolean, Promise<Artifacts>>();
+
+/** What all machines are made of. Where this is asked for early, it is read and compiled beside what else there is to do until then. */
+export function artifactsOf(
+  { sharedMemory }: Pick<HostBindings, "sharedMemory">,
+  file: ReadPackageFile,
+): Promise<Artifacts> {
+  const known = artifacts.get(sharedMemory);
+  if (known !== undefined) return known;
+  const made = makeArtifacts(sharedMemory, file);
+  artifacts.set(sharedMemory, made);
+  made.catch(() => artifacts.delete(sharedMemory));
+  return made;
+}
+
+async function makeArtifacts(sharedMemory: boolean, file: ReadPackageFile): Promise<Artifacts> {
+  const compiled = async (name: PackageFile): Promise<Uint8Array | WebAssembly.Module> => {
+    const bytes = await file(name);
+    return sharedMemory ? WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>) : bytes;
+  };
+  const [native, interpreter, handlers] = await Promise.all([
+    compiled("build/native.wasm"),
+    compiled("build/interpreter.wasm"),
+    file("build/interpreter.json"),
+  ]);
+  return { native, interpreter, handlers: new TextDecoder().decode(handlers) };
+}
+
+/**
+ * Where there is neither kernel nor firmware, the embedded Linux is what is booted.
+ * @param boots false: from a snapshot, and what is booted is not read until the machine is reset.
+ */
 export async function machineParts(
   wanted: WantedMachine,
   serial: SerialPort,
   host: HostBindings,
-  file: (name: PackageFile) => Uint8Array | Promise<Uint8Array>,
+  file: ReadPackageFile,
+  boots = true,
 ): Promise<MachineParts> {
-  const [native, interpreter, handlers] = await Promise.all([
-    file("build/native.wasm"),
-    file("build/interpreter.wasm"),
-    file("build/interpreter.json"),
-  ]);
-  const parts = {
-    ...wanted,
-    ...host,
-    serial,
-    append: wanted.append ?? "",
-    artifacts: { native, interpreter, handlers: new TextDecoder().decode(handlers) },
-  };
+  const parts = { ...wanted, ...host, serial, append: wanted.append ?? "", artifacts: await artifactsOf(host, file) };
   if (wanted.kernel !== undefined || wanted.bios !== undefined) return parts;
-  const embedded = async (name: string, path: PackageFile): Promise<NamedBytes> => ({ name, bytes: await file(path) });
-  const [kernel, initrd] = await Promise.all([
-    embedded("Image.gz", "guests/embedded/Image.gz"),
-    wanted.initrd ?? embedded("initramfs.cpio.gz", "guests/embedded/initramfs.cpio.gz"),
-  ]);
-  return { ...parts, kernel, initrd, append: wanted.append ?? embeddedCommandLine(wanted) };
+  const kernel = new EmbeddedFile("Image.gz", file);
+  const own = wanted.initrd === undefined ? new EmbeddedFile("initramfs.cpio.gz", file) : undefined;
+  const readToBoot = async (): Promise<void> => void (await Promise.all([kernel.read(), own?.read()]));
+  if (boots) await readToBoot();
+  const { initrd = own as NamedBytes, append = embeddedCommandLine(wanted) } = wanted;
+  return { ...parts, kernel, initrd, append, readToBoot };
+}
+
+/** A file of the embedded guest's. */
+class EmbeddedFile implements NamedBytes {
+  readonly name: "Image.gz" | "initramfs.cpio.gz";
+  readonly #file: ReadPackageFile;
+  #bytes: Uint8Array | undefined;
+
+  constructor(name: EmbeddedFile["name"], file: ReadPackageFile) {
+    this.name = name;
+    this.#file = file;
+  }
+
+  async read(): Promise<void> {
+    this.#bytes ??= await this.#file(`guests/embedded/${this.name}`);
+  }
+
+  get bytes(): Uint8Array {
+    if (this.#bytes === undefined) throw new Error(`${this.name} has not been read yet`);
+    return this.#bytes;
+  }
 }
 
 /** A serial console has no window size: the embedded guest reads it from its command line. */

@@ -1,9 +1,9 @@
 // A machine's network through a relay (`atoll relay`): each message of a WebSocket is a frame, and the relay is the user-mode network.
 
 import type { NetworkLink } from "../../network/link.ts";
+import { MessageLink } from "../../network/message-link.ts";
 import { DEFAULT_MAC } from "../../network/plan.ts";
 import { AtollError } from "./errors.ts";
-import { MessageLink } from "./message-link.ts";
 
 /** The WebSocket subprotocol; a relay that wants a token has it after the dot. */
 export const RELAY_PROTOCOL = "atoll-relay";

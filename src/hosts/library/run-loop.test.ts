@@ -104,3 +104,26 @@ test("a machine that is held does not run until it is let go", async () => {
   assert.equal(await end, "off");
   assert.equal(machine.slices, 1);
 });
+
+test("slices are short while somebody waits for what a key does, and long again afterwards", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const slices: number[] = [];
+  const loop = new RunLoop(
+    {
+      run: (milliseconds) => {
+        slices.push(milliseconds);
+        if (slices.length === 2) loop.attend();
+        now += milliseconds;
+        return slices.length === 60 ? OFF : RUNNING;
+      },
+      reset: () => {},
+    },
+    { pace, reboot: true },
+  );
+  await loop.run();
+  const [longest = 0] = slices;
+  assert.equal(slices[1], longest);
+  assert.ok((slices[2] ?? 0) < longest / 4);
+  assert.equal(slices.at(-1), longest);
+});

@@ -4,6 +4,10 @@ import type { RunnableMachine } from "../../machine/runnable.ts";
 
 /** Milliseconds of a slice: short enough for typing to feel immediate, long enough for its overhead to be nothing. */
 const SLICE = 8;
+/** Milliseconds of a slice while somebody waits for an answer: what the guest writes is seen when its slice ends. */
+const SHORT_SLICE = 1;
+/** Milliseconds after a key for which that is so. */
+const ATTENTION = 25;
 /** The longest time that a host's timer takes, near enough: 24 days. */
 const LONGEST_SLEEP = 2 ** 31 - 1;
 const NANOSECONDS = 1e6;
@@ -30,7 +34,7 @@ export interface RunLoopOptions {
 }
 
 /** What is driven. */
-export type Runnable = Pick<RunnableMachine, "run" | "reset">;
+export type Runnable = Pick<RunnableMachine, "run" | "reset" | "readyToBoot">;
 
 export class RunLoop {
   readonly #machine: Runnable;
@@ -39,6 +43,8 @@ export class RunLoop {
   exitStatus = 0;
   #end: RunEnd | undefined;
   #held = false;
+  /** Until when somebody waits for an answer, as performance.now() tells. */
+  #attentive = 0;
   #wake = (): void => {};
 
   constructor(machine: Runnable, options: RunLoopOptions) {
@@ -57,6 +63,12 @@ export class RunLoop {
     this.#wake();
   }
 
+  /** Somebody has done something, and looks for what comes of it. */
+  attend(): void {
+    this.#attentive = performance.now() + ATTENTION;
+    this.#wake();
+  }
+
   /** Stops between two slices, or goes on. Whoever holds the machine stops its clock, too. */
   hold(held: boolean): void {
     this.#held = held;
@@ -68,13 +80,14 @@ export class RunLoop {
     const { timeout, reboot, pace, afterSlice } = this.#options;
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
     while (this.#end === undefined) {
-      const left = deadline - performance.now();
+      const now = performance.now();
+      const left = deadline - now;
       if (left <= 0) return "timeout";
       if (this.#held) {
         await this.#sleep(left);
         continue;
       }
-      const state = this.#machine.run(Math.min(SLICE, left));
+      const state = this.#machine.run(Math.min(now < this.#attentive ? SHORT_SLICE : SLICE, left));
       afterSlice?.();
       switch (state.kind) {
         case "running":
@@ -90,6 +103,7 @@ export class RunLoop {
           return "exit";
         case "reset":
           if (!reboot) return "reset";
+          await this.#machine.readyToBoot?.();
           this.#machine.reset();
           await pace.turn();
           break;

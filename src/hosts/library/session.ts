@@ -12,7 +12,7 @@ import type { SavedValue } from "../../snapshot/fields.ts";
 import type { SnapshotCodec } from "../../snapshot/format.ts";
 import { sourceOfPieces } from "../../snapshot/streams.ts";
 import { type CheckedConfiguration, checkConfiguration, type Source } from "./config.ts";
-import { AtollError, asAtollError } from "./errors.ts";
+import { AtollError, asAtollError, type ErrorCode } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
@@ -48,7 +48,15 @@ export type SessionEvent =
   | { readonly kind: "output"; readonly bytes: Uint8Array }
   | { readonly kind: "state"; readonly state: MachineState }
   | { readonly kind: "ended"; readonly end: MachineEnd }
-  | { readonly kind: "trace"; readonly text: string };
+  | { readonly kind: "trace"; readonly text: string }
+  | { readonly kind: "problem"; readonly problem: MachineProblem };
+
+/** Something outside of the machine that failed while it runs. The guest sees a device that fails. */
+export interface MachineProblem {
+  readonly code: ErrorCode;
+  /** One line that says what is wrong and what to do. */
+  readonly message: string;
+}
 
 /** The guest's serial console. */
 class Console implements SerialPort {
@@ -153,7 +161,8 @@ export class Session {
       const terminalSize = { get: () => configuration.consoleSize, onChange: () => {} };
       opened = await openWanted(configuration, platform, terminalSize, () => loop.wake?.());
       const wanted = { ...opened.wanted, ...developmentOf(configuration, emit) };
-      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name));
+      const isNew = request.snapshot === undefined;
+      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), isNew);
     };
     try {
       // Loaded only now: most of the program is not needed to say that a file is missing.
@@ -195,7 +204,7 @@ export class Session {
         emit,
       });
     } catch (error) {
-      opened?.close();
+      await opened?.close();
       throw error;
     }
   }
@@ -229,12 +238,13 @@ export class Session {
   }
 
   /** As the reset button does: to the state after power-on. An ended machine runs again. */
-  reset(): void {
+  async reset(): Promise<void> {
     if (this.#state === "closed") throw closed();
     const [missing] = this.#parts.saved.missing;
     if (this.#parts.restored && missing !== undefined) {
       throw new AtollError("state", `the machine was restored without its ${missing}, which a reset would need`);
     }
+    await this.#machine.readyToBoot();
     this.#machine.reset();
     if (this.#state === "ended") {
       this.#started = false;
@@ -254,7 +264,7 @@ export class Session {
   type(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#state === "closed") throw closed();
     const room = this.#console.type(bytes);
-    this.#loop.wake();
+    this.#loop.attend();
     return room;
   }
 
@@ -270,7 +280,8 @@ export class Session {
     return this.#machine.memoryMap();
   }
 
-  deviceTree(): Uint8Array {
+  async deviceTree(): Promise<Uint8Array> {
+    await this.#machine.readyToBoot();
     return this.#machine.deviceTree().slice();
   }
 
@@ -315,7 +326,7 @@ export class Session {
         input.wheel(event.vertical, event.horizontal);
         break;
     }
-    this.#loop.wake();
+    this.#loop.attend();
   }
 
   /** False where the guest cannot be asked for another size. */
@@ -359,13 +370,13 @@ export class Session {
   }
 
   /** Ends it, and gives back what it had open. What the guest wrote is in its disks. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#loop.stop("quit");
     this.#become("closed");
     this.#console.close();
     this.#machine.close();
-    this.#parts.opened.close();
+    await this.#parts.opened.close();
   }
 
   async #run(): Promise<void> {
@@ -438,8 +449,12 @@ function savedConfiguration(configuration: CheckedConfiguration): SavedConfigura
     missing.push(name);
     delete kept[name];
   }
-  for (const name of ["load", "disk"] as const) {
-    const isKept = configuration[name].every(({ file }) => isWritable(file));
+  const lists = {
+    load: configuration.load.every(({ file }) => isWritable(file)),
+    disk: configuration.disk.every(({ file }) => isWritable(file)),
+    share: configuration.share.every(({ folder }) => typeof folder === "string"),
+  };
+  for (const [name, isKept] of Object.entries(lists)) {
     if (isKept) continue;
     missing.push(name);
     delete kept[name];
@@ -454,8 +469,10 @@ function restoredConfiguration(host: unknown, given: unknown): CheckedConfigurat
   const saved = (host ?? {}) as Partial<SavedConfiguration>;
   const missing = Array.isArray(saved.missing) ? saved.missing : [];
   const overrides = (given ?? {}) as Record<string, unknown>;
-  if (missing.includes("disk") && overrides.disk === undefined) {
-    throw new AtollError("snapshot", "the snapshot's machine had disks in memory alone: give them again");
+  const outside = { disk: "disks in memory alone", share: "shared folders that only a page can give" };
+  for (const [name, what] of Object.entries(outside)) {
+    if (!missing.includes(name) || overrides[name] !== undefined) continue;
+    throw new AtollError("snapshot", `the snapshot's machine had ${what}: give them again, as ${name}`);
   }
   return checkConfiguration({ ...(saved.configuration ?? {}), ...overrides });
 }

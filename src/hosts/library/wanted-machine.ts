@@ -1,13 +1,14 @@
 // What a definition names, opened: files are read, disks and devices are there.
 
 import type { BlockStore, TerminalSize } from "../../bus/device.ts";
-import type { MachineDefinition } from "../../contract/definition.ts";
+import type { MachineDefinition, NodeNet } from "../../contract/definition.ts";
 import type { MachineParts, NamedBytes } from "../../machine/runnable.ts";
 import type { CheckedConfiguration, DiskConfiguration, Source } from "./config.ts";
 import type { WantedMachine } from "./parts.ts";
 
 export interface Closable {
-  close(): void;
+  /** Where it is a promise: done when what the guest wrote is where it belongs. */
+  close(): void | Promise<void>;
 }
 
 /** The devices of a machine that reach outside. */
@@ -15,24 +16,31 @@ export interface GuestDevices extends Closable {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
 }
 
-type DeviceFields = "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort";
+type DeviceFields = "bios" | "kernel" | "disk" | "publish" | "share" | "vsock" | "serialPort";
+
+/** What an interface may be plugged into, of a machine or of a domain; not every host has each. */
+export type WantedNet = CheckedConfiguration["net"][number] | NodeNet;
+type WithNets = { readonly net: readonly WantedNet[] };
+
+/** What says which devices a machine has that reach outside. */
+export type WantedDevices = Pick<CheckedConfiguration, DeviceFields> & WithNets;
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {
   load(source: Source): NamedBytes | Promise<NamedBytes>;
   openDisk(disk: DiskConfiguration): Promise<BlockStore & Closable>;
-  openDevices(wanted: Pick<CheckedConfiguration, DeviceFields>, wake: () => void): Promise<GuestDevices>;
+  openDevices(wanted: WantedDevices, wake: () => void): Promise<GuestDevices>;
 }
 
 export interface OpenWanted extends Closable {
   readonly wanted: WantedMachine;
   /** Closes disks and devices: what the guest wrote is then on the host's disk. May be called again. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** @throws BadInput, ImageError, AtollError when something that the definition names cannot be used. */
 export async function openWanted(
-  definition: MachineDefinition | CheckedConfiguration,
+  definition: Omit<MachineDefinition | CheckedConfiguration, "net"> & WithNets,
   opener: Opener,
   terminalSize: TerminalSize,
   wake: () => void,
@@ -42,9 +50,7 @@ export async function openWanted(
     opened.push(each);
     return each;
   };
-  const close = (): void => {
-    for (const each of opened.splice(0)) each.close();
-  };
+  const close = (): Promise<void> => Promise.all(opened.splice(0).map((each) => each.close())).then(() => {});
   try {
     const disks: WantedMachine["disks"][number][] = [];
     for (const disk of definition.disk) disks.push({ store: keep(await opener.openDisk(disk)), serial: disk.serial });
@@ -67,7 +73,7 @@ export async function openWanted(
     };
     return { wanted, close };
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
 }

@@ -54,7 +54,8 @@ function compressionOf(file: string): Compression | undefined {
   }
 }
 
-function overlay(base: Image): Image {
+/** What is written to it goes to a temporary file. */
+export function overlay(base: Image): Image {
   const storage = new TemporaryFile();
   createQcow2(storage, base.bytes);
   return new Qcow2Image(storage, new Header(storage), base, nodeImages.codecs);

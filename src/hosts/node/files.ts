@@ -131,6 +131,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ENOSPC: "no space left on the host's disk",
   ENAMETOOLONG: "the name is too long",
+  EADDRINUSE: "it is in use",
+  EADDRNOTAVAIL: "this computer has no such address",
 };
 
 export function asBadInput(error: unknown, verb: string, path: string): BadInput {

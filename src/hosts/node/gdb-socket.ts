@@ -3,12 +3,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Debugger } from "../../machine/gdb/debugger.ts";
 import { GdbSession } from "../../machine/gdb/session.ts";
-import { BadInput } from "../../machine/runnable.ts";
-
-export interface GdbAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { listenAt, type TcpAddress } from "./listen.ts";
 
 export interface GdbEvents {
   /** PEs may run that did not. */
@@ -28,39 +23,25 @@ const PARTING = 500;
 
 export class GdbSocket {
   readonly #server: Server;
+  /** Where clients connect. */
+  readonly port: number;
   readonly #debugger: Debugger;
   readonly #events: GdbEvents;
   #client: { readonly socket: Socket; readonly session: GdbSession } | undefined;
 
-  private constructor(server: Server, target: Debugger, events: GdbEvents) {
+  private constructor(server: Server, port: number, target: Debugger, events: GdbEvents) {
     this.#server = server;
+    this.port = port;
     this.#debugger = target;
     this.#events = events;
     server.on("connection", (socket) => this.#connect(socket));
   }
 
   /** @throws BadInput when the address cannot be listened at. */
-  static listen({ host, port }: GdbAddress, target: Debugger, events: GdbEvents): Promise<GdbSocket> {
+  static async listen(address: TcpAddress, target: Debugger, events: GdbEvents): Promise<GdbSocket> {
     const server = createServer({ noDelay: true });
     server.maxConnections = MOST_CONNECTIONS;
-    const socket = new GdbSocket(server, target, events);
-    return new Promise((resolve, reject) => {
-      server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-        const reason = code === "EADDRINUSE" ? "it is in use" : (code ?? message);
-        reject(new BadInput(`--gdb ${host}:${port}: cannot listen there: ${reason}`));
-      });
-      server.listen(port, host, () => {
-        server.removeAllListeners("error");
-        server.on("error", () => {});
-        resolve(socket);
-      });
-    });
-  }
-
-  /** The port, where 0 was asked for. */
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return new GdbSocket(server, await listenAt(server, address), target, events);
   }
 
   /** The machine has ended, and the process will with this status. */

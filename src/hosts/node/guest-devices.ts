@@ -3,22 +3,20 @@
 import type { SerialChannel } from "../../bus/channel.ts";
 import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
 import { BadInput } from "../../machine/runnable.ts";
-import type { CheckedConfiguration } from "../library/config.ts";
-import type { GuestDevices } from "../library/wanted-machine.ts";
-import { openNetwork } from "./guest-network.ts";
+import type { GuestDevices, WantedDevices } from "../library/wanted-machine.ts";
+import { type NodeNetworks, openNetwork } from "./guest-network.ts";
 import { FileChannel, SocketChannel } from "./serial-channels.ts";
 import { NodeFolder } from "./shared-folder.ts";
 import { StreamSockets } from "./stream-sockets.ts";
 
 /**
+ * @param networks of the node, where it is for a domain.
  * @param wake called when the guest may have something to do.
  * @throws BadInput when what an option names cannot be used.
  */
 export async function openDevices(
-  options: Pick<
-    CheckedConfiguration,
-    "bios" | "kernel" | "disk" | "net" | "publish" | "share" | "vsock" | "serialPort"
-  >,
+  networks: NodeNetworks | undefined,
+  options: WantedDevices,
   wake: () => void,
 ): Promise<GuestDevices> {
   unique(
@@ -46,14 +44,14 @@ export async function openDevices(
   };
   try {
     const host = options.vsock && keep(await StreamSockets.listen(options.vsock.path, wake));
-    const networks = keep(await openNetwork(options, wake)).links;
+    const { links } = keep(await openNetwork(options, wake, networks));
     const serialPorts: { name: string; channel: SerialChannel }[] = [];
     for (const { name, kind, path } of options.serialPort) {
       const channel = keep(kind === "file" ? new FileChannel(path) : await SocketChannel.listen(path, wake));
       serialPorts.push({ name, channel });
     }
     return {
-      parts: { networks, shares, serialPorts, vsock: options.vsock && host && { cid: options.vsock.cid, host } },
+      parts: { networks: links, shares, serialPorts, vsock: options.vsock && host && { cid: options.vsock.cid, host } },
       close,
     };
   } catch (error) {

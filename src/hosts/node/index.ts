@@ -5,18 +5,7 @@ import { openInThread } from "../library/in-thread.ts";
 import { LibraryMachine } from "../library/machine.ts";
 import { nodePlatform } from "./platform.ts";
 
-export type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
-export type { HotCode } from "../../machine/inspection/inspector.ts";
-export type { InterruptView, ListRegisterView } from "../../machine/inspection/interrupts.ts";
-export type { Walk, WalkStep } from "../../machine/inspection/walk.ts";
-export type { PeReport } from "../../machine/report.ts";
-export type { Statistic } from "../../machine/runnable.ts";
-export type { MachineConfiguration, Source } from "../library/config.ts";
-export type { ConsoleStreams } from "../library/console-streams.ts";
-export { AtollError, type ErrorCode } from "../library/errors.ts";
-export type { MachineEvents } from "../library/machine.ts";
-export type { Frame, FrameCursor } from "../library/screen.ts";
-export type { InputEvent, MachineEnd, MachineState } from "../library/session.ts";
+export * from "../library/public.ts";
 
 export class Machine extends LibraryMachine {
   /**

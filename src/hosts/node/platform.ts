@@ -39,7 +39,7 @@ export const nodePlatform: Platform = {
     const { name, bytes } = await bytesOf(disk.file);
     return openDiskOn(storageOf(name, bytes), disk, tools);
   },
-  openDevices,
+  openDevices: openDevices.bind(undefined, undefined),
 };
 
 /** Where a source is in the host's file system. */

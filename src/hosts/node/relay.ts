@@ -1,16 +1,14 @@
 // A user-mode network for machines elsewhere, as in web pages: each WebSocket is the cable of one machine, each message a frame.
 
 import { timingSafeEqual } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { type WebSocket, WebSocketServer } from "ws";
-import { BadInput } from "../../machine/runnable.ts";
 import { FRAME_MAX, Frame } from "../../network/frame.ts";
 import { decodeFrame, encodeFrame, HEADER_BYTES } from "../../network/frame-message.ts";
 import { UserNetwork } from "../../network/user-network.ts";
 import { RELAY_PROTOCOL } from "../library/relay-link.ts";
-import { reasonOf } from "./files.ts";
 import { HostClock } from "./host-clock.ts";
+import { listenAt, type TcpAddress } from "./listen.ts";
 import { NodeNetwork } from "./network-host.ts";
 
 /** Machines at a time. */
@@ -20,9 +18,7 @@ const WAITING_MAX = 0x10_0000;
 /** Milliseconds until a machine that could not keep up is looked at again. */
 const LATER = 5;
 
-export interface RelayOptions {
-  readonly host: string;
-  readonly port: number;
+export interface RelayOptions extends TcpAddress {
   /** What whoever connects has to know: any web page could, otherwise. */
   readonly token: string;
 }
@@ -59,24 +55,15 @@ export async function serveRelay({ host, port, token }: RelayOptions): Promise<R
     }
     webSockets.handleUpgrade(request, socket, head, serveMachine);
   });
-  await listen(server, host, port);
+  const at = await listenAt(server, { host, port });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: at,
     close: () => {
       for (const client of webSockets.clients) client.terminate();
       server.close();
       server.closeAllConnections();
     },
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) =>
-      reject(new BadInput(`cannot listen at port ${port} of ${host}: ${reasonOf(error)}`)),
-    );
-    server.listen(port, host, resolve);
-  });
 }
 
 /** The machine at the other end of a WebSocket has a network of its own. */

@@ -5,11 +5,13 @@ import type { Disk } from "../../contract/definition.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { BadInput, type MachineParts } from "../../machine/runnable.ts";
 import type { SaveResult } from "../../machine/snapshot/save.ts";
+import { unpackingAhead } from "../../snapshot/ahead.ts";
 import { SnapshotError } from "../../snapshot/error.ts";
 import { Fields, type SavedValue } from "../../snapshot/fields.ts";
-import type { Encoding } from "../../snapshot/format.ts";
-import { verifySnapshot } from "../../snapshot/reader.ts";
-import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "./snapshot-file.ts";
+import type { Encoding, SnapshotCodec, SnapshotSource } from "../../snapshot/format.ts";
+import { type Chunk, verifySnapshot } from "../../snapshot/reader.ts";
+import { sourceOfBytes } from "../../snapshot/streams.ts";
+import { checksum, NewSnapshotFile, readWhole, SnapshotFile, snapshotCodec, threadedCodec } from "./snapshot-file.ts";
 
 const DISKS_MAX = 64;
 const PATH_MAX = 4096;
@@ -82,9 +84,11 @@ export class SavedMachine {
   /** When, in milliseconds since 1970. */
   readonly saved: number;
   readonly #disks: readonly DiskIdentity[];
+  readonly #file: WholeSnapshot;
 
-  private constructor(path: string, host: Fields) {
+  private constructor(path: string, host: Fields, file: WholeSnapshot) {
     this.path = path;
+    this.#file = file;
     this.definition = host.any("definition");
     this.lastLine = Buffer.from(host.text("lastLine", LINE_MAX), "latin1");
     this.saved = host.number("saved");
@@ -98,12 +102,15 @@ export class SavedMachine {
   /** @throws BadInput, SnapshotError whose message names the file. */
   static async open(path: string): Promise<SavedMachine> {
     return naming(path, async () => {
-      await reading(path, (source) => verifySnapshot({ source, checksum }));
-      const { readSnapshotConfiguration } = await import("../../machine/snapshot/restore.ts");
-      const { host } = await reading(path, (source) =>
+      // Another thread reads while this one loads what a machine is made with.
+      const [file, { readSnapshotConfiguration }] = await Promise.all([
+        verified(path),
+        import("../../machine/snapshot/restore.ts"),
+      ]);
+      const { host } = await file.read((source) =>
         readSnapshotConfiguration({ source, codec: snapshotCodec, checksum }),
       );
-      return new SavedMachine(path, new Fields(host, "host"));
+      return new SavedMachine(path, new Fields(host, "host"), file);
     });
   }
 
@@ -122,15 +129,33 @@ export class SavedMachine {
   async restore(parts: MachineParts): Promise<Machine> {
     return naming(this.path, async () => {
       const { restoreMachine } = await import("../../machine/snapshot/restore.ts");
-      return reading(this.path, (source) =>
-        restoreMachine({ source, codec: snapshotCodec, checksum, open: () => parts }),
-      );
+      const { codec } = this.#file;
+      return this.#file.read((source) => restoreMachine({ source, codec, checksum, open: () => parts }));
     });
   }
 
   #other(why: string): SnapshotError {
     return new SnapshotError("other", `cannot restore ${this.path}: ${why}`);
   }
+}
+
+/** A file that has been found to be whole. */
+interface WholeSnapshot {
+  readonly codec: SnapshotCodec;
+  /** Reads it once more from its start. */
+  read<T>(use: (source: SnapshotSource) => Promise<T>): Promise<T>;
+}
+
+/** Of a file that can be kept in memory, other threads begin to unpack at once what is in it. */
+async function verified(path: string): Promise<WholeSnapshot> {
+  const bytes = await readWhole(path);
+  if (bytes === undefined) {
+    await reading(path, (source) => verifySnapshot({ source, checksum }));
+    return { codec: snapshotCodec, read: (use) => reading(path, use) };
+  }
+  const chunks: Chunk[] = [];
+  await verifySnapshot({ source: sourceOfBytes(bytes), checksum }, (chunk) => chunks.push(chunk));
+  return { codec: unpackingAhead(threadedCodec, chunks), read: (use) => use(sourceOfBytes(bytes)) };
 }
 
 async function reading<T>(path: string, use: (source: SnapshotFile) => Promise<T>): Promise<T> {

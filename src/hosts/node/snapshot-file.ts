@@ -1,8 +1,17 @@
 // Snapshots in files: Node's codecs, and a file that takes the old one's place only when it is whole.
 
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, read, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { constants, crc32, deflateRawSync, inflateRawSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import {
+  constants,
+  crc32,
+  deflateRawSync,
+  inflateRaw,
+  inflateRawSync,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+} from "node:zlib";
 import type { Checksum } from "../../snapshot/crc32.ts";
 import type { SnapshotCodec, SnapshotSink, SnapshotSource } from "../../snapshot/format.ts";
 import { asBadInput, open } from "./files.ts";
@@ -15,17 +24,55 @@ const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 export const snapshotCodec: SnapshotCodec = {
   encode: (encoding, bytes) => (encoding === "zstd" ? zstdCompressSync(bytes, ZSTD) : deflateRawSync(bytes, DEFLATE)),
-  decode: (encoding, stored, bytes) => {
-    // A limit of 0 is none, and an output of the limit's size is allowed. In one piece, so that nothing needs to be put together.
-    const limit = { maxOutputLength: Math.max(1, bytes), chunkSize: Math.max(64, bytes + 1) };
-    return encoding === "zstd" ? zstdDecompressSync(stored, limit) : inflateRawSync(stored, limit);
-  },
+  decode: (encoding, stored, bytes) =>
+    encoding === "zstd" ? zstdDecompressSync(stored, limitOf(bytes)) : inflateRawSync(stored, limitOf(bytes)),
 };
+
+/** Unpacks in Node's other threads. */
+export const threadedCodec: SnapshotCodec = {
+  encode: snapshotCodec.encode,
+  decode: (encoding, stored, bytes) =>
+    new Promise((resolve, reject) => {
+      const done = (error: Error | null, content: Uint8Array): void => (error ? reject(error) : resolve(content));
+      if (encoding === "zstd") zstdDecompress(stored, limitOf(bytes), done);
+      else inflateRaw(stored, limitOf(bytes), done);
+    }),
+};
+
+/** A limit of 0 is none, and an output of the limit's size is allowed. In one piece, so that nothing needs to be put together. */
+function limitOf(bytes: number): { maxOutputLength: number; chunkSize: number } {
+  return { maxOutputLength: Math.max(1, bytes), chunkSize: Math.max(64, bytes + 1) };
+}
 
 /** Bytes that are read from a file at a time. */
 const READ_BYTES = 0x40_0000;
 
-/** A file that is read from its start. */
+/** Files up to this size are read at once. */
+const WHOLE_BYTES = 0x400_0000;
+
+/** All of a snapshot's file; undefined where it is too large to be kept in memory, or no file. @throws BadInput */
+export async function readWhole(path: string): Promise<Uint8Array | undefined> {
+  const { fd, stats } = open(path, "r");
+  try {
+    if (!stats.isFile() || stats.size > WHOLE_BYTES) return undefined;
+    // Not cleared first; and no Buffer, whose slices are no copies.
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(stats.size).buffer);
+    for (let have = 0; have < bytes.length; ) {
+      const count = await new Promise<number>((resolve, reject) =>
+        read(fd, bytes, have, bytes.length - have, have, (error, got) => (error ? reject(error) : resolve(got))),
+      );
+      if (count === 0) return bytes.subarray(0, have);
+      have += count;
+    }
+    return bytes;
+  } catch (error) {
+    throw asBadInput(error, "read", path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file that is read from its start, a part at a time. */
 export class SnapshotFile implements SnapshotSource {
   readonly #path: string;
   readonly #fd: number;

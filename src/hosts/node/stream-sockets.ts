@@ -178,8 +178,7 @@ export async function listenAt(server: Server, path: string): Promise<void> {
     if (error === undefined) return;
     if (!last && error.code === "EADDRINUSE" && (await isAbandoned(path))) unlinkSync(path);
     else {
-      const reason = error.code === "EADDRINUSE" ? "it is in use" : reasonOf(error);
-      throw new BadInput(`cannot listen at ${path}: ${reason}`);
+      throw new BadInput(`cannot listen at ${path}: ${reasonOf(error)}`);
     }
   }
 }

@@ -5,8 +5,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { Frame } from "../../network/frame.ts";
 import type { NetworkLink, Offloads, Station } from "../../network/link.ts";
+import { SwitchHub, type SwitchPort } from "../../network/switch-hub.ts";
 import { runtimeDirectory } from "./runtime-directory.ts";
-import { SwitchHub, type SwitchPort } from "./switch-hub.ts";
 import { decode, encode, MessageReader } from "./switch-wire.ts";
 
 /** Bytes that wait for a machine; more are dropped, as a switch does. */
@@ -25,7 +25,7 @@ export class SwitchLink implements NetworkLink, SwitchPort {
   readonly mac: Uint8Array;
   readonly #path: string;
   readonly #wake: () => void;
-  readonly #received: Buffer[] = [];
+  readonly #received: Uint8Array[] = [];
   #receivedBytes = 0;
   readonly #frame = new Frame();
   #station: Station | undefined;
@@ -109,7 +109,7 @@ export class SwitchLink implements NetworkLink, SwitchPort {
 
   // Of SwitchPort.
 
-  deliver(message: Buffer): void {
+  deliver(message: Uint8Array): void {
     if (this.#receivedBytes + message.length > WAITING_MAX) return;
     this.#received.push(message);
     this.#receivedBytes += message.length;

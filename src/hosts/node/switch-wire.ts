@@ -1,7 +1,7 @@
 // Frames on the Unix socket of a virtual switch: messages of network/frame-message.ts, one after the other.
 
 import { FRAME_MAX, type Frame } from "../../network/frame.ts";
-import { decodeFrame, encodeFrame, HEADER_BYTES, LENGTH_BYTES, OFFLOAD_BYTES } from "../../network/frame-message.ts";
+import { decodeFrame, encodeFrame, LENGTH_BYTES, OFFLOAD_BYTES } from "../../network/frame-message.ts";
 
 export const encode = (frame: Frame): Buffer => Buffer.from(encodeFrame(frame).buffer);
 export const decode = decodeFrame;
@@ -24,8 +24,3 @@ export class MessageReader {
     return true;
   }
 }
-
-/** The addresses of a message's frame. */
-export const DESTINATION = HEADER_BYTES;
-export const SOURCE = HEADER_BYTES + 6;
-export const MAC_BYTES = 6;

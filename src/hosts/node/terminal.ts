@@ -105,6 +105,12 @@ export class Terminal implements SerialPort, TerminalSize {
     return this.#lastLine;
   }
 
+  /** Shows what the guest has written at once. */
+  show(bytes: Uint8Array): void {
+    this.write(bytes);
+    this.#flush();
+  }
+
   /** Shows text of our own. Its lines end in \n: Node's raw mode is for input, output is still processed (ONLCR). */
   print(text: string): void {
     this.#flush();

@@ -3,14 +3,9 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { BadInput } from "../../machine/runnable.ts";
 import type { RfbServer } from "../../network/rfb/server.ts";
 import type { RfbConnection } from "../../network/rfb/session.ts";
-
-export interface VncAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { listenAt, type TcpAddress } from "./listen.ts";
 
 /** Connections at a time. */
 const MOST_CONNECTIONS = 32;
@@ -26,13 +21,16 @@ const LOOPBACK_NAMES: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "
 
 export class VncSocket {
   readonly #server: Server;
+  /** Where clients connect. */
+  readonly port: number;
   readonly #http: HttpServer;
   readonly #webSockets: WebSocketServer;
   readonly #rfb: RfbServer;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, rfb: RfbServer, anyOrigin: boolean) {
+  private constructor(server: Server, port: number, rfb: RfbServer, anyOrigin: boolean) {
     this.#server = server;
+    this.port = port;
     this.#rfb = rfb;
     this.#webSockets = new WebSocketServer({
       noServer: true,
@@ -56,27 +54,10 @@ export class VncSocket {
   }
 
   /** @param anyOrigin web pages from anywhere may connect. @throws BadInput when the address cannot be listened at. */
-  static listen({ host, port }: VncAddress, rfb: RfbServer, anyOrigin: boolean): Promise<VncSocket> {
+  static async listen(address: TcpAddress, rfb: RfbServer, anyOrigin: boolean): Promise<VncSocket> {
     const server = createServer({ noDelay: true });
     server.maxConnections = MOST_CONNECTIONS;
-    const socket = new VncSocket(server, rfb, anyOrigin);
-    return new Promise((resolve, reject) => {
-      server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-        const reason = code === "EADDRINUSE" ? "it is in use" : (code ?? message);
-        reject(new BadInput(`--display vnc=${host}:${port}: cannot listen there: ${reason}`));
-      });
-      server.listen(port, host, () => {
-        server.removeAllListeners("error");
-        server.on("error", () => {});
-        resolve(socket);
-      });
-    });
-  }
-
-  /** The port, where 0 was asked for. */
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return new VncSocket(server, await listenAt(server, address), rfb, anyOrigin);
   }
 
   close(): void {

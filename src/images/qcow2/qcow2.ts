@@ -103,6 +103,11 @@ export class Qcow2Image implements Image {
     this.#snapshotBytes = bytes;
   }
 
+  /** Nothing was ever written to it: it reads as what is under it. */
+  get isEmpty(): boolean {
+    return isZero(this.l1);
+  }
+
   fileBytes(): number {
     return this.storage.size();
   }

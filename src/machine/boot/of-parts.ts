@@ -1,6 +1,6 @@
 import { CPU_MODELS } from "../../arch/cpu-models.ts";
 import { affinityOf } from "../board.ts";
-import { boardTree, type Seeds } from "../device-tree.ts";
+import { boardTree, type ChannelDescription, type Seeds } from "../device-tree.ts";
 import { levelsOf } from "../levels.ts";
 import type { MachineParts } from "../runnable.ts";
 import { type BootPlan, planBoot } from "./plan.ts";
@@ -17,8 +17,8 @@ const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as c
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
 const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
-/** What a machine of these parts starts with. `domain`: of the hypervisor, without performance monitors, and with a generation ID. */
-export function bootPlanOf(parts: BootParts, domain = false): BootPlan {
+/** What a machine of these parts starts with. `domain`: of the hypervisor, without performance monitors, with a generation ID and these channels. */
+export function bootPlanOf(parts: BootParts, domain?: { readonly channels: readonly ChannelDescription[] }): BootPlan {
   const { memory, cpus, gicVersion } = parts;
   const seed = (bytes: number): Uint8Array => {
     const random = new Uint8Array(bytes);
@@ -34,8 +34,7 @@ export function bootPlanOf(parts: BootParts, domain = false): BootPlan {
     virtualization: parts.virtualization === true,
     hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
     secure: parts.secure === true,
-    pmu: !domain,
-    generationId: domain,
+    ...{ pmu: domain === undefined, domain: domain !== undefined, channels: domain?.channels ?? [] },
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },

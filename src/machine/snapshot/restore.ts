@@ -2,12 +2,13 @@ import { restorePe } from "../../cpu/saved-state.ts";
 import type { MemoryRegion } from "../../memory/guest-memory.ts";
 import { type Checksum, crc32 } from "../../snapshot/crc32.ts";
 import { damaged, newer, SnapshotError } from "../../snapshot/error.ts";
-import { Fields } from "../../snapshot/fields.ts";
+import type { Fields } from "../../snapshot/fields.ts";
 import { PAGE, type SnapshotCodec, type SnapshotSource } from "../../snapshot/format.ts";
-import { type Chunk, SnapshotReader } from "../../snapshot/reader.ts";
+import { SnapshotReader } from "../../snapshot/reader.ts";
 import { Machine } from "../machine.ts";
 import type { MachineParts } from "../runnable.ts";
 import type { MachineAnatomy } from "./anatomy.ts";
+import { printable, Sections } from "./section-reader.ts";
 import * as N from "./sections.ts";
 import { checkShape, LAYOUT, shapeOf } from "./shape.ts";
 
@@ -98,80 +99,4 @@ async function restoreMemory({ board, buffer }: MachineAnatomy, sections: Sectio
     ends.set(region, chunk.page + pages);
     new Uint8Array(buffer, region.base + chunk.page * PAGE, chunk.bytes).set(await sections.content(chunk));
   }
-}
-
-/** The sections of a snapshot, in the order in which they are written. */
-class Sections {
-  readonly #reader: SnapshotReader;
-  #ahead: Chunk | undefined;
-  #read = false;
-
-  constructor(reader: SnapshotReader) {
-    this.#reader = reader;
-  }
-
-  /** The next chunk, which holds until the one after it. */
-  async next(): Promise<Chunk | undefined> {
-    const chunk = await this.#peek();
-    this.#read = false;
-    return chunk;
-  }
-
-  content(chunk: Chunk): Promise<Uint8Array> {
-    return this.#reader.content(chunk);
-  }
-
-  /** The whole of the next section, which must be the one of that name. */
-  async bytes(name: string): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for (let chunk = await this.#peek(); chunk?.name === name; chunk = await this.#peek()) {
-      this.checkVersion(chunk);
-      if (chunk.page * PAGE !== length) throw damaged(`${name} has gaps`);
-      if (pieces.length > 0 && chunk.bytes === 0) throw damaged(`${name} has an empty part`);
-      length += chunk.bytes;
-      if (length > N.SECTION_MAX) throw damaged(`${name} is too large`);
-      pieces.push((await this.content(chunk)).slice());
-      this.#read = false;
-    }
-    if (pieces.length === 0) throw damaged(`${name} is missing`);
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
-  }
-
-  async json(name: string): Promise<Fields> {
-    return Fields.parse(text(await this.bytes(name)), name);
-  }
-
-  checkVersion({ name, version }: Chunk): void {
-    if (version > N.SECTION_VERSION) throw newer(`its section ${printable(name)} is version ${version}`);
-    if (version < N.SECTION_VERSION) throw new SnapshotError("other", `its section ${printable(name)} is too old`);
-  }
-
-  async #peek(): Promise<Chunk | undefined> {
-    if (!this.#read) this.#ahead = await this.#reader.next();
-    this.#read = true;
-    return this.#ahead;
-  }
-}
-
-/** UTF-8, without relying on a host's decoder. */
-function text(bytes: Uint8Array): string {
-  let escaped = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) escaped += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  try {
-    return decodeURIComponent(escaped.replace(/[%\u0080-\u00ff]/g, (c) => `%${c.charCodeAt(0).toString(16)}`));
-  } catch {
-    throw damaged("a section is no UTF-8");
-  }
-}
-
-/** A name out of a file, for a message. */
-function printable(name: string): string {
-  return name.replace(/[^ -~]/g, "?");
 }

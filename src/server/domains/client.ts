@@ -45,16 +45,16 @@ export class NodeClient {
 
   /**
    * Makes the node what a file says, and starts its process where there is none; without a file: with what it had.
-   * @param listen as --listen of `atoll up`.
+   * @param options of `atoll node`, which are those of `atoll up`.
    */
-  async up(file: NodeFile | undefined, listen: string | undefined, progress: Report): Promise<DomainOutput<"apply">> {
+  async up(file: NodeFile | undefined, options: readonly string[], progress: Report): Promise<DomainOutput<"apply">> {
     if (!this.runs) {
       if (file !== undefined) await this.#prepare(file);
       progress({ step: "starting the node" });
-      const command = [...this.#command, "node", ...(listen === undefined ? [] : ["--listen", listen])];
+      const command = [...this.#command, "node", ...options];
       await startProcess(command, this.state, this.state.node.processLog, progress);
-    } else if (listen !== undefined) {
-      throw new ActionError("wrong-state", "the node runs already: --listen counts when it is started");
+    } else if (options.length > 0) {
+      throw new ActionError("wrong-state", `the node runs already: ${options[0]} counts when it is started`);
     }
     return file === undefined ? { changes: [] } : this.ask("apply", { file }, progress);
   }
@@ -66,7 +66,9 @@ export class NodeClient {
     const lock = await MachineLock.take("the node", path);
     try {
       this.#withStore((store) => {
-        store.machine = { ...file.node, memory: memoryOf(file.node, Object.values(file.domains)) };
+        store.machine = { ...file.node, memory: memoryOf(file.node, Object.values(file.domains), file.channels) };
+        // The node has none of before that its memory has no room for.
+        store.channels = file.channels;
         for (const { name } of store.list()) store.want(name, false);
       });
     } finally {

@@ -3,52 +3,64 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { isIP } from "node:net";
+import type { Server as NetServer } from "node:net";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { ActionError, ERROR_CODES } from "../../contract/action.ts";
 import { DOMAIN_ACTIONS, DOMAIN_CONSOLE_PATH, METRICS_PATH, OPEN_API_PATH } from "../../contract/domains.ts";
 import { loadPackageFile, reasonOf } from "../../hosts/node/files.ts";
+import { keepHeapsSmall } from "../../hosts/node/heaps.ts";
+import { listenAt, type TcpAddress } from "../../hosts/node/listen.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { ConsoleHub } from "../console-hub.ts";
 import { serveConsoles } from "../console-socket.ts";
 import { endServer, listen } from "../control-socket.ts";
 import { httpApi } from "../http-api.ts";
 import { MachineLock } from "../machine-lock.ts";
+import { listen as listenForDomains, loadCertificates } from "../migration/transport.ts";
 import { openApi } from "../open-api.ts";
 import type { StateDirectory } from "../state-directory.ts";
 import { MachineStore } from "../store.ts";
+import { Layers } from "./layers.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { Node } from "./node.ts";
 import { DomainStore } from "./store.ts";
 
-/** Where the API is served beside the Unix socket. */
-export interface TcpAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
 export interface DaemonOptions {
+  /** Where the API is served beside the Unix socket. */
   readonly tcp?: TcpAddress | undefined;
+  /** Where domains come from other nodes. */
+  readonly migrations?: TcpAddress | undefined;
+  /** Folder with certificates for migrations, to this node and from it. */
+  readonly migrationTls?: string | undefined;
   /** The node runs from here on, and answers. */
   readonly ready: (node: Node) => void;
 }
 
 /** Runs the node to its end. @throws ActionError when it runs already; BadInput when its sockets or its machine cannot be made. */
-export async function runNode(state: StateDirectory, { tcp, ready }: DaemonOptions): Promise<void> {
+export async function runNode(state: StateDirectory, options: DaemonOptions): Promise<void> {
+  const { tcp, migrations, migrationTls, ready } = options;
+  const certificates = migrationTls === undefined ? undefined : loadCertificates(migrationTls);
   const folder = state.node;
   mkdirSync(folder.path, { recursive: true, mode: 0o700 });
   const lock = await MachineLock.take("the node", folder.path);
   const store = new DomainStore(state.domains);
   const machines = new MachineStore(state.database);
+  const layers = new Layers(state.path, state.layers, join(state.path, "domains"));
+  // Of a fork that a crash ended.
+  layers.sweep();
   const servers: Server[] = [];
+  let arriving: NetServer | undefined;
+  const token = (): Buffer => tokenOf(join(folder.path, "token"));
   const goodbyes: ((reason: string) => void)[] = [];
   try {
     const node = new Node({
       store,
       folderOf: (name) => state.domain(name),
+      layers,
       isTaken: (name) => machines.find(name) !== undefined,
+      ...{ token, certificates },
     });
     const app = api(node);
     const consoleOf = (path: string): ConsoleHub | undefined => {
@@ -60,16 +72,22 @@ export async function runNode(state: StateDirectory, { tcp, ready }: DaemonOptio
     servers.push(local);
     goodbyes.push(serveConsoles(local, consoleOf));
     if (tcp !== undefined) {
-      const token = tokenOf(join(folder.path, "token"));
-      const allows = (request: IncomingMessage): boolean => hasToken(request, token);
+      const expected = token();
+      const allows = (request: IncomingMessage): boolean => hasToken(request, expected);
       const remote = await listenTcp(app, tcp, allows);
       servers.push(remote);
       goodbyes.push(serveConsoles(remote, consoleOf, allows));
     }
+    if (migrations !== undefined) {
+      token();
+      arriving = await listenForDomains(migrations, certificates, node.arrivals.met);
+    }
     ready(node);
+    keepHeapsSmall();
     await node.run();
     for (const goodbye of goodbyes) goodbye("the node ended");
   } finally {
+    arriving?.close();
     await Promise.all(servers.map(endServer));
     rmSync(folder.socket, { force: true });
     machines.close();
@@ -111,7 +129,7 @@ function hasToken({ headers }: IncomingMessage, token: Buffer): boolean {
 
 async function listenTcp(
   app: Hono,
-  { address, port }: TcpAddress,
+  address: TcpAddress,
   allows: (request: IncomingMessage) => boolean,
 ): Promise<Server> {
   const answer = getRequestListener(app.fetch);
@@ -125,10 +143,6 @@ async function listenTcp(
     }
   });
   server.requestTimeout = 0;
-  const shown = isIP(address) === 6 ? `[${address}]` : address;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new BadInput(`cannot listen at ${shown}:${port}: ${reasonOf(error)}`)));
-    server.listen(port, address, resolve);
-  });
+  await listenAt(server, address);
   return server;
 }

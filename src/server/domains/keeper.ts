@@ -2,21 +2,33 @@
 // again as its definition says.
 
 import { mkdirSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import type { BlockStore } from "../../bus/device.ts";
 import { ActionError, type Progress } from "../../contract/action.ts";
-import { board } from "../../contract/definition.ts";
+import { board, type Disk } from "../../contract/definition.ts";
+import type { DomainDefinition } from "../../contract/domain.ts";
 import type { DomainInfo, DomainInput, DomainOutput, DomainStatus } from "../../contract/domains.ts";
 import { mapPaths } from "../../contract/paths.ts";
-import { machineParts } from "../../hosts/library/parts.ts";
+import { machineParts, type WantedMachine } from "../../hosts/library/parts.ts";
+import { type Opener, type OpenWanted, openWanted } from "../../hosts/library/wanted-machine.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
-import { type OpenWanted, openWanted } from "../../hosts/node/wanted-machine.ts";
+import { openDevices } from "../../hosts/node/guest-devices.ts";
+import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
+import { nodePlatform } from "../../hosts/node/platform.ts";
+import type { DomainConfig } from "../../hypervisor/domain.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { ConsoleHub } from "../console-hub.ts";
 import { ConsoleLog } from "../console-log.ts";
+import { LoggedStore } from "../migration/logged-store.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { within } from "../within.ts";
 import { BackOff } from "./back-off.ts";
+import type { DiskFork } from "./disk-fork.ts";
+import { ForkableDisk } from "./forkable-disk.ts";
 import { HealthMonitor } from "./health.ts";
+import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import type { StoredDomain } from "./store.ts";
 
@@ -24,6 +36,7 @@ export interface KeeperHost {
   readonly hypervisor: Hypervisor;
   /** Ends the sleep of the loop that runs the hypervisor. */
   readonly wake: () => void;
+  readonly networks: NodeNetworks;
   /** Something changed that others may wait for. */
   readonly changed: () => void;
 }
@@ -34,7 +47,7 @@ const PRESS_AGAIN = 5000;
 type Report = (progress: Progress) => void;
 
 export class DomainKeeper {
-  readonly stored: StoredDomain;
+  stored: StoredDomain;
   readonly hub: ConsoleHub;
   status: DomainStatus = "off";
   reason: string | undefined;
@@ -44,11 +57,13 @@ export class DomainKeeper {
   restarts = 0;
   /** It is about to run. */
   busy = false;
+  /** Numbers of disks that are read-only for the guest, and not for who fills them. */
+  readOnlyDisks: readonly number[] = [];
   readonly #host: KeeperHost;
   readonly #folder: MachineFolder;
   readonly #log: ConsoleLog;
   readonly #backOff: BackOff;
-  #opened: OpenWanted | undefined;
+  #opened: (OpenWanted & { readonly disks: readonly ForkableDisk[] }) | undefined;
   #health: HealthMonitor | undefined;
   #started: Date | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -89,6 +104,7 @@ export class DomainKeeper {
     const found = this.runs ? this.#host.hypervisor.statistics(name) : undefined;
     return {
       ...{ name, status, restarts, wanted, definition: this.stored.definition },
+      ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
       ...(health === undefined ? {} : { health }),
       ...(this.#started === undefined ? {} : { started: this.#started.toISOString() }),
@@ -102,8 +118,79 @@ export class DomainKeeper {
     this.reason = what;
   }
 
-  /** @throws ActionError, BadInput, ImageError when it cannot be started; it has failed then. */
-  async start(): Promise<void> {
+  /**
+   * @param bring has the hypervisor run it, or hold it, and says which; from power-on where it is not given.
+   * @throws ActionError, BadInput, ImageError, or what `bring` throws, when it cannot be started; it has failed then.
+   */
+  start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
+    const { definition, name } = this.stored;
+    return this.#launch(definition, ForkableDisk.open, async (wanted) => {
+      const parts = await machineParts(wanted, this.hub, nodeBindings, nodePackageFile);
+      const { weight, cap, reservation, pinned } = definition.schedule;
+      const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
+      return bring({ ...parts, name, share, pinned });
+    });
+  }
+
+  /**
+   * Starts it as a copy of `original`, which runs or is paused, as it is then; what that boots of is in its memory.
+   * @returns milliseconds for which the original stood still. @throws ActionError, BadInput, ImageError; the original goes on then, too.
+   */
+  async startAs(original: DomainKeeper, layers: Layers): Promise<number> {
+    const { hypervisor } = this.#host;
+    const { name, definition } = this.stored;
+    const copies: ForkableDisk[] = [];
+    const forks: DiskFork[] = [];
+    let pause = 0;
+    const openDisk = async (disk: Disk): Promise<ForkableDisk> => {
+      const copy = await ForkableDisk.copyOf(original.#disk(copies.length), disk);
+      copies.push(copy);
+      return copy;
+    };
+    const ofDevices = { ...definition, kernel: undefined, initrd: undefined, dtb: undefined, load: [] };
+    try {
+      await this.#launch(ofDevices, openDisk, async (wanted) => {
+        for (const [i, copy] of copies.entries()) {
+          // Disks that are the domain's own have no path of their own; what is made of them has its place, too.
+          const isOwn = !isAbsolute(original.stored.definition.disk[i]?.file ?? "/");
+          const layer = isOwn ? layers.next() : undefined;
+          forks.push(original.#disk(i).prepareFork(copy, { layer, root: layers.root }));
+        }
+        // Guests had to wait for the host's disk.
+        await setImmediate();
+        const { networks = [], shares = [], vsock, serialPorts = [], terminalSize, disks } = wanted;
+        const before = performance.now();
+        hypervisor.fork(original.name, name, () => {
+          for (const fork of forks) fork.cut();
+          return { networks, shares, ...(vsock && { vsock }), serialPorts, terminalSize, disks, serial: this.hub };
+        });
+        pause = performance.now() - before;
+        return hypervisor.status(name) === "paused" ? "paused" : "running";
+      });
+    } finally {
+      for (const fork of forks) fork.end();
+    }
+    // What its definition names is there before the definition is.
+    for (const disk of [...copies, ...original.#disks]) if (!disk.readOnly) disk.flush();
+    return pause;
+  }
+
+  #disk(index: number): ForkableDisk {
+    const disk = this.#disks[index];
+    if (disk === undefined) throw new ActionError("wrong-state", `${this.name} is ${this.status}`);
+    return disk;
+  }
+
+  get #disks(): readonly ForkableDisk[] {
+    return this.#opened?.disks ?? [];
+  }
+
+  /** Opens what the definition names, and `go` brings it to the hypervisor, and says what has become of it. */
+  async #launch(
+    definition: DomainDefinition,
+    openDisk: (disk: Disk) => Promise<ForkableDisk>,
+    go: (wanted: WantedMachine) => Promise<DomainStatus>,
+  ): Promise<void> {
     if (this.#opened !== undefined || this.busy) throw new ActionError("wrong-state", `${this.name} is ${this.status}`);
     clearTimeout(this.#again);
     this.#again = undefined;
@@ -111,22 +198,25 @@ export class DomainKeeper {
     this.reason = undefined;
     this.ended = false;
     this.#hasEnded = Promise.withResolvers<void>();
-    const { hypervisor, wake, changed } = this.#host;
-    const { definition } = this.stored;
+    const { networks, wake, changed } = this.#host;
+    const disks: ForkableDisk[] = [];
+    let status: DomainStatus;
     let opened: OpenWanted | undefined;
     try {
       const resolved = mapPaths(definition, (path) => this.#folder.resolve(path));
-      opened = await openWanted({ ...resolved, bios: undefined, cpu: "max", machine: board.parse({}) }, this.hub, wake);
-      const parts = await machineParts(opened.wanted, this.hub, nodeBindings, nodePackageFile);
-      const { weight, cap, reservation, pinned } = definition.schedule;
-      const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
-      hypervisor.define({ ...parts, name: this.name, share, pinned });
-      try {
-        hypervisor.start(this.name);
-      } catch (error) {
-        hypervisor.remove(this.name);
-        throw error;
-      }
+      const opener = {
+        ...nodePlatform,
+        openDevices: openDevices.bind(undefined, networks),
+        openDisk: async (disk: Disk): Promise<ForkableDisk> => {
+          const each = await openDisk(disk);
+          disks.push(each);
+          return each;
+        },
+      } as Opener;
+      const whole = { ...resolved, bios: undefined, cpu: "max" as const, machine: board.parse({}) };
+      opened = await openWanted(whole, opener, this.hub, wake);
+      const logged = opened.wanted.disks.map((disk, i) => ({ ...disk, store: this.#logged(disk.store, i) }));
+      status = await go({ ...opened.wanted, disks: logged });
     } catch (error) {
       opened?.close();
       this.status = "failed";
@@ -137,14 +227,31 @@ export class DomainKeeper {
     } finally {
       this.busy = false;
     }
-    this.#opened = opened;
+    this.#opened = { ...opened, disks };
     this.#endedFor = undefined;
     this.#started = new Date();
-    this.status = "running";
+    this.status = status;
     if (definition.health !== undefined) {
       this.#health = new HealthMonitor(definition.health, definition, () => this.#healthChanged());
     }
     changed();
+  }
+
+  readonly #powerOn = (config: DomainConfig): DomainStatus => {
+    const { hypervisor } = this.#host;
+    hypervisor.define(config);
+    try {
+      hypervisor.start(this.name);
+      return "running";
+    } catch (error) {
+      hypervisor.remove(this.name);
+      throw error;
+    }
+  };
+
+  /** A disk whose writes can be followed. The guest may not write those that its definition says so of, even while they are filled. */
+  #logged(store: BlockStore, index: number): LoggedStore {
+    return new LoggedStore(store, store.readOnly || this.readOnlyDisks.includes(index));
   }
 
   #healthChanged(): void {
@@ -251,6 +358,47 @@ export class DomainKeeper {
     else this.#host.hypervisor.resume(this.name);
     this.status = paused ? "paused" : "running";
     this.reason = undefined;
+  }
+
+  /** It stands still for who moves it, whatever else is asked of it. */
+  hold(status: DomainStatus): void {
+    const before = this.status;
+    this.status = status;
+    if (before === "running") this.#host.hypervisor.pause(this.name);
+  }
+
+  /** It goes on from there, or stays paused. */
+  release(paused: boolean): void {
+    if (!paused) this.#host.hypervisor.resume(this.name);
+    this.status = paused ? "paused" : "running";
+    this.reason = undefined;
+    this.#host.changed();
+  }
+
+  /** It runs no more here; done when it has ended. Not for restarts to see. */
+  async leave(status: DomainStatus, reason: string | undefined): Promise<void> {
+    this.wanted = false;
+    if (this.runs) {
+      this.status = "stopping";
+      this.#host.hypervisor.stop(this.name);
+      await this.#hasEnded.promise;
+    }
+    this.status = status;
+    this.reason = reason;
+    this.#host.changed();
+  }
+
+  /** One that was only held, and never ran here, is gone at once. */
+  abandon(): void {
+    this.wanted = false;
+    if (!this.runs) return;
+    this.#host.hypervisor.abandon(this.name);
+    this.#health?.end();
+    this.#health = undefined;
+    this.#opened?.close();
+    this.#opened = undefined;
+    this.status = "off";
+    this.#hasEnded.resolve();
   }
 
   /** It is not running, and will not be again. */

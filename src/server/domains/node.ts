@@ -12,20 +12,28 @@ import type {
   DomainOutput,
   NodeInfo,
 } from "../../contract/domains.ts";
-import type { NodeFile, NodeMachine } from "../../contract/node.ts";
+import type { NodeChannels, NodeFile, NodeMachine } from "../../contract/node.ts";
 import { monotonic } from "../../hosts/library/clocks.ts";
 import { RunLoop } from "../../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
+import { withAddresses } from "../interfaces.ts";
+import { Arrivals } from "../migration/arrivals.ts";
+import { Departures } from "../migration/departures.ts";
+import type { MigrationHost } from "../migration/host.ts";
+import type { Certificates } from "../migration/transport.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
+import { definitionOfCopy } from "./copy-definition.ts";
 import { Inspector, violationText } from "./inspector.ts";
-import { DomainKeeper } from "./keeper.ts";
+import { DomainKeeper, type KeeperHost } from "./keeper.ts";
+import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
-import { memoryOf } from "./node-memory.ts";
-import type { DomainStore } from "./store.ts";
+import { Networks } from "./networks.ts";
+import { channelBytes, memoryOf } from "./node-memory.ts";
+import type { DomainStore, StoredDomain } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
 const SCANNED_PAGES = 100;
@@ -38,8 +46,13 @@ const MIB = 2 ** 20;
 export interface NodeOptions {
   readonly store: DomainStore;
   readonly folderOf: (name: string) => MachineFolder;
+  readonly layers: Layers;
   /** Whether a machine that lasts has that name. */
   readonly isTaken: (name: string) => boolean;
+  /** By which other nodes are let in. */
+  readonly token: () => Buffer;
+  /** Of connections to other nodes. */
+  readonly certificates?: Certificates | undefined;
 }
 
 export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
@@ -48,9 +61,14 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #hypervisor: Hypervisor;
   readonly #loop: RunLoop;
   readonly #inspector: Inspector;
+  readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
+  readonly #departures: Departures;
+  /** Domains that come from other nodes. */
+  readonly arrivals: Arrivals;
   readonly #began = new Date();
   #ending = false;
+  #forks = Promise.resolve();
   /** Those who wait for something to change. */
   #waiting = Promise.withResolvers<void>();
 
@@ -63,6 +81,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const memory = memoryOf(
       machine,
       domains.map(({ definition }) => definition),
+      store.channels,
     );
     this.#machine = { ...machine, memory };
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
@@ -83,7 +102,31 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
       this.#keepers.get(name)?.violated(violationText(violation)),
     );
-    for (const stored of domains) this.#keep(stored.name);
+    const migrations = this.#migrationHost();
+    this.#departures = new Departures(migrations);
+    this.arrivals = new Arrivals(migrations);
+    this.arrivals.clean();
+    for (const [name, { size, members }] of Object.entries(store.channels))
+      this.#hypervisor.channels.define({ name, bytes: size, members });
+    for (const stored of domains) this.#keep(stored);
+    this.#departures.start();
+  }
+
+  #migrationHost(): MigrationHost {
+    const { store, folderOf, isTaken, token, certificates } = this.#options;
+    return {
+      ...{ hypervisor: this.#hypervisor, cpu: this.#machine.cpu, store, folderOf, isTaken, token, certificates },
+      find: (name) => this.#keepers.get(name),
+      keep: (stored) => {
+        this.#keepers.get(stored.name)?.close();
+        return this.#keep(stored);
+      },
+      drop: (name) => {
+        this.#keepers.get(name)?.close();
+        this.#keepers.delete(name);
+      },
+      changed: () => this.#changed(),
+    };
   }
 
   /** As Hypervisor.run, and looks for pages that are the same, at a pace that costs little of a host's CPU. */
@@ -141,28 +184,45 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#check(file);
     const { store } = this.#options;
     const changes: AppliedChange[] = [];
-    for (const { name } of store.list()) {
-      if (Object.hasOwn(file.domains, name)) continue;
+    const before = new Map(store.list().map((stored) => [stored.name, stored]));
+    const shared = store.channels;
+    const isSame = (name: string): boolean =>
+      isGivenAs(before.get(name), file.domains[name]) &&
+      isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
+    for (const { name, forkedFrom } of before.values()) {
+      const isWanted = Object.hasOwn(file.domains, name);
+      if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
       await this.#drop(name, progress);
-      changes.push({ name, change: "removed" });
+      if (!isWanted) changes.push({ name, change: "removed" });
     }
+    // Whose channels change does not run now.
+    this.#share(file.channels);
     for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
-      const stored = store.find(name);
-      // Through JSON, as the stored one was.
-      const same =
-        stored !== undefined && isDeepStrictEqual(JSON.parse(stored.given), JSON.parse(JSON.stringify(given)));
+      const stored = before.get(name);
+      const same = stored !== undefined && isSame(name);
       if (!same) {
-        if (stored !== undefined) await this.#drop(name, progress);
         progress({ step: `${name}: making its disks` });
         const disk = this.#disks(name, given);
-        store.put(name, position, given, domainDefinition.parse({ ...given, disk }));
-        this.#keep(name);
-      } else if (given.autostart) this.#want(name);
+        const net = withAddresses(given.net, stored?.definition.net);
+        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
+        this.#keep(store.find(name) as StoredDomain);
+      } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
     }
     await this.#allStarted(progress);
     return { changes };
   };
+
+  /** Makes the channels those of a file. None of those that change has a member that runs. */
+  #share(channels: NodeChannels): void {
+    const { store } = this.#options;
+    const before = store.channels;
+    const isKept = (name: string): boolean => isDeepStrictEqual(before[name], channels[name]);
+    for (const name of Object.keys(before)) if (!isKept(name)) this.#hypervisor.channels.remove(name);
+    store.channels = channels;
+    for (const [name, { size, members }] of Object.entries(channels))
+      if (!isKept(name)) this.#hypervisor.channels.define({ name, bytes: size, members });
+  }
 
   /** @throws ActionError when the file cannot be this node's. */
   #check(file: NodeFile): void {
@@ -174,13 +234,21 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
         "the node runs with another machine: atoll down ends it, then it can have this one",
       );
     }
-    const needed = memoryOf(file.node, Object.values(file.domains));
+    const needed = memoryOf(file.node, Object.values(file.domains), file.channels);
     if (needed > size) {
       throw new ActionError(
         "wrong-state",
         `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
       );
     }
+    for (const keeper of this.#keepers.values()) {
+      const { name, status } = keeper;
+      const given = Object.hasOwn(file.domains, name) ? file.domains[name] : undefined;
+      const kept = status === "moved" && (given === undefined || isGivenAs(this.#options.store.find(name), given));
+      if (!kept && (given !== undefined || status === "leaving")) this.#checkIsHere(keeper);
+    }
+    if (channelBytes(file.channels) - channelBytes(this.#options.store.channels) > this.#hypervisor.node().free)
+      throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
     for (const name of Object.keys(file.domains)) {
       if (this.#options.isTaken(name))
         throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
@@ -189,6 +257,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly start = async ({ name }: DomainInput<"start">): Promise<DomainInfo> => {
     const keeper = this.#find(name);
+    this.#checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
     this.#options.store.want(name, true);
     keeper.wanted = true;
@@ -198,6 +267,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
     const keeper = this.#find(input.name);
+    this.#checkIsHere(keeper);
     this.#options.store.want(input.name, false);
     keeper.wanted = false;
     return keeper.stop(input, progress);
@@ -213,11 +283,63 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return {};
   };
 
+  /** One after the other: a disk is cut in two once at a time. */
+  readonly fork = (input: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> => {
+    const fork = this.#forks.then(() => this.#fork(input, progress));
+    this.#forks = fork.then(
+      () => {},
+      () => {},
+    );
+    return fork;
+  };
+
+  async #fork({ name, newName, publish }: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> {
+    const original = this.#find(name);
+    if (!original.runs)
+      throw new ActionError("wrong-state", `${name} is ${original.status}: only one that runs is forked`);
+    const copyName = newName ?? this.#freeName(name);
+    if (this.#keepers.has(copyName)) throw new ActionError("wrong-state", `there is a domain ${copyName} already`);
+    if (this.#options.isTaken(copyName)) throw new ActionError("wrong-state", `a machine has the name ${copyName}`);
+    progress({ step: `forking ${name}` });
+    const folder = this.#options.folderOf(copyName);
+    const { definition, notes } = definitionOfCopy(original.stored.definition, this.#options.folderOf(name), {
+      ...{ name: copyName, folder, publish },
+    });
+    const { store, layers } = this.#options;
+    const stored = { name: copyName, given: "", definition, wanted: true, forkedFrom: name };
+    const keeper = new DomainKeeper(stored, folder, this.#keeperHost());
+    // Nobody else takes the name meanwhile. It is busy: nobody starts it.
+    this.#keepers.set(copyName, keeper);
+    try {
+      const milliseconds = await keeper.startAs(original, layers);
+      store.putFork(copyName, domainDefinition.parse(definition), name);
+      return { name: copyName, pause: milliseconds / 1000, notes: [...notes] };
+    } catch (error) {
+      keeper.wanted = false;
+      if (keeper.runs) await keeper.stop({ force: true }, progress);
+      keeper.close();
+      this.#keepers.delete(copyName);
+      for (const { file, readOnly, snapshot } of definition.disk)
+        if (!readOnly && !snapshot) rmSync(folder.resolve(file), { force: true });
+      throw error;
+    }
+  }
+
+  /** `web-1` and so on. */
+  #freeName(name: string): string {
+    for (let n = 1; ; n++) {
+      const next = `${name.slice(0, 63 - String(n).length - 1)}-${n}`;
+      if (!this.#keepers.has(next) && !this.#options.isTaken(next)) return next;
+    }
+  }
+
   readonly remove = async (
     { name, force }: DomainInput<"remove">,
     progress: Report,
   ): Promise<Record<string, never>> => {
     const keeper = this.#find(name);
+    if (keeper.status === "leaving") this.#checkIsHere(keeper);
+    if (force && this.arrivals.cancel(name)) return {};
     if (keeper.runs && !force) {
       throw new ActionError(
         "wrong-state",
@@ -232,11 +354,23 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper.runs) await keeper.stop({ force }, progress);
     await this.#drop(name, progress);
     rmSync(this.#options.folderOf(name).path, { recursive: true, force: true });
+    this.#options.layers.sweep();
+    return {};
+  };
+
+  readonly migrate = (input: DomainInput<"migrate">, progress: Report): Promise<DomainOutput<"migrate">> =>
+    this.#departures.migrate(input, progress);
+
+  readonly takeBack = (input: DomainInput<"takeBack">): Record<string, never> => {
+    this.#find(input.name);
+    this.#departures.takeBack(input);
     return {};
   };
 
   readonly down = async ({ force }: DomainInput<"down">, progress: Report): Promise<Record<string, never>> => {
     this.#ending = true;
+    this.#departures.close();
+    this.arrivals.close();
     // Whoever is depended on goes last.
     const left = new Set([...this.#keepers.values()].filter(({ runs, delayed }) => runs || delayed));
     while (left.size > 0) {
@@ -260,8 +394,18 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return keeper;
   }
 
+  /** @throws ActionError for one that comes or goes. */
+  #checkIsHere({ name, status, reason }: DomainKeeper): void {
+    if (status === "moved")
+      throw new ActionError("wrong-state", `${name} has moved ${reason}: atoll rm ${name} forgets it here`);
+    if (status === "leaving" || status === "incoming")
+      throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
+  }
+
   #inOrder(): DomainKeeper[] {
-    return this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    const stored = this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    // Those that come are on no record yet.
+    return [...new Set([...stored, ...this.#keepers.values()])];
   }
 
   #want(name: string): void {
@@ -271,11 +415,22 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper.status === "failed") keeper.status = "off";
   }
 
-  #keep(name: string): void {
-    const stored = this.#options.store.find(name);
-    if (stored === undefined) return;
-    const host = { hypervisor: this.#hypervisor, wake: () => this.#loop.wake(), changed: () => this.#changed() };
-    this.#keepers.set(name, new DomainKeeper(stored, this.#options.folderOf(name), host));
+  #keep(stored: StoredDomain): DomainKeeper {
+    const { name } = stored;
+    const keeper = new DomainKeeper(stored, this.#options.folderOf(name), this.#keeperHost());
+    const gone = this.#departures.statusOf(name);
+    if (gone !== undefined) Object.assign(keeper, { ...gone, wanted: false });
+    this.#keepers.set(name, keeper);
+    return keeper;
+  }
+
+  #keeperHost(): KeeperHost {
+    return {
+      hypervisor: this.#hypervisor,
+      networks: this.#networks,
+      wake: () => this.#loop.wake(),
+      changed: () => this.#changed(),
+    };
   }
 
   /** Stops a domain and forgets it. What its disks hold stays. */
@@ -287,6 +442,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       keeper.close();
       this.#keepers.delete(name);
     }
+    this.#options.store.migrations.forgetMoved(name);
     this.#options.store.remove(name);
   }
 
@@ -316,7 +472,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   #startWanted(): void {
     if (this.#ending) return;
     for (const keeper of this.#keepers.values()) {
-      if (!keeper.wanted || keeper.runs || keeper.ended || keeper.status === "failed" || keeper.delayed) continue;
+      const { wanted, runs, busy, ended, delayed, status } = keeper;
+      if (!wanted || runs || busy || ended || delayed || status === "failed") continue;
       const missing = keeper.stored.definition.dependsOn.find(({ domain, is }) => {
         const other = this.#keepers.get(domain);
         if (other === undefined) return true;
@@ -325,7 +482,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       });
       if (missing !== undefined) keeper.waitFor(`for ${missing.domain} to be ${missing.is}`);
       // Why it could not be started is its `reason`.
-      else if (!keeper.busy) keeper.start().catch(() => {});
+      else keeper.start().catch(() => {});
     }
   }
 
@@ -353,4 +510,17 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       return !other.runs && !other.busy && this.#isHopeless(other.stored.definition);
     });
   }
+}
+
+/** The channels that a domain is a member of. */
+function channelsOf(channels: NodeChannels, domain: string): NodeChannels {
+  return Object.fromEntries(
+    Object.entries(channels).filter(([, { members }]) => members.some((member) => member.domain === domain)),
+  );
+}
+
+/** Whether a domain is given as it was before. */
+function isGivenAs(stored: StoredDomain | undefined, given: NewDomain | undefined): boolean {
+  // Through JSON, as the stored one was.
+  return isDeepStrictEqual(JSON.parse(stored?.given || "null"), JSON.parse(JSON.stringify(given ?? null)));
 }

@@ -2,10 +2,12 @@
 
 import { existsSync } from "node:fs";
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import * as z from "zod";
 import { ActionError } from "../../contract/action.ts";
 import { type DomainDefinition, domainDefinition, type NewDomain } from "../../contract/domain.ts";
-import { type NodeMachine, nodeMachine } from "../../contract/node.ts";
+import { type NodeChannels, type NodeMachine, nodeChannel, nodeMachine } from "../../contract/node.ts";
 import { openDatabase } from "../database.ts";
+import { MIGRATION_TABLES, MigrationRecords } from "../migration/records.ts";
 import type { StateDirectory } from "../state-directory.ts";
 
 export interface StoredDomain {
@@ -15,6 +17,8 @@ export interface StoredDomain {
   readonly definition: DomainDefinition;
   /** Whether it is to run when the node does. */
   readonly wanted: boolean;
+  /** The domain that it was forked from. The node's file knows nothing of it, and leaves it alone. */
+  readonly forkedFrom: string | undefined;
 }
 
 const MIGRATIONS = [
@@ -26,14 +30,22 @@ const MIGRATIONS = [
      definition TEXT NOT NULL CHECK (json_valid(definition)),
      wanted INTEGER NOT NULL
    ) STRICT`,
+  "ALTER TABLE domains ADD COLUMN forked_from TEXT",
+  `CREATE TABLE shared (
+     id INTEGER PRIMARY KEY CHECK (id = 1), channels TEXT NOT NULL CHECK (json_valid(channels))
+   ) STRICT`,
+  MIGRATION_TABLES,
 ] as const;
 
 export class DomainStore {
   readonly #database: DatabaseSync;
+  /** Of domains that leave this node, or come to it. */
+  readonly migrations: MigrationRecords;
 
   /** @param path of the database, made where it is missing. @throws BadInput when it cannot be used. */
   constructor(path: string) {
     this.#database = openDatabase(path, MIGRATIONS);
+    this.migrations = new MigrationRecords(this.#database);
   }
 
   get machine(): NodeMachine {
@@ -45,6 +57,17 @@ export class DomainStore {
     this.#database
       .prepare("INSERT INTO node (id, machine) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET machine = ?1")
       .run(JSON.stringify(machine));
+  }
+
+  get channels(): NodeChannels {
+    const row = this.#database.prepare("SELECT channels FROM shared").get();
+    return z.record(z.string(), nodeChannel).parse(row === undefined ? {} : JSON.parse(row.channels as string));
+  }
+
+  set channels(channels: NodeChannels) {
+    this.#database
+      .prepare("INSERT INTO shared (id, channels) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET channels = ?1")
+      .run(JSON.stringify(channels));
   }
 
   /** In the order in which they were given. */
@@ -62,9 +85,20 @@ export class DomainStore {
     this.#database
       .prepare(
         `INSERT INTO domains (name, position, given, definition, wanted) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (name) DO UPDATE SET position = ?2, given = ?3, definition = ?4, wanted = ?5`,
+         ON CONFLICT (name) DO UPDATE SET position = ?2, given = ?3, definition = ?4, wanted = ?5, forked_from = NULL`,
       )
       .run(name, position, JSON.stringify(given), JSON.stringify(definition), given.autostart ? 1 : 0);
+  }
+
+  /** Adds a domain that is a copy of another, after all others. */
+  putFork(name: string, definition: DomainDefinition, forkedFrom: string): void {
+    const text = JSON.stringify(definition);
+    this.#database
+      .prepare(
+        `INSERT INTO domains (name, position, given, definition, wanted, forked_from)
+         VALUES (?1, (SELECT coalesce(max(position), 0) + 1 FROM domains), ?2, ?2, 1, ?3)`,
+      )
+      .run(name, text, forkedFrom);
   }
 
   want(name: string, wanted: boolean): void {
@@ -81,10 +115,13 @@ export class DomainStore {
 }
 
 function read(row: Record<string, SQLOutputValue>): StoredDomain {
-  const { name, given, definition, wanted } = row;
+  const { name, given, definition, wanted, forked_from: forkedFrom } = row;
   const parsed = domainDefinition.safeParse(JSON.parse(definition as string));
   if (!parsed.success) throw new ActionError("damaged", `the stored definition of ${name} is not understood`);
-  return { name: name as string, given: given as string, definition: parsed.data, wanted: wanted === 1 };
+  return {
+    ...{ name: name as string, given: given as string, definition: parsed.data, wanted: wanted === 1 },
+    forkedFrom: (forkedFrom ?? undefined) as string | undefined,
+  };
 }
 
 /** Whether the node has a domain of that name, whether it runs or not. */

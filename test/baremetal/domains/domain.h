@@ -99,6 +99,42 @@ static u64 call(u64 function, u64 a, u64 b, u64 c) {
   return x0;
 }
 
+/** X0 to X6 of a call, and what comes back of X0 to X3. */
+typedef struct {
+  u64 x[7];
+} registers_t;
+static registers_t call_all(u64 function, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
+  register u64 x0 asm("x0") = function;
+  register u64 x1 asm("x1") = a;
+  register u64 x2 asm("x2") = b;
+  register u64 x3 asm("x3") = c;
+  register u64 x4 asm("x4") = d;
+  register u64 x5 asm("x5") = e;
+  register u64 x6 asm("x6") = f;
+  asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6)::"memory");
+  registers_t r = {{x0, x1, x2, x3, x4, x5, x6}};
+  return r;
+}
+
+// Atoll's own calls: docs/hypercalls.md.
+#define ATOLL_UID 0x86004100
+#define ATOLL_VERSION 0x86004101
+#define ATOLL_CONSOLE_WRITE 0xc6004102
+#define ATOLL_NAME 0xc6004103
+#define ATOLL_IDENTITY 0xc6004104
+#define ATOLL_CHANNELS 0x86004110
+#define ATOLL_CHANNEL_NAME 0xc6004111
+#define ATOLL_CHANNEL_MEMORY 0xc6004112
+#define ATOLL_CHANNEL_DOORBELL 0xc6004113
+#define ATOLL_MEMBER_NAME 0xc6004114
+#define ATOLL_RING 0x86004115
+#define ATOLL_TAKE 0x86004116
+#define ATOLL_YIELD 0x86004120
+#define ATOLL_TIMES 0xc6004121
+#define INVALID_PARAMETER (-3ul)
+#define ABSENT (-4ul)
+#define EVERYBODY 0xfffffffful
+
 void power_off(void) {
   call(0x84000008, 0, 0, 0);
   for (;;) asm volatile("wfi");
@@ -113,6 +149,12 @@ static void enable_interrupts(u32 intid) {
   set(S3_0_C4_C6_0, 0xf0);
   set(S3_0_C12_C12_7, 1);
   asm volatile("msr daifclr, #2" ::: "memory");
+}
+
+/** A level-sensitive SPI, for the first CPU. */
+static void enable_shared(u32 intid) {
+  put32(GICD + 0x80 + intid / 32 * 4, get32(GICD + 0x80 + intid / 32 * 4) | 1u << intid % 32);
+  put32(GICD + 0x100 + intid / 32 * 4, 1u << intid % 32);
 }
 
 static u64 random_state;

@@ -25,6 +25,12 @@ static u64 interesting(void) {
 static void hypercall(void) {
   static const u32 bases[] = {0x84000000, 0xc4000000, 0x80000000, 0xc0000000, 0x86000000, 0xc6000000, 0xc5000000, 0x04000000};
   u64 r = random();
+  // Atoll's own: 0x86004100 to 0x8600413f, of either convention.
+  if ((r >> 32 & 3) == 0) {
+    call_all(0x86004100 | (r >> 40 & 1) << 30 | (r >> 41 & 0x3f), r & 4 ? r >> 48 & 1 : interesting(), interesting(), interesting(), interesting(),
+             interesting(), interesting());
+    return;
+  }
   u32 function = r & 1 ? bases[r >> 8 & 7] | (r >> 16 & 0x7f) : random();
   // CPU_SUSPEND, CPU_OFF, SYSTEM_OFF, SYSTEM_RESET, SYSTEM_RESET2.
   u32 low = function & 0x1f;
@@ -52,9 +58,11 @@ static void system_register(void) {
 
 static void device(void) {
   static const u32 windows[] = {0x00000000, 0x04000000, 0x08000000, 0x08006000, 0x080a0000, 0x080b0000, 0x080c0000, 0x09000000,
-                                0x09010000, 0x09020000, 0x09030000, 0x0a000000, 0x0a000400, 0x0a001000, 0x0a003e00, 0x20000000};
+                                0x09010000, 0x09020000, 0x09030000, 0x0a000000, 0x0a000400, 0x0a001000, 0x0b000000, 0x0b001000};
   u64 r = random();
   u64 address = windows[r & 15] + (r & 16 ? (r >> 16 & 0xfff) : (r >> 16 & 0xffc));
+  // A channel's memory, and around it.
+  if ((r >> 40 & 15) == 0) address = 0x7fffff000 + (r >> 44 & 0x7fff);
   u64 value = interesting();
   // fw_cfg's DMA may write anywhere in its own memory.
   if ((address & ~0xfful) == 0x09020000 && !(r & 32)) return;

@@ -211,6 +211,59 @@ static u32 device_dma(u64 queue, u64 buffer) {
   return status & 0x40;
 }
 
+/** What it shares with another who does not run: its memory may be read, and nothing else. */
+static void channel(void) {
+  const u64 invalid = INVALID_PARAMETER;
+  check("it is a member of one channel", call(ATOLL_CHANNELS, 0, 0, 0), 1);
+  registers_t memory = call_all(ATOLL_CHANNEL_MEMORY, 0, 0, 0, 0, 0, 0);
+  registers_t bell = call_all(ATOLL_CHANNEL_DOORBELL, 0, 0, 0, 0, 0, 0);
+  check("it may not be written", memory.x[0] << 4 | memory.x[3], 0);
+  u64 base = memory.x[1], end = base + memory.x[2], page = bell.x[2];
+  NOTHING("read of its memory", (void)mem64(base));
+  NOTHING("and of its end", (void)mem8(end - 1));
+  ATTEMPT("write of its memory", DATA_ABORT, EXTERNAL, put32(base, 1));
+  ATTEMPT("write of its end", DATA_ABORT, EXTERNAL, put32(end - 4, 1));
+  ATTEMPT("an atomic of its memory", DATA_ABORT, -1, asm volatile("1: ldxr w9, [%0]\n\tstxr w10, w9, [%0]" ::"r"(base) : "x9", "x10", "memory"));
+  ATTEMPT("a fetch of its memory", FETCH_ABORT, EXTERNAL, ((void (*)(void))base)());
+  ATTEMPT("read before its memory", DATA_ABORT, EXTERNAL, (void)get32(base - 4));
+  ATTEMPT("read behind its memory", DATA_ABORT, EXTERNAL, (void)get32(end));
+  ATTEMPT("read of where another channel would be", DATA_ABORT, EXTERNAL, (void)get32(base + 0x200000));
+  ATTEMPT("another doorbell", DATA_ABORT, EXTERNAL, (void)get32(page + 0x1000));
+  u64 strange = 0;
+  for (u32 offset = 0x10; offset < 0x1000; offset += 4) {
+    put32(page + offset, ~0u);
+    strange |= get32(page + offset);
+  }
+  check("nothing else is in the doorbell's page", strange, 0);
+  NOTHING("odd accesses to the doorbell", mem8(page) = 1; (void)*(volatile u16 *)(page + 6); (void)mem64(page); (void)mem8(page + 4));
+  check("its own number", get32(page + 8), 1);
+  check("how many there are", get32(page + 12), 2);
+  check("ring one who does not run", call(ATOLL_RING, 0, 0, 0), ABSENT);
+  check("ring itself", call(ATOLL_RING, 0, 1, 0), invalid);
+  check("ring a member that there is not", call(ATOLL_RING, 0, 2, 0), invalid);
+  check("ring a member far away", call(ATOLL_RING, 0, 0x80000000, 0), invalid);
+  check("ring all", call(ATOLL_RING, 0, EVERYBODY, 0), 0);
+  const u64 others[] = {1, 32, 0x7fffffff, 0xffffffff, 1ul << 32, ~0ul};
+  for (u32 i = 0; i < sizeof others / sizeof *others; i++) {
+    const u32 wide = others[i] >> 32;
+    check("the memory of another channel", call(ATOLL_CHANNEL_MEMORY, others[i], 0, 0), invalid);
+    check("the doorbell of another channel", call(ATOLL_CHANNEL_DOORBELL, others[i], 0, 0), invalid);
+    check("the name of another channel", call(ATOLL_CHANNEL_NAME, others[i], 0, 0), invalid);
+    check("the name of a member of another channel", call(ATOLL_MEMBER_NAME, others[i], 0, 0), invalid);
+    check("the name of another member", call(ATOLL_MEMBER_NAME, 0, others[i] | 2, 0), invalid);
+    check("a name far behind its end", call(ATOLL_NAME, others[i] | 64, 0, 0), invalid);
+    if (wide) continue;
+    check("ring in another channel", call(ATOLL_RING, others[i], 0, 0), invalid);
+    check("take in another channel", call(ATOLL_TAKE, others[i], 0, 0), invalid);
+  }
+  const u64 lengths[] = {0, 41, 0xffffffff, 1ul << 32, ~0ul};
+  for (u32 i = 0; i < sizeof lengths / sizeof *lengths; i++)
+    check("write too much or nothing to the console", call(ATOLL_CONSOLE_WRITE, lengths[i], 0x4141414141414141, 0), invalid);
+  check("nobody has rung", call_all(ATOLL_TAKE, 0, 0, 0, 0, 0, 0).x[1], 0);
+  check("DMA to the channel's memory fails", device_dma(0, base), 0x40);
+  check("a queue in the channel's memory fails", device_dma(base, base), 0x40);
+}
+
 void program(void) {
   u64 end = RAM + ARGUMENT;
   random_state = 88172645463325252ul;
@@ -225,6 +278,7 @@ void program(void) {
   check("DMA far away fails", device_dma(0, 1ul << 40), 0x40);
   check("DMA to a device fails", device_dma(0, UART), 0x40);
   check("a queue behind RAM fails", device_dma(end, (u64)own), 0x40);
+  channel();
   interrupts_of_others();
   tables(end);
   puts("done ");

@@ -1,5 +1,5 @@
 // Attacks by using too much of one thing, for ever. ARGUMENT: 0 the PE, 1 SGIs to itself, 2 TLB maintenance, 3 stage 2 faults, 4 hypercalls,
-// 5 device registers, 6 WFE and YIELD, 7 new memory.
+// 5 device registers, 6 WFE and YIELD, 7 new memory, 8 doorbells of the others in its first channel.
 #include "domain.h"
 
 void interrupt(u32 intid) {
@@ -37,6 +37,9 @@ void program(void) {
       case 7:
         mem64(0x40200000ul + end) = 1;
         end = (end + 4096) & 0x7fffff;
+        break;
+      case 8:
+        call(ATOLL_RING, 0, EVERYBODY, 0);
         break;
     }
   }

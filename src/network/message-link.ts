@@ -1,6 +1,6 @@
-import { Frame } from "../../network/frame.ts";
-import { decodeFrame, encodeFrame } from "../../network/frame-message.ts";
-import type { NetworkLink, Offloads, Station } from "../../network/link.ts";
+import { Frame } from "./frame.ts";
+import { decodeFrame, encodeFrame } from "./frame-message.ts";
+import type { NetworkLink, Offloads, Station } from "./link.ts";
 
 /** Bytes that wait for the guest; more are dropped, as a switch does. */
 const WAITING_MAX = 4 * 0x100000;

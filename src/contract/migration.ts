@@ -1,0 +1,67 @@
+// Domains that go to another node: what can be asked of them.
+
+import * as z from "zod";
+import type { Action } from "./action.ts";
+import { machineName } from "./definition.ts";
+
+const counter = z.number().min(0);
+
+/** HOST:PORT, IPv6 addresses in brackets. */
+export const NODE_ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+/** Milliseconds. */
+export const DEFAULT_DOWNTIME = 100;
+export const DEFAULT_ROUNDS = 30;
+
+export const MIGRATION_ACTIONS = {
+  migrate: {
+    summary: "Moves a domain to another node while it runs; the answer comes when it runs there",
+    method: "post",
+    path: "/domains/{name}/migrate",
+    input: z.strictObject({
+      name: machineName,
+      to: z
+        .string()
+        .max(300)
+        .regex(NODE_ADDRESS, "give HOST:PORT, such as 192.0.2.7:7071")
+        .describe("Where the other node takes domains"),
+      token: z
+        .string()
+        .min(32)
+        .max(256)
+        .optional()
+        .describe("The other node's; where it is not given this node's own, which the other has, too"),
+      downtime: z
+        .number()
+        .min(1)
+        .max(600_000)
+        .default(DEFAULT_DOWNTIME)
+        .describe(
+          "Milliseconds that it may stand still: what is written meanwhile is copied again until the rest can be had in that time",
+        ),
+      rounds: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(DEFAULT_ROUNDS)
+        .describe("Of copying, at most, however long it then stands still"),
+    }),
+    output: z.strictObject({
+      rounds: counter,
+      pages: counter.describe("Of 4 KiB, copied in all rounds"),
+      blocks: counter.describe("Of disks, 64 KiB each"),
+      bytes: counter.describe("Sent"),
+      seconds: counter,
+      downtime: counter.describe(
+        "Milliseconds from when its CPUs stood still here to when it was known that they run there",
+      ),
+    }),
+  },
+  takeBack: {
+    summary:
+      "Lets a domain go on here of which it is not known whether another node has it: only where that node is gone for good",
+    method: "post",
+    path: "/domains/{name}/take-back",
+    input: z.strictObject({ name: machineName }),
+    output: z.strictObject({}),
+  },
+} as const satisfies Readonly<Record<string, Action>>;

@@ -1,0 +1,128 @@
+// A domain as a snapshot: its state, its RAM and what its disks hold, in named sections (snapshot/format.ts).
+
+import type { BlockStore } from "../../bus/device.ts";
+import { BadInput } from "../../machine/runnable.ts";
+import { printable, Sections } from "../../machine/snapshot/section-reader.ts";
+import { memorySection, SECTION_VERSION } from "../../machine/snapshot/sections.ts";
+import type { Checksum } from "../../snapshot/crc32.ts";
+import { damaged, newer } from "../../snapshot/error.ts";
+import type { SavedValue } from "../../snapshot/fields.ts";
+import {
+  CHUNK_MAX,
+  type Encoding,
+  PAGE,
+  type SnapshotCodec,
+  type SnapshotSink,
+  type SnapshotSource,
+} from "../../snapshot/format.ts";
+import { type Chunk, SnapshotReader } from "../../snapshot/reader.ts";
+import { SnapshotWriter } from "../../snapshot/writer.ts";
+import { type Domain, NO_MEMORY } from "../domain.ts";
+import { memoryChunks, residentPages } from "./memory.ts";
+import { chunksOf, type DomainConfiguration, readConfiguration, restoreState, saveState } from "./state.ts";
+
+const RAM = memorySection("ram");
+const diskSection = (index: number): string => `disk.${index}`;
+
+export interface SaveDomainOptions {
+  readonly sink: SnapshotSink;
+  readonly codec: SnapshotCodec;
+  readonly encoding: Encoding;
+  readonly checksum: Checksum;
+  /** What whoever restores it needs to make the domain's parts. */
+  readonly host: SavedValue;
+  /** Whether what the disks hold is in it, too. */
+  readonly disks: boolean;
+  readonly progress: (done: number, total: number) => void;
+}
+
+/** Saves a domain that stands still, and does so until this is done. @throws BadInput, or what `sink` and `codec` throw. */
+export async function saveDomain(domain: Domain, options: SaveDomainOptions): Promise<void> {
+  const { host, progress, disks } = options;
+  const writer = new SnapshotWriter(options);
+  const stores = disks ? domain.config.disks.map(({ store }) => store) : [];
+  const total = residentPages(domain).length * PAGE + stores.reduce((sum, { bytes }) => sum + bytes, 0);
+  await writer.begin();
+  for (const { name, content } of saveState(domain, host)) {
+    for (const { page, bytes } of chunksOf(content)) await writer.chunk(name, SECTION_VERSION, page, bytes);
+  }
+  let done = 0;
+  for (const { page, content } of memoryChunks(domain)) {
+    await writer.chunk(RAM, SECTION_VERSION, page, content);
+    done += content.length;
+    progress(done, total);
+  }
+  for (const [index, store] of stores.entries()) {
+    for (const { page, content } of diskChunks(store)) {
+      if (content !== undefined) await writer.chunk(diskSection(index), SECTION_VERSION, page, content);
+      done += CHUNK_MAX;
+      progress(Math.min(done, total), total);
+    }
+  }
+  await writer.end();
+  progress(total, total);
+}
+
+/** A disk in pieces; undefined: one of zeroes. */
+function* diskChunks(
+  store: BlockStore,
+): Generator<{ readonly page: number; readonly content: Uint8Array | undefined }> {
+  const buffer = new Uint8Array(CHUNK_MAX);
+  const words = new Int32Array(buffer.buffer);
+  for (let at = 0; at < store.bytes; at += CHUNK_MAX) {
+    const content = buffer.subarray(0, Math.min(CHUNK_MAX, store.bytes - at));
+    store.read(at, content);
+    const zero = content.length === CHUNK_MAX ? words.every((word) => word === 0) : content.every((byte) => byte === 0);
+    yield { page: at / PAGE, content: zero ? undefined : content };
+  }
+}
+
+export interface RestoreDomainOptions {
+  readonly source: SnapshotSource;
+  readonly codec: SnapshotCodec;
+  readonly checksum: Checksum;
+  /** Makes a domain as the configuration says, that is new and stands still. What it opens is its own to close when restoring fails. */
+  readonly open: (configuration: DomainConfiguration) => Promise<Domain>;
+  readonly progress: (pages: number) => void;
+}
+
+/** A domain as it was saved; it goes on after `goOn` (state.ts). @throws SnapshotError when the snapshot cannot be used; BadInput: there is no memory */
+export async function restoreDomain({
+  source,
+  codec,
+  checksum,
+  open,
+  progress,
+}: RestoreDomainOptions): Promise<Domain> {
+  const sections = new Sections(new SnapshotReader({ source, codec, checksum }));
+  const configuration = await readConfiguration(sections);
+  const domain = await open(configuration);
+  await restoreState(domain, sections, configuration);
+  const ends = new Map<string, number>();
+  for (let chunk = await sections.next(); chunk !== undefined; chunk = await sections.next()) {
+    const { name, page, bytes } = chunk;
+    sections.checkVersion(chunk);
+    // Each page once, so that what there is to unpack is bounded by what the domain has.
+    if (page < (ends.get(name) ?? 0)) throw damaged(`${printable(name)} has pages at the wrong place`);
+    ends.set(name, page + Math.ceil(bytes / PAGE));
+    place(domain, chunk, await sections.content(chunk));
+    progress(page);
+  }
+  return domain;
+}
+
+function place(domain: Domain, { name, page }: Chunk, content: Uint8Array): void {
+  const at = page * PAGE;
+  if (name === RAM) {
+    if (!domain.space.contains(domain.space.ram.base + at, content.length))
+      throw damaged("it has pages outside of its RAM");
+    if (!domain.memory.write(domain.space.ram.base + at, content)) throw new BadInput(NO_MEMORY(domain.config.name));
+    return;
+  }
+  const index = domain.config.disks.findIndex((_, i) => diskSection(i) === name);
+  const store = domain.config.disks[index]?.store;
+  if (store === undefined) throw newer(`it has a section ${printable(name)}`);
+  if (at + content.length > store.bytes || content.length % 512 !== 0)
+    throw damaged(`${name} has content outside of the disk`);
+  store.write(at, content);
+}

@@ -1,0 +1,79 @@
+// What a copy of a domain is defined as: what the original is, but for what two cannot have.
+
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Disk, Net, NodeNet, Publication } from "../../contract/definition.ts";
+import type { DomainDefinition } from "../../contract/domain.ts";
+import { mapPaths } from "../../contract/paths.ts";
+import { macText, randomMac } from "../../hosts/library/mac.ts";
+import type { MachineFolder } from "../state-directory.ts";
+
+/** Without any. */
+const USER: Net = { kind: "user" };
+
+export interface CopyDefinition {
+  readonly definition: DomainDefinition;
+  /** What its user has to know. */
+  readonly notes: readonly string[];
+}
+
+/** @param name of the copy. */
+export function definitionOfCopy(
+  original: DomainDefinition,
+  from: MachineFolder,
+  {
+    name,
+    folder,
+    publish,
+  }: { readonly name: string; readonly folder: MachineFolder; readonly publish: readonly Publication[] },
+): CopyDefinition {
+  const notes: string[] = [];
+  const resolved = mapPaths(original, (path) => from.resolve(path));
+  if (original.publish.length > 0 && publish.length === 0)
+    notes.push("the original's published ports are not the copy's: give it others with --publish");
+  const { health } = original;
+  const reachable = health?.tcp === undefined || publish.some(({ guestPort }) => guestPort === health.tcp);
+  if (!reachable) notes.push(`its health is not looked at: port ${health.tcp} is not published`);
+  const own = (path: string): string => join(folder.path, basename(path));
+  return {
+    definition: {
+      ...resolved,
+      disk: resolved.disk.map((disk, index) =>
+        disk.readOnly || disk.snapshot ? disk : copyOfDisk(disk, index, folder),
+      ),
+      net: (resolved.net.length === 0 ? [USER] : resolved.net).map((net) => copyOfNet(net, name, own, notes)),
+      publish: [...publish],
+      vsock: resolved.vsock && { ...resolved.vsock, path: own(resolved.vsock.path) },
+      serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
+      health: reachable ? health : undefined,
+      autostart: true,
+    },
+    notes,
+  };
+}
+
+/** Names of files that there are belong to an earlier domain of that name. */
+function copyOfDisk({ serial }: Disk, index: number, folder: MachineFolder): Disk {
+  let file = `disk${index}.qcow2`;
+  for (let n = 1; existsSync(folder.resolve(file)); n++) file = `disk${index}-${n}.qcow2`;
+  return { file, format: "qcow2", readOnly: false, snapshot: false, serial };
+}
+
+/** Two with the same addresses must not meet: the guest knows nothing of being a copy until it looks. */
+function copyOfNet<N extends Net | NodeNet>(net: N, name: string, own: (path: string) => string, notes: string[]): N {
+  if (net.kind === "none") return net;
+  const mac = macText(randomMac());
+  const copy = { ...net, mac, ...(net.capture === undefined ? {} : { capture: own(net.capture) }) };
+  if (net.kind === "network" && !net.anyMac) {
+    notes.push(
+      `it sends nothing to the network ${net.name} before its driver was started anew, and took the address ${mac}`,
+    );
+    return copy;
+  }
+  if (net.kind === "user") return copy;
+  const alone = name.slice(0, 32);
+  notes.push(
+    `instead of on ${net.name} it is alone on ${alone}: it has the original's addresses until it is started anew`,
+  );
+  return { ...copy, name: alone };
+}

@@ -1,0 +1,95 @@
+// Linux domains that are to reach each other, and those that are not.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
+import { type PortOptions, VirtualSwitch } from "../../src/network/virtual-switch.ts";
+import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+
+const PROMPT = "atoll:~# ";
+
+/** What a shell command prints. */
+async function command(node: Hypervisor, console: Console, text: string, seconds = 60): Promise<string> {
+  const before = console.shown.length;
+  console.type(`${text}; echo end-$((40+2))\n`);
+  const shown = (): string => console.shown.slice(before);
+  assert.ok(await runUntil(node, () => shown().includes("end-42"), seconds), `${text}: ${shown()}`);
+  return shown().replaceAll("\r", "");
+}
+
+test("Linux domains find a channel in their device trees, write and ring by its addresses, and a reader cannot write", {
+  timeout: 400_000,
+}, async () => {
+  const { node, events } = hypervisor({ cpus: 1, memory: 280 * 2 ** 20 });
+  const members = [
+    { domain: "one", readOnly: false },
+    { domain: "two", readOnly: true },
+  ];
+  node.channels.define({ name: "orders", bytes: 65536, members });
+  const domains = ["one", "two"].map((name) => embeddedLinux(name, { memory: 112 * 2 ** 20 }));
+  for (const [config] of domains) {
+    node.define(config);
+    node.start(config.name);
+  }
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
+  const [one, two] = domains.map(([, console]) => console) as [Console, Console];
+  const tree = "/proc/device-tree/channel@800000000";
+  assert.match(await command(node, two, `tr '\\0' ' ' <${tree}/atoll,members; ls ${tree}`), /one two [\s\S]*read-only/);
+  await command(node, one, "devmem 0x80000fffc 32 0x12345678; devmem 0xb000000 32 1");
+  assert.match(
+    await command(node, two, "devmem 0x80000fffc; devmem 0xb000004; devmem 0xb000004"),
+    /^0x12345678\n0x00000001\n0x00000000$/m,
+  );
+  assert.match(await command(node, two, "devmem 0x80000fffc 32 1; echo alive"), /Bus error[\s\S]*^alive$/m);
+  assert.match(
+    await command(node, one, "devmem 0x80000fffc; devmem 0x800010000; echo alive"),
+    /^0x12345678\nBus error[\s\S]*^alive$/m,
+  );
+  assert.ok(events.some((event) => event.kind === "refused" && event.domain === "two" && event.what === "memory"));
+});
+
+test("Linux domains ping each other over the node's networks, but in an isolation group, and from no address but their own", {
+  timeout: 500_000,
+}, async () => {
+  const { node } = hypervisor({ cpus: 1, memory: 400 * 2 ** 20 });
+  const [lan, other] = [new VirtualSwitch(), new VirtualSwitch()];
+  const port = (network: VirtualSwitch, last: number, options: Partial<PortOptions> = {}) => {
+    const mac = Uint8Array.of(0x52, 0x54, 0, 0, 0, last);
+    const opened = network.connect({ mac, anyMac: false, wake: () => {}, ...options });
+    assert.ok(opened);
+    return opened;
+  };
+  const ports = [
+    [port(lan, 1), port(other, 4)],
+    [port(lan, 2, { isolation: "tenants" })],
+    [port(lan, 3, { isolation: "tenants" }), port(other, 5)],
+  ];
+  const domains = ports.map((each, i) =>
+    embeddedLinux(`d${i}`, { memory: 112 * 2 ** 20, networks: each.map(({ link }) => link) }),
+  );
+  for (const [config] of domains) {
+    node.define(config);
+    node.start(config.name);
+  }
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
+  const [router, a, b] = domains.map(([, console]) => console) as [Console, Console, Console];
+  for (const [i, console] of [router, a, b].entries())
+    await command(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
+  await command(node, router, "ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up");
+  await command(node, b, "ip addr add 10.8.0.3/24 dev eth1; ip link set eth1 up");
+  assert.match(await command(node, router, "cat /sys/class/net/eth*/address"), /00:01\n52:54:00:00:00:04\n/);
+  const ping = async (from: Console, to: string): Promise<boolean> =>
+    / 0% packet loss/.test(await command(node, from, `ping -c 2 -w 4 ${to}`));
+  assert.ok(await ping(router, "10.7.0.2"));
+  assert.ok(await ping(a, "10.7.0.1"));
+  assert.ok(await ping(b, "10.7.0.1"));
+  assert.ok(!(await ping(a, "10.7.0.3")));
+  assert.ok(await ping(router, "10.8.0.3"));
+
+  // Who takes another's address is heard by nobody.
+  assert.equal(ports[1]?.[0]?.spoofed, 0);
+  await command(node, a, "ip link set eth0 down; ip link set eth0 address 52:54:00:00:00:03; ip link set eth0 up");
+  assert.ok(!(await ping(a, "10.7.0.1")));
+  assert.ok((ports[1]?.[0]?.spoofed ?? 0) > 0);
+  assert.ok(await ping(b, "10.7.0.1"));
+});
