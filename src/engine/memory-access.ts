@@ -46,10 +46,10 @@ const STORES: Readonly<Record<number, MemoryOp>> = {
 
 const PAGE = 4096;
 
-/** Locals: the address, and what makes it one in linear memory. */
+/** Locals: an address, and that of its data TLB entry. */
 interface Check {
   readonly va: number;
-  readonly addend: number;
+  readonly entry: number;
 }
 
 /** From an address on the stack to its entry: cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits. */
@@ -61,6 +61,11 @@ function entryOf(code: Code): void {
   code.op(I32.and);
   code.get(Lowering.CPU);
   code.op(I32.add);
+}
+
+/** From an entry's address on the stack to its tag for reads or for writes. */
+function pushTagOf(code: Code, write: boolean): void {
+  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
 }
 
 /** Puts the tag on the stack that hits for `bytes` from the address in a local: none, where they are in two pages. */
@@ -84,12 +89,11 @@ function pushTag(l: Lowering, va: number, bytes: number, unprivileged = false): 
 function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
   const { code } = l;
   const va = l.localOf(address);
-  const tag = l.temp("i64");
-  const addend = l.temp("i32");
+  const entry = l.temp("i32");
   code.get(va);
   entryOf(code);
-  loadEntry(l, write, tag, addend);
-  code.get(tag);
+  code.tee(entry);
+  pushTagOf(code, write);
   pushTag(l, va, bytes, (acc & ACC_UNPRIV) !== 0);
   code.op(I64.eq);
   if ((acc & ACC_ALIGNED || l.checksAlignment) && align > 1) {
@@ -100,27 +104,13 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
     code.op(I32.eqz);
     code.op(I32.and);
   }
-  return { va, addend };
+  return { va, entry };
 }
 
-/**
- * From an entry's address on the stack to its tag and its addend in locals. Both are loaded before the tag is compared: V8 would make the
- * tag an operand of the comparison, and load it by itself, too, as that load may trap.
- */
-function loadEntry(l: Lowering, write: boolean, tag: number, addend: number): void {
+function pushHostAddress(l: Lowering, { va, entry }: Check): void {
   const { code } = l;
-  const entry = l.temp("i32");
-  code.tee(entry);
-  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
-  code.set(tag);
   code.get(entry);
   code.memory("i32.load", DTLB + DTLB_ADDEND);
-  code.set(addend);
-}
-
-function pushHostAddress(l: Lowering, { va, addend }: Check): void {
-  const { code } = l;
-  code.get(addend);
   code.get(va);
   code.op(WRAP);
   code.op(I32.add);
@@ -150,8 +140,7 @@ function afterSlow(l: Lowering): void {
 function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { readonly base: number }): void {
   const { code } = l;
   const start = l.temp("i64");
-  const tag = l.temp("i64");
-  const addend = l.temp("i32");
+  const entry = l.temp("i32");
   code.get(va);
   if (group.from !== 0) {
     code.i64(group.from, -1);
@@ -159,13 +148,14 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   }
   code.tee(start);
   entryOf(code);
-  loadEntry(l, group.writes, tag, addend);
-  code.get(addend);
+  code.tee(entry);
+  code.memory("i32.load", DTLB + DTLB_ADDEND);
   code.get(start);
   code.op(WRAP);
   code.op(I32.add);
   code.i32(0);
-  code.get(tag);
+  code.get(entry);
+  pushTagOf(code, group.writes);
   pushTag(l, start, group.bytes);
   code.op(I64.eq);
   code.select("i32");
@@ -199,8 +189,7 @@ export function checkWalk(
 ): void {
   const { code } = l;
   const va = l.temp("i64");
-  const tag = l.temp("i64");
-  const addend = l.temp("i32");
+  const entry = l.temp("i32");
   code.i64(walk.constant, walk.constant >> 31);
   for (const [slot, factor] of walk.terms) {
     pushX(slot);
@@ -212,12 +201,13 @@ export function checkWalk(
   }
   code.tee(va);
   entryOf(code);
-  loadEntry(l, walk.writes, tag, addend);
-  code.get(tag);
+  code.tee(entry);
+  pushTagOf(code, walk.writes);
   pushTag(l, va, walk.bytes);
   code.op(I64.ne);
   fail();
-  code.get(addend);
+  code.get(entry);
+  code.memory("i32.load", DTLB + DTLB_ADDEND);
   code.i32(first);
   code.op(I32.sub);
   code.set(delta);
