@@ -2,8 +2,8 @@
 // waits for, how its health is seen and what is done when it ends.
 
 import * as z from "zod";
-import { machineDefinition, machineName, net, nets, newMachine, nodeNet } from "./definition.ts";
-import { MAX_CPUS, STOP_TIMEOUT } from "./limits.ts";
+import { machineDefinition, machineName, net, nets, newMachine, nodeNet, vsock } from "./definition.ts";
+import { MAX_CPUS, STOP_TIMEOUT, WATCHDOG_ACTIONS } from "./limits.ts";
 
 const seconds = z.number().positive().max(86_400);
 
@@ -88,10 +88,25 @@ export const dependency = z.strictObject({
 
 const ofADomain = {
   net: nets(z.discriminatedUnion("kind", [...net.options, nodeNet])).describe("Without any: user"),
+  vsock: vsock
+    .extend({
+      domains: z
+        .boolean()
+        .default(false)
+        .describe("Other domains that have this, too, reach its ports by its CID, and it theirs"),
+    })
+    .optional(),
   schedule: cpuShare.default(() => cpuShare.parse({})),
   restart: restart.default(() => restart.parse({})),
   dependsOn: z.array(dependency).readonly().default([]),
   health: health.optional(),
+  balloon: z.boolean().default(true).describe("Its guest can be asked to do with less memory when the node has little"),
+  watchdog: z
+    .enum(WATCHDOG_ACTIONS)
+    .optional()
+    .describe(
+      "It has a generic watchdog (arm,sbsa-gwdt); when its guest does not refresh that in time: restart resets it, fail ends it as failed, so that its restart policy decides, pause keeps it as it is",
+    ),
   autostart: z.boolean().default(true).describe("It starts with the node"),
   stopTimeout: z
     .number()

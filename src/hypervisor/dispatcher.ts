@@ -18,7 +18,7 @@ import {
   type PhysicalPe,
   VIRTUAL_TIMER_PPI,
 } from "./physical-pe.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { type Scheduler, SLICE } from "./scheduler.ts";
 import { EXIT_KINDS, type ExitKind, type Vcpu } from "./vcpu.ts";
 import type { WorldSwitch } from "./world-switch.ts";
 
@@ -298,7 +298,12 @@ export class Dispatcher implements LevelOwner {
   place(vcpu: Vcpu, now: number): void {
     const place = this.#o.scheduler.placeFor(vcpu, this.#o.pes.map(runningOn), now);
     const pe = this.#o.pes[place];
-    if (pe !== undefined) this.reconsider(pe);
+    if (pe !== undefined) {
+      this.reconsider(pe);
+      return;
+    }
+    // It waits for its turn: turns have no end for those that were alone.
+    for (const each of this.#o.pes) if (each.timerAt > now + SLICE) this.reconsider(each);
   }
 
   /** Makes a PE choose again. From anywhere. */

@@ -26,10 +26,10 @@ export class DomainMemory implements Dma {
   }
 
   discard(address: number, length: number): void {
-    const end = Math.floor((address + length) / PAGE_BYTES);
-    for (let page = Math.ceil(address / PAGE_BYTES); page < end; page++) {
-      if (this.#space.contains(page * PAGE_BYTES)) this.#space.discard(page);
-    }
+    const { base, bytes } = this.#space.ram;
+    const first = Math.ceil(Math.max(address, base) / PAGE_BYTES);
+    const end = Math.floor(Math.min(address + length, base + bytes) / PAGE_BYTES);
+    this.#space.discardMapped(first, Math.max(0, end - first));
   }
 
   /** Copies bytes to RAM. False: not all of it is the domain's, or there is no memory. */

@@ -1,4 +1,5 @@
 import { Bus } from "../bus/bus.ts";
+import type { WATCHDOG_ACTIONS } from "../contract/limits.ts";
 import { X } from "../cpu/state-layout.ts";
 import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import { affinityOf } from "../machine/board.ts";
@@ -25,12 +26,17 @@ import { Stage2Space } from "./stage2-space.ts";
 import { CONTEXT, SAVED_LISTS, VCPU_BYTES, Vcpu } from "./vcpu.ts";
 import { VirtualGic } from "./virtual-gic.ts";
 
+/** restart: it is reset. fail: it ends as one that cannot go on. pause: it stands still as it is, to be looked at. */
+export type WatchdogAction = (typeof WATCHDOG_ACTIONS)[number];
+
 /** What a domain is made of: the parts of a machine that are a guest's own, and its share of the PEs. */
 export type DomainConfig = Omit<DeviceParts & BootParts, "cpu" | "gicVersion" | "virtualization" | "secure"> & {
   readonly name: string;
   readonly share?: Partial<Share> | undefined;
   /** Its pages are kept once where others have the same; see SamePageMerging. */
   readonly sameMemory?: boolean | undefined;
+  /** It has a watchdog, and that is what is done when the guest does not refresh it in time. */
+  readonly watchdog?: WatchdogAction | undefined;
   /** PEs that each vCPU may run on, by index; absent: all. */
   readonly pinned?: readonly (readonly number[])[] | undefined;
 };
@@ -53,7 +59,11 @@ export interface DomainHost {
   readonly notify: (vcpu: Vcpu) => void;
   readonly power: PowerActions;
   readonly refused: (vcpu: Vcpu, what: Refusal, address: number, count: number) => void;
-  readonly reclaim?: (() => boolean) | undefined;
+  readonly watchdogExpired: (domain: Domain) => void;
+  /** Frames that guests' accesses leave free. */
+  readonly reservedFrames: number;
+  /** The machine has no memory for an access of the guest's, which is to be made again later. */
+  readonly starved: (domain: Domain) => void;
 }
 
 const POWER_KEY_NANOSECONDS = 100e6;
@@ -102,6 +112,8 @@ export class Domain {
   counterOffsetHigh = 0;
   /** Accesses to devices. */
   deviceAccesses = 0;
+  /** How often it had to wait for memory of the machine's. */
+  shortages = 0;
   readonly refusals = new Map<Refusal, number>();
   readonly #host: DomainHost;
 
@@ -123,7 +135,7 @@ export class Domain {
         ...{ memory, frames, owner: this.owner, frameGone: host.frameGone },
         ram: { base: MAP.ram.base, bytes: config.memory },
         invalidate: () => host.invalidateStage2(this),
-        ...(host.reclaim && { reclaim: host.reclaim }),
+        reserved: host.reservedFrames,
       });
     } catch (error) {
       for (let i = 0; i < gicFrames + cpus * vcpuFrames; i++) frames.release(own + i, this.owner);
@@ -175,7 +187,8 @@ export class Domain {
     bus.add(MAP.gicd.name, MAP.gicd.base, gic.distributor);
     bus.add(MAP.gicr.name, MAP.gicr.base, gic.redistributors);
     for (const end of this.channels) bus.add(`${MAP.doorbells.name}.${end.place.index}`, end.doorbell, end);
-    return new BoardDevices({ parts: config, bus, dma: this.memory, clock, interrupts: gic });
+    const watchdogExpired = config.watchdog === undefined ? undefined : (): void => this.#host.watchdogExpired(this);
+    return new BoardDevices({ watchdogExpired, parts: config, bus, dma: this.memory, clock, interrupts: gic });
   }
 
   /** To the state after power-on, with what it boots in its memory, and its first vCPU ready. @throws BadInput when that cannot be used. */
@@ -183,7 +196,7 @@ export class Domain {
     const { config, clock } = this;
     const plan = bootPlanOf(
       { ...config, cpu: this.#host.cpu, gicVersion: 3 },
-      { channels: this.channels.map((end) => end.describe()) },
+      { watchdog: config.watchdog !== undefined, channels: this.channels.map((end) => end.describe()) },
     );
     this.ended = undefined;
     this.reason = undefined;
@@ -253,6 +266,11 @@ export class Domain {
     if (this.ended !== undefined) return;
     this.ended = how;
     this.reason = reason;
+  }
+
+  /** There is no memory for what one of its vCPUs wants to access. It stands still, and tries again when there may be some. */
+  starve(): void {
+    this.#host.starved(this);
   }
 
   /** Presses and lets go the power key: a guest that listens to it shuts down. */

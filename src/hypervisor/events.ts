@@ -1,6 +1,8 @@
 /** What a hypervisor tells of its domains. */
 export type HypervisorEvent =
-  | { readonly kind: "defined" | "started" | "paused" | "resumed" | "reset" | "removed"; readonly domain: string }
+  | { readonly kind: "defined" | "started" | "resumed" | "reset" | "removed"; readonly domain: string }
+  /** Without a reason: somebody asked for it. */
+  | { readonly kind: "paused"; readonly domain: string; readonly reason?: string }
   /** It ended: powered itself off, was stopped, or could not go on because of `reason`. */
   | {
       readonly kind: "stopped";
@@ -8,6 +10,10 @@ export type HypervisorEvent =
       readonly cause: "off" | "stopped" | "failed";
       readonly reason?: string;
     }
+  /** Its guest did not refresh its watchdog in time; what is done then follows. */
+  | { readonly kind: "watchdog"; readonly domain: string }
+  /** The machine has no memory for what its guest accesses: it waits; told of the first time and each time that the count has doubled. */
+  | { readonly kind: "short"; readonly domain: string; readonly count: number }
   /** A guest tried what it may not do, and was refused; told of the first time and each time that the count has doubled. */
   | {
       readonly kind: "refused";

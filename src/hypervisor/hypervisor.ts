@@ -27,15 +27,17 @@ import { GuestMemory } from "../memory/guest-memory.ts";
 import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Domain, type DomainConfig, type DomainHost, shareOf } from "./domain.ts";
+import { Domain, type DomainConfig, type DomainHost, NO_MEMORY, shareOf } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
 import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
 import { PhysicalPe } from "./physical-pe.ts";
 import { SamePageMerging } from "./same-page-merging.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
 import { VTCR } from "./stage2-space.ts";
+import { RETRY, Starvation } from "./starvation.ts";
 import { type DomainStatistics, domainStatistics } from "./statistics.ts";
 import { CONTEXT, type Vcpu } from "./vcpu.ts";
 import { WorldSwitch } from "./world-switch.ts";
@@ -60,6 +62,8 @@ export interface NodeParts {
   readonly sharedMemory?: boolean | undefined;
 }
 
+const WATCHDOG_EXPIRED = "its watchdog expired: the guest did not refresh it in time";
+
 export type DomainStatus = "defined" | "running" | "paused" | "stopped" | "failed";
 
 /** A domain as its definition and what became of it. */
@@ -72,6 +76,8 @@ interface Managed {
 
 /** A bit of a number for each, where a vCPU may run. */
 const MOST_PES = 32;
+/** 2 MiB. */
+const RESERVED_FRAMES_MAX = 512;
 /** Instructions of one PE's turn. */
 const TURN_INSTRUCTIONS = 0x8000;
 /** Of each while a domain is brought off the PEs, which it leaves at its next entry to the hypervisor. */
@@ -97,6 +103,10 @@ export class Hypervisor {
   readonly #memory: MachineMemory;
   readonly #frames: FrameAllocator;
   readonly #merging: SamePageMerging;
+  /** Frames that guests' accesses leave free. */
+  readonly #reserved: number;
+  readonly #pressure: MemoryPressure;
+  readonly #starvation: Starvation;
   readonly #vmids = new NumberAllocator(1, VMIDS);
   readonly #claims = new Claims();
   /** What domains share: whoever is named as a member has it from its next start on. */
@@ -149,6 +159,15 @@ export class Hypervisor {
     this.#frames = new FrameAllocator(this.#memory.frames);
     this.channels = new Channels(this.#memory, this.#frames);
     this.#merging = new SamePageMerging(this.#memory, this.#frames);
+    this.#reserved = Math.min(RESERVED_FRAMES_MAX, Math.floor(this.#memory.frames / 64));
+    this.#pressure = new MemoryPressure(this.#frames);
+    this.#starvation = new Starvation({
+      ...{ frames: this.#frames, reserved: this.#reserved },
+      hold: (domain) => this.#hold(domain),
+      release: (domain) => this.#release(domain),
+      waits: ({ config: { name } }, count) => this.events.emit({ kind: "short", domain: name, count }),
+      givesUp: (domain) => this.#givesUp(domain),
+    });
     this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
     const pes: PhysicalPe[] = [];
     this.#dispatcher = new Dispatcher({
@@ -210,6 +229,9 @@ export class Hypervisor {
         end: (domain, how) => this.#end(domain, how),
         scheduling: { now: () => this.#clock.now(), yield: () => dispatcher.requestYield() },
       },
+      reservedFrames: this.#reserved,
+      starved: (domain) => this.#starvation.add(domain, this.#clock.now()),
+      watchdogExpired: (domain) => this.#watchdogExpired(domain),
       refused: (vcpu, what, address, count) =>
         this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),
     };
@@ -400,6 +422,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "running") throw new BadInput(`${name} does not run`);
     managed.status = "paused";
+    this.#starvation.forget(domain);
     this.#hold(domain);
     this.events.emit({ kind: "paused", domain: name });
     this.onWork();
@@ -410,6 +433,7 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "paused") throw new BadInput(`${name} is not paused`);
     managed.status = "running";
+    managed.reason = undefined;
     this.#release(domain);
     this.events.emit({ kind: "resumed", domain: name });
     this.onWork();
@@ -537,6 +561,8 @@ export class Hypervisor {
     for (;;) {
       this.#clock.runDue();
       for (const domain of this.#running) this.#runAlarms(domain);
+      this.#pressure.look(this.#clock.now(), this.#running);
+      if (this.#starvation.any) this.#starvation.look(this.#clock.now());
       this.#processors.updateTimers();
       const busy = this.#processors.turn(TURN_INSTRUCTIONS);
       this.#reap();
@@ -563,6 +589,7 @@ export class Hypervisor {
     const now = this.#clock.now();
     for (const { clock, group } of this.#running)
       if (!group.held) next = Math.min(next, now + clock.next() - clock.now());
+    if (this.#starvation.any) next = Math.min(next, now + RETRY);
     this.#processors.updateTimers();
     return this.#processors.woken ? 0 : next - now;
   }
@@ -570,6 +597,27 @@ export class Hypervisor {
   #end(domain: Domain, how: NonNullable<Domain["ended"]>): void {
     domain.end(how);
     for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
+  }
+
+  /** No memory came for it. It stands still until somebody has made room, and resumes it. */
+  #givesUp(domain: Domain): void {
+    const { name } = domain.config;
+    const managed = this.#find(name);
+    if (managed.status !== "running") return;
+    managed.status = "paused";
+    managed.reason = NO_MEMORY(name);
+    this.events.emit({ kind: "paused", domain: name, reason: managed.reason });
+  }
+
+  #watchdogExpired(domain: Domain): void {
+    const { name, watchdog } = domain.config;
+    this.events.emit({ kind: "watchdog", domain: name });
+    if (watchdog === "restart") this.#end(domain, "reset");
+    else if (watchdog === "pause") this.pause(name);
+    else {
+      domain.end("failed", WATCHDOG_EXPIRED);
+      this.#end(domain, "failed");
+    }
   }
 
   /** Domains that have ended, and are on no PE any more, give back what they had; or start again. */

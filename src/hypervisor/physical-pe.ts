@@ -50,6 +50,8 @@ export class PhysicalPe {
   sliceEnd = Number.POSITIVE_INFINITY;
   /** The interrupt of the virtual timer is active: it was handed to the guest and has not ended. */
   timerActive = false;
+  /** When the EL2 physical timer fires: nanoseconds of the machine's clock. */
+  timerAt = Number.POSITIVE_INFINITY;
   /** Index of the vCPU of each domain that ran here last, by VMID: another one's private translations may be in the TLB. */
   readonly lastOfVmid = new Int16Array(256).fill(-1);
   /** Nanoseconds that it ran vCPUs. */
@@ -129,6 +131,7 @@ export class PhysicalPe {
 
   /** The EL2 physical timer fires at a time of the machine's clock in nanoseconds; Infinity: not at all. */
   setTimer(nanoseconds: number): void {
+    this.timerAt = nanoseconds;
     if (nanoseconds === Number.POSITIVE_INFINITY) {
       if (this.#timerSet) this.timers.setControl(TIMERS.hypervisor, 0);
       this.#timerSet = false;

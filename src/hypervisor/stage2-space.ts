@@ -62,8 +62,8 @@ export interface Stage2Options {
   readonly invalidate: () => void;
   /** A frame is no longer what it was: code that was made of it must go. */
   readonly frameGone: (frame: number) => void;
-  /** The machine has no frame left: true when some were found (ballooning, merging), so that it is worth another try. */
-  readonly reclaim?: () => boolean;
+  /** Frames that the guest's accesses leave free. */
+  readonly reserved?: number;
 }
 
 const pageOf = (ipa: number): number => Math.floor(ipa / PAGE_BYTES);
@@ -119,10 +119,16 @@ export class Stage2Space {
     if (!this.contains(ipa)) return "outside";
     const page = pageOf(ipa);
     const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) return this.#populate(page) ? "again" : "exhausted";
+    if (at < 0 || !((this.#words[at] as number) & VALID)) {
+      if (!this.#mayTake()) return "exhausted";
+      return this.#populate(page) ? "again" : "exhausted";
+    }
     const high = this.#words[at + 1] as number;
     if (high & WATCHED && isWatched(this.#words[at] as number, high, access)) return "watched";
-    if (access === "write" && !((this.#words[at] as number) & WRITE)) return this.#allowWrite(page, at);
+    if (access === "write" && !((this.#words[at] as number) & WRITE)) {
+      if (high & COPY_ON_WRITE && this.#o.frames.holders(this.#frame(at)) > 1 && !this.#mayTake()) return "exhausted";
+      return this.#allowWrite(page, at);
+    }
     // Another PE was faster.
     return "again";
   }
@@ -169,26 +175,31 @@ export class Stage2Space {
 
   /** The page has no frame any more; the frame that it had is given back. Its next touch gives it one of zeroes. */
   discard(page: number): void {
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) return;
-    const frame = this.#frame(at);
-    if ((this.#words[at + 1] as number) & WATCHED_WRITES) this.onWatchedDevice?.(page);
-    this.#words[at] = 0;
-    this.#words[at + 1] = 0;
-    this.#mapped--;
-    this.#o.invalidate();
-    this.#release(frame);
-    this.#noteDirty(page);
+    this.discardMapped(page, 1);
   }
 
   /** Discards what is mapped of `count` pages, RAM or not. */
   discardMapped(first: number, count: number): void {
-    for (let page = first; page < first + count; ) {
-      const table = this.#entry(page, false);
-      // Nothing of what one table of level 3 is for.
-      if (table < 0) page = (page | 511) + 1;
-      else this.discard(page++);
+    const gone: number[] = [];
+    for (let page = first; page < first + count; page++) {
+      const at = this.#entry(page, false);
+      if (at < 0) {
+        // Nothing of what one table of level 3 is for.
+        page |= 511;
+        continue;
+      }
+      if (!((this.#words[at] as number) & VALID)) continue;
+      gone.push(this.#frame(at));
+      if ((this.#words[at + 1] as number) & WATCHED_WRITES) this.onWatchedDevice?.(page);
+      this.#words[at] = 0;
+      this.#words[at + 1] = 0;
+      this.#mapped--;
+      this.#noteDirty(page);
     }
+    if (gone.length === 0) return;
+    // Nobody gets a frame that somebody may still find.
+    this.#o.invalidate();
+    for (const frame of gone) this.#release(frame);
   }
 
   /** The first page of RAM from `page` on that has a frame and is not watched; -1: there is none. */
@@ -451,9 +462,12 @@ export class Stage2Space {
   }
 
   #take(): number {
-    const { frames, owner, reclaim } = this.#o;
-    const frame = frames.take(owner);
-    return frame < 0 && reclaim?.() ? frames.take(owner) : frame;
+    return this.#o.frames.take(this.#o.owner);
+  }
+
+  /** What is reserved is for those who cannot wait: devices, tables, registers. A guest's touch can be made again later. */
+  #mayTake(): boolean {
+    return this.#o.frames.free > (this.#o.reserved ?? 0);
   }
 
   #release(frame: number): void {

@@ -20,7 +20,11 @@ export interface DomainStatistics {
     readonly resident: number;
     /** Of the machine's memory, what it alone has, with tables. */
     readonly private: number;
+    /** Of its RAM, what its guest has given away by its balloon. */
+    readonly balloon: number;
   };
+  /** How often it had to wait for memory of the machine's. */
+  readonly shortages: number;
   readonly deviceAccesses: number;
 }
 
@@ -41,7 +45,9 @@ export function domainStatistics(domain: Domain, frames: FrameAllocator, now: nu
       size: space.ram.bytes,
       resident: space.mapped * PAGE_BYTES,
       private: frames.owned(domain.owner) * PAGE_BYTES,
+      balloon: domain.devices.balloon?.held ?? 0,
     },
+    shortages: domain.shortages,
     deviceAccesses: domain.deviceAccesses,
   };
 }

@@ -2,6 +2,7 @@ import { utf8 } from "../base/text.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Clock, Dma, Line } from "../bus/device.ts";
 import { Display } from "../bus/display.ts";
+import { COUNTER_HZ } from "../cpu/timers.ts";
 import { FwCfg } from "../devices/fw-cfg/fw-cfg.ts";
 import { KEY } from "../devices/fw-cfg/keys.ts";
 import { Ramfb } from "../devices/fw-cfg/ramfb.ts";
@@ -20,6 +21,7 @@ import { VirtioInputs } from "../devices/virtio/input/input-port.ts";
 import { VirtioMmio } from "../devices/virtio/mmio.ts";
 import { VirtioNet } from "../devices/virtio/net/net.ts";
 import { VirtioVsock } from "../devices/virtio/vsock/vsock.ts";
+import { Watchdog } from "../devices/watchdog/watchdog.ts";
 import { ConsoleSwitch } from "./console-switch.ts";
 import { MAP, SPI, VIRTIO_SLOTS, VIRTIO_STRIDE } from "./memory-map.ts";
 import type { MachineParts } from "./runnable.ts";
@@ -43,6 +45,8 @@ export interface BoardDevicesOptions {
   readonly clock: Clock;
   /** Where the devices' interrupts go: SPIs of memory-map.ts. */
   readonly interrupts: { line(spi: number): Line };
+  /** A watchdog's second signal. Absent: there is no watchdog. */
+  readonly watchdogExpired?: (() => void) | undefined;
 }
 
 /** The devices of the board but for its interrupt controller and flash: of a machine, or of a domain of the hypervisor. */
@@ -53,13 +57,19 @@ export class BoardDevices {
   readonly display: Display | undefined;
   readonly inputs: VirtioInputs | undefined;
 
-  constructor({ parts, bus, dma, clock, interrupts }: BoardDevicesOptions) {
+  constructor({ parts, bus, dma, clock, interrupts, watchdogExpired }: BoardDevicesOptions) {
     const consoles = new ConsoleSwitch(parts.serial);
     this.consoles = consoles;
     bus.add(MAP.uart.name, MAP.uart.base, new Pl011(consoles.connect(), interrupts.line(SPI.uart)));
     bus.add(MAP.rtc.name, MAP.rtc.base, new Pl031(parts.wallClock, clock, interrupts.line(SPI.rtc)));
     this.gpio = new Pl061(interrupts.line(SPI.gpio));
     bus.add(MAP.gpio.name, MAP.gpio.base, this.gpio);
+    if (watchdogExpired !== undefined) {
+      const line = interrupts.line(SPI.watchdog);
+      const watchdog = new Watchdog({ clock, ticks: COUNTER_HZ / 1e9, line, expired: watchdogExpired });
+      bus.add(MAP.watchdogControl.name, MAP.watchdogControl.base, watchdog.control);
+      bus.add(MAP.watchdogRefresh.name, MAP.watchdogRefresh.base, watchdog.refresh);
+    }
     const configuration = firmwareConfiguration(dma, parts);
     bus.add(MAP.fwCfg.name, MAP.fwCfg.base, configuration);
     this.balloon = parts.balloon ? new VirtioBalloon(dma, clock) : undefined;

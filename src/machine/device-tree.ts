@@ -49,6 +49,8 @@ export interface BoardDescription {
   readonly secure: boolean;
   /** Absent: the PEs have performance monitors. */
   readonly pmu?: boolean;
+  /** There is a generic watchdog. */
+  readonly watchdog?: boolean;
   /** Of a domain of the hypervisor: there are its calls, and a page that says which copy of the guest it is. */
   readonly domain?: boolean;
   /** Of a domain: what it shares with others. */
@@ -165,6 +167,15 @@ export function boardTree(board: BoardDescription): Fdt {
               compatible: strings("microsoft,vmgenid"),
               reg: reg(MAP.generationId),
               interrupts: spi(SPI.generationId, EDGE_RISING),
+            }),
+          ]
+        : []),
+      ...(board.watchdog
+        ? [
+            fdtNode(`watchdog@${hex(MAP.watchdogControl.base)}`, {
+              compatible: strings("arm,sbsa-gwdt"),
+              reg: cells(...[MAP.watchdogControl, MAP.watchdogRefresh].flatMap(({ base, size }) => [0, base, 0, size])),
+              interrupts: spi(SPI.watchdog, LEVEL_HIGH),
             }),
           ]
         : []),

@@ -52,6 +52,6 @@ export function allocate(plan: LinearPlan, shared = true): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch {
-    throw new LoadError(`the host cannot give ${sized(plan.bytes)} of memory to the machine; give less with --memory`);
+    throw new LoadError(`the host cannot give ${sized(plan.bytes)} of memory to the machine: give it less`);
   }
 }

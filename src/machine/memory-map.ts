@@ -32,6 +32,9 @@ export const MAP = {
   secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
   /** Domains of the hypervisor only: which copy of a guest it is (microsoft,vmgenid). */
   generationId: { name: "generation-id", base: 0x090d_0000, size: 0x1000 },
+  /** Domains of the hypervisor only: a generic watchdog's two frames. */
+  watchdogControl: { name: "watchdog.control", base: 0x0912_0000, size: 0x1000 },
+  watchdogRefresh: { name: "watchdog.refresh", base: 0x0913_0000, size: 0x1000 },
   /** Domains of the hypervisor only: doorbells of channels, one page each. */
   doorbells: { name: "doorbell", base: 0x0b00_0000, size: 0x2_0000 },
   secureRam: { name: "ram.secure", base: 0x0e00_0000, size: 16 * MiB },
@@ -59,6 +62,7 @@ export const SPI = {
   secureUart: 8,
   secureGpio: 0,
   generationId: 10,
+  watchdog: 11,
   virtio0: 16,
   channel0: 64,
 } as const;

@@ -227,7 +227,9 @@ function checkFiles(definition: NewMachine): void {
     if (!isAbsolute(path)) throw new ActionError("bad-input", `${path}: give a path from the root`);
     return path;
   });
-  const { kernel, initrd, dtb, bios, load, disk, share } = definition;
+  const { kernel, initrd, dtb, bios, load, disk, share, net } = definition;
+  if (net.some((each) => each.kind === "tap" && typeof each.device === "number"))
+    throw new ActionError("bad-input", "a file descriptor is one process's: give tap:/dev/tapN");
   const files = [
     ...[kernel, initrd, dtb, bios],
     ...load.map(({ file }) => file),

@@ -47,6 +47,20 @@ for (const cpu of ["cortex-a72", "max"] as const) {
   }
 }
 
+test("a domain that is started while another never leaves its PE gets its share", { timeout: 60_000 }, async () => {
+  const { node } = hypervisor({ memory: 64 * MiB });
+  const [busy] = program("busy", "storm", 0);
+  const [late] = program("late", "storm", 0);
+  for (const config of [busy, late]) node.define(config);
+  node.start("busy");
+  await runUntil(node, () => (node.statistics("busy")?.cpuTime ?? 0) > 100e6, 20);
+  node.start("late");
+  const used = (name: string): number => node.statistics(name)?.cpuTime ?? 0;
+  const before = used("busy");
+  await runUntil(node, () => used("busy") + used("late") > before + 400e6, 20);
+  assert.ok(used("late") > 150e6, `it had ${used("late") / 1e6} ms`);
+});
+
 const STORMS = [
   "PE",
   "SGI",

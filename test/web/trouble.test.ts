@@ -119,7 +119,8 @@ test("a machine that wants more memory than there is, and a damaged disk, are sa
     window.Worker = class extends Worker {
       constructor(url, options) {
         const none = "WebAssembly.Memory = class { constructor() { throw new RangeError('none left'); } }";
-        const text = "import 'data:text/javascript," + encodeURIComponent(none) + "'; import '" + url + "';";
+        const first = "data:text/javascript," + encodeURIComponent(none);
+        const text = "import " + JSON.stringify(first) + "; import " + JSON.stringify(String(url));
         super(URL.createObjectURL(new Blob([text], { type: "text/javascript" })), options);
       }
     };

@@ -2,6 +2,8 @@
 export class Chain {
   readonly readable: Uint8Array[] = [];
   readonly writable: Uint8Array[] = [];
+  /** Of a queue whose buffers only name memory: where that is. */
+  readonly named: { readonly address: number; readonly length: number }[] = [];
   readableBytes = 0;
   writableBytes = 0;
 

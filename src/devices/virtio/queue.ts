@@ -57,6 +57,9 @@ export class Queue {
   /** How far the device has come with the chain that is next, in its own units: 0 for each chain anew. */
   progress = 0;
 
+  /** Its buffers are not read or written, but say what memory they are: Chain.named. */
+  names = false;
+
   #broken = false;
   #serving = false;
   /** Index of the available ring that comes next, and of the used ring, modulo 2^16. */
@@ -270,6 +273,11 @@ export class Queue {
     // 2.7.4.2: all that is writable follows all that is readable.
     if (!write && chain.writable.length > 0) return false;
     if (length === 0) return true;
+    if (this.names) {
+      chain.named.push({ address, length });
+      chain.writableBytes += length;
+      return true;
+    }
     const buffers = scattered(this.#dma, address, length, write);
     if (buffers === undefined) return false;
     for (const buffer of buffers) {

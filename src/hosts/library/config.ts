@@ -2,8 +2,17 @@
 // files that need be no paths.
 
 import * as z from "zod";
-import { disk as diskDefinition, load, machineDefinition, net, nets, share } from "../../contract/definition.ts";
+import {
+  disk as diskDefinition,
+  load,
+  machineDefinition,
+  net,
+  nets,
+  serialPort,
+  share,
+} from "../../contract/definition.ts";
 import { DEFAULT_MEMORY } from "../../contract/limits.ts";
+import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
 import { TRACE_KINDS } from "../../machine/trace/options.ts";
 import { AtollError } from "./errors.ts";
 
@@ -85,6 +94,17 @@ const machineConfiguration = machineDefinition.extend({
     )
     .readonly()
     .default([]),
+  serialPort: z
+    .array(
+      z.discriminatedUnion("kind", [serialPort, serialPort.omit({ path: true }).extend({ kind: z.literal("stream") })]),
+    )
+    .max(PORTS_MAX)
+    .readonly()
+    .default([])
+    .refine(
+      (ports) => new Set(ports.map(({ name }) => name)).size === ports.length,
+      "give each port a name of its own",
+    ),
   // VNC is the command line's: here the display is for whoever has the machine.
   display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),

@@ -1,7 +1,7 @@
 /** Bytes of output that are kept for somebody who does not read them. */
 const KEPT = 2 ** 20;
 
-/** A machine's serial console as web streams. */
+/** A serial port of a machine's, its console or another, as web streams. */
 export class ConsoleStreams {
   /** What the guest writes. */
   readonly readable: ReadableStream<Uint8Array>;

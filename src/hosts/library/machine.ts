@@ -61,6 +61,7 @@ export class LibraryMachine extends InspectedMachine {
   readonly console: ConsoleStreams;
   readonly #access: SessionAccess;
   readonly #listeners = new Map<keyof MachineEvents, Set<(detail: never) => void>>();
+  readonly #ports = new Map<string, ConsoleStreams>();
   #state: MachineState = "paused";
 
   protected constructor(access: SessionAccess) {
@@ -68,6 +69,31 @@ export class LibraryMachine extends InspectedMachine {
     this.#access = access;
     this.console = new ConsoleStreams((bytes) => access.session.type(bytes));
     access.onEvent((event) => this.#heard(event));
+  }
+
+  /**
+   * A serial port beside the console, `{ name, kind: "stream" }` of the configuration, as web streams. In the guest it is
+   * /dev/virtio-ports/NAME, or the /dev/vportMpN of which /sys/class/virtio-ports/vportMpN/name says so.
+   *
+   * @example
+   * const machine = await Machine.create({ serialPort: [{ name: "agent", kind: "stream" }] });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await machine.type("p=$(ls -d /dev/vport*p1); read -r line < $p; echo answer to $line > $p\n");
+   * const port = machine.serialPort("agent");
+   * const writer = port.writable.getWriter();
+   * await writer.write(new TextEncoder().encode("a question\n"));
+   * const { value } = await port.readable.getReader().read();
+   * assert.match(new TextDecoder().decode(value), /answer to a question/);
+   * await machine.close();
+   */
+  serialPort(name: string): ConsoleStreams {
+    const known = this.#ports.get(name);
+    if (known) return known;
+    const port = new ConsoleStreams((bytes) => this.session.sendToPort(name, bytes));
+    this.#ports.set(name, port);
+    if (this.#state === "closed") port.end();
+    return port;
   }
 
   /**
@@ -344,6 +370,7 @@ export class LibraryMachine extends InspectedMachine {
     await this.session.close().catch(() => {});
     this.#become("closed");
     this.console.end();
+    for (const port of this.#ports.values()) port.end();
     this.#access.terminate();
   }
 
@@ -358,6 +385,9 @@ export class LibraryMachine extends InspectedMachine {
         break;
       case "ended":
         this.#tell("ended", event.end);
+        break;
+      case "port":
+        this.serialPort(event.name).arrived(event.bytes);
         break;
       case "problem":
         this.#tell("problem", event.problem);

@@ -16,7 +16,9 @@ import { AtollError, asAtollError, type ErrorCode } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
+import { restoredConfiguration, type SavedConfiguration, savedConfiguration } from "./saved-configuration.ts";
 import { type Frame, Screen } from "./screen.ts";
+import { StreamPort } from "./stream-port.ts";
 import { type Closable, type Opener, type OpenWanted, openWanted } from "./wanted-machine.ts";
 
 /** No more input is taken when so many bytes wait for the guest. */
@@ -49,6 +51,7 @@ export type SessionEvent =
   | { readonly kind: "state"; readonly state: MachineState }
   | { readonly kind: "ended"; readonly end: MachineEnd }
   | { readonly kind: "trace"; readonly text: string }
+  | { readonly kind: "port"; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: "problem"; readonly problem: MachineProblem };
 
 /** Something outside of the machine that failed while it runs. The guest sees a device that fails. */
@@ -119,17 +122,12 @@ export interface SessionRequest {
   readonly snapshot?: Source | undefined;
 }
 
-/** What a snapshot keeps of the configuration: what can be written down. */
-interface SavedConfiguration {
-  readonly configuration: Readonly<Record<string, unknown>>;
-  /** Fields whose content was in memory alone, and is not there any more. */
-  readonly missing: readonly string[];
-}
-
 interface SessionParts {
   readonly machine: Machine;
   readonly loop: RunLoop;
   readonly console: Console;
+  /** Serial ports beside it, by name. */
+  readonly ports: ReadonlyMap<string, StreamPort>;
   readonly opened: Closable;
   readonly platform: Platform;
   readonly saved: SavedConfiguration;
@@ -156,11 +154,20 @@ export class Session {
   ): Promise<Session> {
     const console = new Console((bytes) => emit({ kind: "output", bytes }));
     const loop: { wake?: () => void } = {};
+    const ports = new Map<string, StreamPort>();
     let opened: OpenWanted | undefined;
     const partsOf = async (configuration: CheckedConfiguration): Promise<MachineParts> => {
       const terminalSize = { get: () => configuration.consoleSize, onChange: () => {} };
-      opened = await openWanted(configuration, platform, terminalSize, () => loop.wake?.());
-      const wanted = { ...opened.wanted, ...developmentOf(configuration, emit) };
+      const outer = configuration.serialPort.filter((port) => port.kind !== "stream");
+      opened = await openWanted({ ...configuration, serialPort: outer }, platform, terminalSize, () => loop.wake?.());
+      for (const { name, kind } of configuration.serialPort) {
+        if (kind === "stream") ports.set(name, new StreamPort((bytes) => emit({ kind: "port", name, bytes })));
+      }
+      const serialPorts = [
+        ...(opened.wanted.serialPorts ?? []),
+        ...Array.from(ports, ([name, channel]) => ({ name, channel })),
+      ];
+      const wanted = { ...opened.wanted, serialPorts, ...developmentOf(configuration, emit) };
       const isNew = request.snapshot === undefined;
       return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), isNew);
     };
@@ -197,6 +204,7 @@ export class Session {
         machine,
         loop: runLoop,
         console,
+        ports,
         opened: opened as OpenWanted,
         platform,
         saved,
@@ -266,6 +274,18 @@ export class Session {
     const room = this.#console.type(bytes);
     this.#loop.attend();
     return room;
+  }
+
+  /** Done when the guest has taken all of it. */
+  sendToPort(name: string, bytes: Uint8Array): Promise<void> {
+    if (this.#state === "closed") throw closed();
+    const port = this.#parts.ports.get(name);
+    if (port === undefined) {
+      throw new AtollError("configuration", `the machine has no serial port ${name} of the kind stream`);
+    }
+    const taken = port.send(bytes);
+    this.#loop.attend();
+    return taken;
   }
 
   statistics(): readonly Statistic[] {
@@ -375,6 +395,7 @@ export class Session {
     this.#loop.stop("quit");
     this.#become("closed");
     this.#console.close();
+    for (const port of this.#parts.ports.values()) port.close();
     this.#machine.close();
     await this.#parts.opened.close();
   }
@@ -435,44 +456,4 @@ function developmentOf(
       write,
     },
   };
-}
-
-const isWritable = (file: unknown): boolean =>
-  typeof file !== "object" || file === null || "opfs" in file || file instanceof URL;
-
-/** What can be written down of a configuration: files that are in memory cannot. */
-function savedConfiguration(configuration: CheckedConfiguration): SavedConfiguration {
-  const missing: string[] = [];
-  const kept: Record<string, unknown> = { ...configuration };
-  for (const name of ["kernel", "initrd", "dtb", "bios"] as const) {
-    if (configuration[name] === undefined || isWritable(configuration[name])) continue;
-    missing.push(name);
-    delete kept[name];
-  }
-  const lists = {
-    load: configuration.load.every(({ file }) => isWritable(file)),
-    disk: configuration.disk.every(({ file }) => isWritable(file)),
-    share: configuration.share.every(({ folder }) => typeof folder === "string"),
-  };
-  for (const [name, isKept] of Object.entries(lists)) {
-    if (isKept) continue;
-    missing.push(name);
-    delete kept[name];
-  }
-  // What looks into the machine is no part of it.
-  for (const name of ["trace", "measure", "consoleSize"]) delete kept[name];
-  return { configuration: kept, missing };
-}
-
-/** @param given what the caller says, which counts more. @throws AtollError "snapshot" where something is not there any more. */
-function restoredConfiguration(host: unknown, given: unknown): CheckedConfiguration {
-  const saved = (host ?? {}) as Partial<SavedConfiguration>;
-  const missing = Array.isArray(saved.missing) ? saved.missing : [];
-  const overrides = (given ?? {}) as Record<string, unknown>;
-  const outside = { disk: "disks in memory alone", share: "shared folders that only a page can give" };
-  for (const [name, what] of Object.entries(outside)) {
-    if (!missing.includes(name) || overrides[name] !== undefined) continue;
-    throw new AtollError("snapshot", `the snapshot's machine had ${what}: give them again, as ${name}`);
-  }
-  return checkConfiguration({ ...(saved.configuration ?? {}), ...overrides });
 }

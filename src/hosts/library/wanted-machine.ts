@@ -1,7 +1,7 @@
 // What a definition names, opened: files are read, disks and devices are there.
 
 import type { BlockStore, TerminalSize } from "../../bus/device.ts";
-import type { MachineDefinition, NodeNet } from "../../contract/definition.ts";
+import type { MachineDefinition, NodeNet, Vsock } from "../../contract/definition.ts";
 import type { MachineParts, NamedBytes } from "../../machine/runnable.ts";
 import type { CheckedConfiguration, DiskConfiguration, Source } from "./config.ts";
 import type { WantedMachine } from "./parts.ts";
@@ -16,14 +16,21 @@ export interface GuestDevices extends Closable {
   readonly parts: Pick<MachineParts, "networks" | "shares" | "vsock" | "serialPorts">;
 }
 
-type DeviceFields = "bios" | "kernel" | "disk" | "publish" | "share" | "vsock" | "serialPort";
+type DeviceFields = "bios" | "kernel" | "disk" | "publish" | "share" | "vsock";
 
 /** What an interface may be plugged into, of a machine or of a domain; not every host has each. */
 export type WantedNet = CheckedConfiguration["net"][number] | NodeNet;
 type WithNets = { readonly net: readonly WantedNet[] };
+/** Serial ports that lead to this computer. */
+type WithPorts = Pick<MachineDefinition, "serialPort">;
 
 /** What says which devices a machine has that reach outside. */
-export type WantedDevices = Pick<CheckedConfiguration, DeviceFields> & WithNets;
+export type WantedDevices = Omit<Pick<CheckedConfiguration, DeviceFields>, "vsock"> &
+  WithNets &
+  WithPorts & {
+    /** `domains`: of a node, which reach each other. */
+    readonly vsock?: (Vsock & { readonly domains?: boolean }) | undefined;
+  };
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {
@@ -40,7 +47,7 @@ export interface OpenWanted extends Closable {
 
 /** @throws BadInput, ImageError, AtollError when something that the definition names cannot be used. */
 export async function openWanted(
-  definition: Omit<MachineDefinition | CheckedConfiguration, "net"> & WithNets,
+  definition: Omit<MachineDefinition | CheckedConfiguration, "net" | "serialPort"> & WithNets & WithPorts,
   opener: Opener,
   terminalSize: TerminalSize,
   wake: () => void,

@@ -61,8 +61,8 @@ export function settleFault(pe: PhysicalPe, vcpu: Vcpu, ec: number, iss: number)
     case "watched":
       return "watched";
     case "exhausted":
-      domain.end("failed", "the machine has no memory left");
-      return "refused";
+      domain.starve();
+      return "memory";
     case "outside":
       break;
   }

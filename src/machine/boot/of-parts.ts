@@ -17,8 +17,14 @@ const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as c
 /** Page sizes in KiB: ID_AA64MMFR0_EL1 says the same. */
 const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
-/** What a machine of these parts starts with. `domain`: of the hypervisor, without performance monitors, with a generation ID and these channels. */
-export function bootPlanOf(parts: BootParts, domain?: { readonly channels: readonly ChannelDescription[] }): BootPlan {
+/** What a domain of the hypervisor has beside a generation ID, but no performance monitors. */
+export interface DomainBoard {
+  readonly watchdog: boolean;
+  readonly channels: readonly ChannelDescription[];
+}
+
+/** What a machine of these parts starts with. @param domain where it is one. */
+export function bootPlanOf(parts: BootParts, domain?: DomainBoard): BootPlan {
   const { memory, cpus, gicVersion } = parts;
   const seed = (bytes: number): Uint8Array => {
     const random = new Uint8Array(bytes);
@@ -35,6 +41,7 @@ export function bootPlanOf(parts: BootParts, domain?: { readonly channels: reado
     hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
     secure: parts.secure === true,
     ...{ pmu: domain === undefined, domain: domain !== undefined, channels: domain?.channels ?? [] },
+    watchdog: domain?.watchdog === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },

@@ -51,7 +51,9 @@ export class NodeClient {
     if (!this.runs) {
       if (file !== undefined) await this.#prepare(file);
       progress({ step: "starting the node" });
-      const command = [...this.#command, "node", ...options];
+      // Domains that the file has no more, or otherwise, must not start first.
+      const hold = file === undefined ? [] : ["--hold"];
+      const command = [...this.#command, "node", ...hold, ...options];
       await startProcess(command, this.state, this.state.node.processLog, progress);
     } else if (options.length > 0) {
       throw new ActionError("wrong-state", `the node runs already: ${options[0]} counts when it is started`);
@@ -59,7 +61,7 @@ export class NodeClient {
     return file === undefined ? { changes: [] } : this.ask("apply", { file }, progress);
   }
 
-  /** The node's machine has to be known when it starts. Domains that the file has no more must not start first. */
+  /** The node's machine has to be known when it starts. */
   async #prepare(file: NodeFile): Promise<void> {
     const { path } = this.state.node;
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -69,7 +71,6 @@ export class NodeClient {
         store.machine = { ...file.node, memory: memoryOf(file.node, Object.values(file.domains), file.channels) };
         // The node has none of before that its memory has no room for.
         store.channels = file.channels;
-        for (const { name } of store.list()) store.want(name, false);
       });
     } finally {
       lock.release();

@@ -34,6 +34,8 @@ export interface DaemonOptions {
   readonly migrations?: TcpAddress | undefined;
   /** Folder with certificates for migrations, to this node and from it. */
   readonly migrationTls?: string | undefined;
+  /** As NodeOptions. */
+  readonly hold?: boolean | undefined;
   /** The node runs from here on, and answers. */
   readonly ready: (node: Node) => void;
 }
@@ -59,6 +61,7 @@ export async function runNode(state: StateDirectory, options: DaemonOptions): Pr
       store,
       folderOf: (name) => state.domain(name),
       layers,
+      hold: options.hold,
       isTaken: (name) => machines.find(name) !== undefined,
       ...{ token, certificates },
     });

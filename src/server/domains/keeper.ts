@@ -55,6 +55,8 @@ export class DomainKeeper {
   ended = false;
   wanted: boolean;
   restarts = 0;
+  /** How often its watchdog expired. */
+  watchdogs = 0;
   /** It is about to run. */
   busy = false;
   /** Numbers of disks that are read-only for the guest, and not for who fills them. */
@@ -100,10 +102,10 @@ export class DomainKeeper {
   }
 
   info(): DomainInfo {
-    const { name, reason, health, status, restarts, wanted } = this;
+    const { name, reason, health, status, restarts, watchdogs, wanted } = this;
     const found = this.runs ? this.#host.hypervisor.statistics(name) : undefined;
     return {
-      ...{ name, status, restarts, wanted, definition: this.stored.definition },
+      ...{ name, status, restarts, watchdogs, wanted, definition: this.stored.definition },
       ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
       ...(health === undefined ? {} : { health }),
@@ -125,10 +127,10 @@ export class DomainKeeper {
   start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
     const { definition, name } = this.stored;
     return this.#launch(definition, ForkableDisk.open, async (wanted) => {
-      const parts = await machineParts(wanted, this.hub, nodeBindings, nodePackageFile);
+      const parts = await machineParts(wanted, this.hub, { ...nodeBindings, pageRelease: undefined }, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
-      return bring({ ...parts, name, share, pinned });
+      return bring({ ...parts, name, share, pinned, watchdog: definition.watchdog });
     });
   }
 
@@ -269,10 +271,22 @@ export class DomainKeeper {
 
   /** What the hypervisor tells of this domain. */
   happened(event: HypervisorEvent): void {
+    if (event.kind === "watchdog") this.#watchdogExpired();
     if (event.kind === "reset" && this.stored.definition.noReboot) this.#endFor("its guest reset");
     // By its guard, too.
-    else if (event.kind === "paused" && this.status === "running") this.status = "paused";
-    else if (event.kind === "stopped") this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+    else if (event.kind === "paused" && this.status === "running") {
+      this.status = "paused";
+      this.reason = event.reason ?? this.reason;
+    } else if (event.kind === "stopped")
+      this.#stopped(event.cause === "failed" ? (event.reason ?? "failed") : undefined);
+  }
+
+  #watchdogExpired(): void {
+    const action = this.stored.definition.watchdog;
+    this.watchdogs++;
+    if (action === "restart") this.restarts++;
+    if (action === "pause") this.reason = "its watchdog expired: atoll resume lets it go on";
+    this.hub.write(new TextEncoder().encode(`\r\n[atoll: the watchdog expired: ${action}]\r\n`));
   }
 
   /** Its guard saw something. */

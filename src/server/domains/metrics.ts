@@ -56,6 +56,12 @@ export function metricsText(node: NodeInfo, domains: readonly DomainInfo[]): str
       "Restarts of a domain by the node",
       domains.map(({ name, restarts }) => [{ domain: name }, restarts]),
     ],
+    [
+      "atoll_domain_watchdog_expirations_total",
+      "counter",
+      "How often a domain's guest did not refresh its watchdog in time",
+      domains.map(({ name, watchdogs }) => [{ domain: name }, watchdogs]),
+    ],
     ["atoll_domain_cpu_seconds_total", "counter", "Time on physical CPUs", each(({ cpuTime }) => cpuTime)],
     [
       "atoll_domain_stolen_seconds_total",
@@ -74,6 +80,18 @@ export function metricsText(node: NodeInfo, domains: readonly DomainInfo[]): str
       "gauge",
       "RAM of the node that a domain alone has",
       each(({ memory }) => memory.private),
+    ],
+    [
+      "atoll_domain_memory_balloon_bytes",
+      "gauge",
+      "RAM that the guest has given away by its balloon",
+      each(({ memory }) => memory.balloon),
+    ],
+    [
+      "atoll_domain_memory_shortages_total",
+      "counter",
+      "How often a domain had to wait for memory of the node's",
+      each(({ shortages }) => shortages),
     ],
     ["atoll_domain_exits_total", "counter", "Exits to the hypervisor", byKind(({ exits }) => exits)],
     ["atoll_domain_refusals_total", "counter", "What a guest tried and may not do", byKind(({ refusals }) => refusals)],

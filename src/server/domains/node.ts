@@ -39,6 +39,9 @@ import type { DomainStore, StoredDomain } from "./store.ts";
 const SCANNED_PAGES = 100;
 const SCAN_NANOSECONDS = 20e6;
 
+/** Milliseconds. */
+const HOLD = 60_000;
+
 type Report = (progress: Progress) => void;
 
 const MIB = 2 ** 20;
@@ -47,6 +50,8 @@ export interface NodeOptions {
   readonly store: DomainStore;
   readonly folderOf: (name: string) => MachineFolder;
   readonly layers: Layers;
+  /** No domain starts by itself before the first `apply`, or HOLD. */
+  readonly hold?: boolean | undefined;
   /** Whether a machine that lasts has that name. */
   readonly isTaken: (name: string) => boolean;
   /** By which other nodes are let in. */
@@ -68,6 +73,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly arrivals: Arrivals;
   readonly #began = new Date();
   #ending = false;
+  #held = false;
   #forks = Promise.resolve();
   /** Those who wait for something to change. */
   #waiting = Promise.withResolvers<void>();
@@ -139,6 +145,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   /** Runs until `down`. Rejects when the hypervisor throws. */
   async run(): Promise<void> {
+    this.#held = this.#options.hold === true;
+    // Who was to say more may have died.
+    if (this.#held) setTimeout(() => this.#release(), HOLD).unref();
     this.#startWanted();
     try {
       await this.#loop.run();
@@ -181,6 +190,17 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly guard = this.#inspect(({ guard }) => guard);
 
   readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
+    let changes: AppliedChange[];
+    try {
+      changes = await this.#apply(file, progress);
+    } finally {
+      this.#release();
+    }
+    await this.#allStarted(progress);
+    return { changes };
+  };
+
+  async #apply(file: NodeFile, progress: Report): Promise<AppliedChange[]> {
     this.#check(file);
     const { store } = this.#options;
     const changes: AppliedChange[] = [];
@@ -192,8 +212,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     for (const { name, forkedFrom } of before.values()) {
       const isWanted = Object.hasOwn(file.domains, name);
       if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
-      await this.#drop(name, progress);
-      if (!isWanted) changes.push({ name, change: "removed" });
+      await this.#end(name, progress);
+      // Its definition is replaced, not taken away: it is there whenever the node dies.
+      if (isWanted) continue;
+      store.remove(name);
+      changes.push({ name, change: "removed" });
     }
     // Whose channels change does not run now.
     this.#share(file.channels);
@@ -209,9 +232,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
       changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
     }
-    await this.#allStarted(progress);
-    return { changes };
-  };
+    return changes;
+  }
 
   /** Makes the channels those of a file. None of those that change has a member that runs. */
   #share(channels: NodeChannels): void {
@@ -435,6 +457,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   /** Stops a domain and forgets it. What its disks hold stays. */
   async #drop(name: string, progress: Report): Promise<void> {
+    await this.#end(name, progress);
+    this.#options.store.remove(name);
+  }
+
+  /** Stops a domain, and keeps its definition alone. */
+  async #end(name: string, progress: Report): Promise<void> {
     const keeper = this.#keepers.get(name);
     if (keeper !== undefined) {
       keeper.wanted = false;
@@ -443,7 +471,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       this.#keepers.delete(name);
     }
     this.#options.store.migrations.forgetMoved(name);
-    this.#options.store.remove(name);
   }
 
   /** New disks are made where there are none from before. */
@@ -468,9 +495,14 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#startWanted();
   }
 
+  #release(): void {
+    this.#held = false;
+    this.#startWanted();
+  }
+
   /** Starts those that are to run and have what they depend on. */
   #startWanted(): void {
-    if (this.#ending) return;
+    if (this.#ending || this.#held) return;
     for (const keeper of this.#keepers.values()) {
       const { wanted, runs, busy, ended, delayed, status } = keeper;
       if (!wanted || runs || busy || ended || delayed || status === "failed") continue;
