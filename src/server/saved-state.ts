@@ -127,7 +127,8 @@ export class SavedState {
   }
 }
 
-function inTurns(sink: SnapshotSink): SnapshotSink {
+/** A sink whose writer lets others have their turn. */
+export function inTurns(sink: SnapshotSink): SnapshotSink {
   let last = performance.now();
   return {
     write: async (bytes) => {
