@@ -47,6 +47,8 @@ export interface Dma {
    * when it touches them again. Absent: the device zeroes them.
    */
   discard?(address: number, length: number): void;
+  /** As discard, of the whole pages of a view: they are zeroes at once. Absent: what is given away is to be cleared. */
+  release?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** Time as devices see it. */

@@ -30,8 +30,14 @@ export interface StreamEvents {
 
 /** Ports are numbers from 0 to 2^32 - 1. Events are never called from within a function of a stream. */
 export interface StreamHost {
-  /** Connects to what listens at that port outside. */
-  connect(port: number, events: StreamEvents): OuterStream;
+  /** Connects to what listens at that port outside, from one of the guest's. Undefined: there is nobody of that CID. */
+  connect(port: number, events: StreamEvents, cid: number, guestPort: number): OuterStream | undefined;
   /** Somebody outside connects to a port of the guest's; undefined refuses. One listener. */
-  onConnection(listener: (port: number, stream: OuterStream) => StreamEvents | undefined): void;
+  onConnection(listener: (port: number, stream: OuterStream, from?: Peer) => StreamEvents | undefined): void;
+}
+
+/** Another guest's end. */
+export interface Peer {
+  readonly cid: number;
+  readonly port: number;
 }

@@ -22,6 +22,12 @@ export function vsock(value: string): Vsock {
   return { path, cid };
 }
 
+/** As `vsock`, and `,domains=on`: of a domain, whose ports other domains reach. */
+export function domainVsock(value: string): Vsock & { readonly domains: boolean } {
+  const own = value.replace(/,domains=on$/, "");
+  return { ...vsock(own), domains: own !== value };
+}
+
 /** `name=NAME,socket=PATH` or `name=NAME,file=PATH`. */
 export function serialPort(value: string): SerialPort {
   const [, name, kind, path] = /^name=([\w.-]{1,64}),(socket|file)=(.+)$/s.exec(value) ?? [];

@@ -61,7 +61,7 @@ test("networks of a node, for its domains alone", () => {
   for (const text of ["network:", "network:a/b", "network:a,any-mac", "network:a,isolation=", "network:a,dns=1.1.1.1"])
     assert.throws(() => domainNet(text), BadInput, text);
   assert.throws(() => domainNet("lan"), /give user, network:NAME/);
-  assert.throws(() => net("network:lan"), /give user, switch:NAME or none/);
+  assert.throws(() => net("network:lan"), /give user, switch:NAME, tap:/);
 });
 
 test("publications", () => {
@@ -99,6 +99,12 @@ test("what is none", () => {
     `switch:${"a".repeat(33)}`,
     "tap",
     "tap:tap0",
+    "tap:fd=",
+    "tap:fd=x",
+    "tap:fd=3,vnet-header",
+    "tap:fd=3,dns=1.1.1.1",
+    "taps:fd=3",
+    "user,vnet-header=on",
   ];
   for (const text of bad) assert.throws(() => net(text), BadInput, text);
   for (const text of ["", "80", "0:80", "80:0", "80:65536", "host:80:80", "1.2.3:80:80", "80:80/sctp", "::1:80:80"]) {
@@ -106,6 +112,11 @@ test("what is none", () => {
   }
 });
 
-test("tap is refused with the reason", () => {
-  assert.throws(() => net("tap"), /ioctl/);
+test("TAP devices", () => {
+  const rest = { kind: "tap", vnetHeader: undefined, mac: undefined, capture: undefined };
+  assert.deepEqual(net("tap:fd=3"), { ...rest, device: 3 });
+  assert.deepEqual(net("tap:/dev/tap7"), { ...rest, device: "/dev/tap7" });
+  const all = net("tap:fd=0,vnet-header=off,mac=52:54:00:aa:bb:cc,capture=a");
+  assert.deepEqual(all, { kind: "tap", device: 0, vnetHeader: false, mac: MAC, capture: "a" });
+  for (const text of ["tap", "tap:tap0"]) assert.throws(() => net(text), /tap:fd=N/);
 });

@@ -5,11 +5,16 @@ import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 
-/** `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]` or `none`. */
-export function net(value: string, kinds = "user, switch:NAME or none"): Net {
+/**
+ * `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]`,
+ * `tap:fd=N[,vnet-header=on|off][,mac=MAC][,capture=FILE]`, the same with `tap:/dev/tapN`, or `none`.
+ */
+export function net(value: string, kinds = "user, switch:NAME, tap:fd=N, tap:/dev/tapN or none"): Net {
   const [kind = "", ...rest] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
-  const known = kind === "user" ? ["dns", "mac", "capture"] : name !== undefined ? ["mac", "capture"] : [];
+  const tap = /^tap(?::(.*))?$/s.exec(kind);
+  const own = kind === "user" ? ["dns"] : tap ? ["vnet-header"] : name !== undefined ? [] : undefined;
+  const known = own === undefined ? [] : [...own, "mac", "capture"];
   const given = properties(kind, rest, known);
   const { mac, capture } = address(given);
   if (kind === "none") return { kind };
@@ -19,14 +24,17 @@ export function net(value: string, kinds = "user, switch:NAME or none"): Net {
     if (!SWITCH_NAME.test(name)) throw new BadInput("give a switch a name of at most 32 letters, digits, -, _ and .");
     return { kind: "switch", name, mac, capture };
   }
-  if (/^tap\b/.test(kind)) throw new BadInput(`tap needs an ioctl, which Node.js does not have; give ${kinds}`);
+  if (tap) {
+    const vnetHeader = given.has("vnet-header") ? onOff(given.get("vnet-header") as string) : undefined;
+    return { kind: "tap", device: tapDevice(tap[1] ?? ""), vnetHeader, mac, capture };
+  }
   throw new BadInput(`give ${kinds}`);
 }
 
 /** As `net`, or `network:NAME[,isolation=GROUP][,any-mac=on][,mac=MAC][,capture=FILE]`: a network of the node, for its domains. */
 export function domainNet(value: string): Net | NodeNet {
   const [, name, rest = ""] = /^network:([^,]*)(.*)$/s.exec(value) ?? [];
-  if (name === undefined) return net(value, "user, network:NAME, switch:NAME or none");
+  if (name === undefined) return net(value, "user, network:NAME, switch:NAME, tap:/dev/tapN or none");
   if (!SWITCH_NAME.test(name)) throw new BadInput("give a network a name of at most 32 letters, digits, -, _ and .");
   const given = properties(`network:${name}`, rest.split(",").slice(1), ["isolation", "any-mac", "mac", "capture"]);
   const isolation = given.get("isolation");
@@ -55,6 +63,18 @@ function address(given: ReadonlyMap<string, string>): { mac: string | undefined;
 
 function advice(known: readonly string[]): string {
   return known.length === 0 ? "there are no properties" : `give ${known.map((key) => `${key}=...`).join(" or ")}, once`;
+}
+
+function tapDevice(text: string): number | string {
+  const [, descriptor] = /^fd=(\d{1,7})$/.exec(text) ?? [];
+  if (descriptor !== undefined) return Number(descriptor);
+  if (text.startsWith("/")) return text;
+  throw new BadInput("give tap:fd=N, N being a TAP device that is open, or tap:/dev/tapN; docs/network.md says how");
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new BadInput("give vnet-header=on or vnet-header=off");
+  return text === "on";
 }
 
 function macAddress(text: string): string {

@@ -122,6 +122,20 @@ test("channels have two members at least, which there are", () => {
   );
 });
 
+test("domains that reach each other by vsock have CIDs of their own", () => {
+  const file = (a: string, b: string): string => `domains:\n  a: { vsock: "${a}" }\n  b: { vsock: "${b}" }\n`;
+  assert.deepEqual(read(file("path=a,cid=5,domains=on", "path=b,domains=on")).domains.a?.vsock, {
+    path: "a",
+    cid: 5,
+    domains: true,
+  });
+  assert.equal(read(file("path=a", "path=b")).domains.b?.vsock?.domains, false);
+  assert.match(
+    fault(file("path=a,domains=on", "path=b,domains=on")),
+    /^shop\.yaml:3: domains\.b\.vsock: a has the CID 3/,
+  );
+});
+
 test("any text is a file or one line of what is wrong with it", () => {
   const bits = fc.constantFrom(
     "domains:",

@@ -9,6 +9,7 @@ import { mapPaths } from "../contract/paths.ts";
 import { load } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { definitionRows } from "./create.ts";
+import { domainVsock } from "./device-values.ts";
 import { domainNet } from "./network-values.ts";
 import type { ListRow, ValueRow } from "./option.ts";
 import { size } from "./option-values.ts";
@@ -72,7 +73,11 @@ function withOptionsRead(
   wrong: (message: string, path: Path) => BadInput,
 ): unknown {
   const options = definitionRows();
-  const rows = { ...options, net: { ...options.net, parse: domainNet } };
+  const rows = {
+    ...options,
+    net: { ...options.net, parse: domainNet },
+    vsock: { ...options.vsock, parse: domainVsock },
+  };
   const read = (row: ValueRow<unknown> | ListRow<unknown>, value: unknown, path: Path): unknown => {
     if (typeof value !== "string" && typeof value !== "number") return value;
     try {

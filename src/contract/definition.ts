@@ -27,7 +27,7 @@ import {
 const NUL = "\0";
 
 /** A path on the computer that the machine runs on. */
-const path = z
+export const path = z
   .string()
   .min(1, "give the name of a file")
   .max(4096)
@@ -73,10 +73,15 @@ export const isolationGroup = z
 
 const capture = path.optional().describe("A file for the frames, in pcap's format");
 
+const tapDevice = z
+  .union([z.int().min(0), z.string().regex(/^\/./)])
+  .describe("A file descriptor that the process has, or the path of a macvtap device");
+
 export const net = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
   z.strictObject({ kind: z.literal("user"), mac, dns: z.strictObject({ address, port }).optional(), capture }),
   z.strictObject({ kind: z.literal("switch"), name: z.string().regex(SWITCH_NAME), mac, capture }),
+  z.strictObject({ kind: z.literal("tap"), device: tapDevice, vnetHeader: z.boolean().optional(), mac, capture }),
 ]);
 
 /** An interface of a domain on a network of its node. */

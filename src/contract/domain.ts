@@ -2,7 +2,7 @@
 // waits for, how its health is seen and what is done when it ends.
 
 import * as z from "zod";
-import { machineDefinition, machineName, net, nets, newMachine, nodeNet } from "./definition.ts";
+import { machineDefinition, machineName, net, nets, newMachine, nodeNet, vsock } from "./definition.ts";
 import { MAX_CPUS, STOP_TIMEOUT, WATCHDOG_ACTIONS } from "./limits.ts";
 
 const seconds = z.number().positive().max(86_400);
@@ -88,6 +88,14 @@ export const dependency = z.strictObject({
 
 const ofADomain = {
   net: nets(z.discriminatedUnion("kind", [...net.options, nodeNet])).describe("Without any: user"),
+  vsock: vsock
+    .extend({
+      domains: z
+        .boolean()
+        .default(false)
+        .describe("Other domains that have this, too, reach its ports by its CID, and it theirs"),
+    })
+    .optional(),
   schedule: cpuShare.default(() => cpuShare.parse({})),
   restart: restart.default(() => restart.parse({})),
   dependsOn: z.array(dependency).readonly().default([]),

@@ -73,7 +73,17 @@ export const nodeFile = z
       }
     }
     const addresses = new Set<string>();
-    for (const [name, { dependsOn, net }] of Object.entries(domains)) {
+    const cids = new Map<number, string>();
+    for (const [name, { dependsOn, net, vsock }] of Object.entries(domains)) {
+      if (vsock?.domains) {
+        const other = cids.get(vsock.cid);
+        if (other !== undefined)
+          context.addIssue({
+            ...{ code: "custom", path: ["domains", name, "vsock"] },
+            message: `${other} has the CID ${vsock.cid} already: give cid=N`,
+          });
+        cids.set(vsock.cid, name);
+      }
       for (const [index, each] of net.entries()) {
         if (each.kind !== "network") continue;
         const wrong = (message: string): void =>

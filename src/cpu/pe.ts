@@ -100,7 +100,15 @@ const SINGLE = 2;
 const STEP = 3;
 
 /** What an entry to the owner of EL2 counts in a slice, by its time: a guest that does nothing but trap must not have longer slices than others. */
-const OWNER_INSTRUCTIONS = 128;
+const OWNER_INSTRUCTIONS = 512;
+
+/** What TLB maintenance counts in a slice beside itself, by its time, for the same reason. */
+const TLBI_INSTRUCTIONS = 1024;
+/** A slice is looked at when so much of it has been charged. */
+const CHARGED_MOST = 8 * TLBI_INSTRUCTIONS;
+/** Of a system instruction's identifier. */
+const CRN_SHIFT = 7;
+const CRN_TLBI = 8;
 
 /** EXC_EC to EXC_STAGE2. */
 const EXCEPTION_WORDS = (EXC_STAGE2 + 4 - EXC_EC) >> 2;
@@ -138,6 +146,8 @@ export class Pe {
   #left = 0;
   /** Those of them that running code has not been given, so that it stops when an event counter overflows. */
   #withheld = 0;
+  /** What instructions of this slice have cost beside what they count. */
+  #charged = 0;
   /** The instruction that runs is single-stepped: BUDGET says nothing. */
   #single = false;
   /** The pending exception, while PC is translated again. */
@@ -412,6 +422,8 @@ export class Pe {
     if (this.state.word(EXIT) === EXIT_HOST) this.#leftToHost();
     if (observer) observer.together = false;
     this.#account();
+    this.#left -= this.#charged;
+    this.#charged = 0;
     if (counting) pmu.sync();
   }
 
@@ -508,7 +520,13 @@ export class Pe {
   }
   systemInstruction(id: number, rt: number): 0 | 1 {
     const attention = this.#before();
-    return this.#after(this.#sysregs.system(id, rt), attention);
+    const goOn = this.#after(this.#sysregs.system(id, rt), attention);
+    if (this.#single || ((id >>> CRN_SHIFT) & 15) !== CRN_TLBI) return goOn;
+    this.#charged += TLBI_INSTRUCTIONS;
+    if (this.#charged < CHARGED_MOST) return goOn;
+    // Native code does not go on by itself.
+    this.state.setWord(ATTENTION, 1);
+    return goOn === 0 ? resumeAfter(this.state) : goOn;
   }
   #before(): number {
     this.#changed = false;

@@ -9,6 +9,7 @@ import type { InputPort } from "../bus/input.ts";
 import type { StreamHost } from "../bus/streams.ts";
 import type { CPU_MODELS } from "../contract/limits.ts";
 import type { StartRegionThread } from "../engine/region-thread.ts";
+import type { ReleasePages } from "../memory/page-release.ts";
 import type { NetworkLink } from "../network/link.ts";
 import type { SemihostingHost } from "./semihosting/host.ts";
 import type { TraceOptions } from "./trace/options.ts";
@@ -38,6 +39,8 @@ export interface MachineParts {
   readonly tier: Tier;
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
+  /** Gives the host back what the balloon has of RAM, where the memory is not shared. */
+  readonly releasePages?: ReleasePages | undefined;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;
   readonly trace?: TraceOptions | undefined;

@@ -34,6 +34,8 @@ export interface MemoryRegion {
 export class GuestMemory implements Dma {
   /** Called after setFlags has changed a region: translations that were cached of it may no longer hold. */
   onFlagsChange: () => void = () => {};
+  /** As Dma. Set where the host takes memory back. */
+  release: ((bytes: Uint8Array) => void) | undefined;
 
   readonly #buffer: ArrayBufferLike;
   readonly #table: DataView;

@@ -82,6 +82,14 @@ export class Segmenter {
   }
 }
 
+/** Does what is left of a frame that is not to be segmented. */
+export function completeChecksum(frame: Frame): void {
+  const sum = checksum(frame.view, frame.checksumStart, frame.length);
+  // RFC 768: a UDP checksum that is 0 is sent as all ones; for TCP the two are the same.
+  frame.view.setUint16(frame.checksumStart + frame.checksumOffset, sum === 0 ? 0xffff : sum);
+  frame.complete(frame.length);
+}
+
 /** After the Ethernet header, with or without a VLAN tag. */
 function ipStart(view: DataView): number {
   return view.getUint16(12) === 0x8100 ? 18 : 14;

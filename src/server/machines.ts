@@ -106,11 +106,18 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     return {};
   };
 
-  readonly start = async ({ name, cold }: InputOf<"start">, progress: Report = SILENT): Promise<MachineInfo> => {
+  readonly start = async ({ name, cold, boot }: InputOf<"start">, progress: Report = SILENT): Promise<MachineInfo> => {
     this.#store.get(name);
     const folder = this.state.machine(name);
     if (isHeld(folder.path)) throw new ActionError("wrong-state", `${name} runs already, or is about to`);
-    const command = [...this.#command, "start", name, "--foreground", ...(cold ? ["--cold"] : [])];
+    const command = [
+      ...this.#command,
+      "start",
+      name,
+      "--foreground",
+      ...(cold ? ["--cold"] : []),
+      ...(boot ? ["--boot"] : []),
+    ];
     await startProcess(command, this.state, folder.processLog, progress);
     return this.info({ name });
   };
@@ -227,7 +234,9 @@ function checkFiles(definition: NewMachine): void {
     if (!isAbsolute(path)) throw new ActionError("bad-input", `${path}: give a path from the root`);
     return path;
   });
-  const { kernel, initrd, dtb, bios, load, disk, share } = definition;
+  const { kernel, initrd, dtb, bios, load, disk, share, net } = definition;
+  if (net.some((each) => each.kind === "tap" && typeof each.device === "number"))
+    throw new ActionError("bad-input", "a file descriptor is one process's: give tap:/dev/tapN");
   const files = [
     ...[kernel, initrd, dtb, bios],
     ...load.map(({ file }) => file),

@@ -63,6 +63,7 @@ export class TestClock implements Clock {
 export class TestMemory implements Dma {
   readonly base: number;
   readonly bytes: Uint8Array;
+  release: Dma["release"];
   readonly #all: Uint8Array;
   static readonly #GUARD = 64;
 

@@ -1,9 +1,13 @@
 // Linux domains that are to reach each other, and those that are not.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
+import { GuestStreams } from "../../src/hosts/node/guest-streams.ts";
+import { NodeFolder } from "../../src/hosts/node/shared-folder.ts";
 import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { type PortOptions, VirtualSwitch } from "../../src/network/virtual-switch.ts";
+import { ROOT } from "../support/atoll.ts";
 import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
 
 const PROMPT = "atoll:~# ";
@@ -92,4 +96,33 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
   assert.ok(!(await ping(a, "10.7.0.1")));
   assert.ok((ports[1]?.[0]?.spoofed ?? 0) > 0);
   assert.ok(await ping(b, "10.7.0.1"));
+});
+
+test("programs in Linux domains connect to each other's vsock ports by CID", { timeout: 500_000 }, async () => {
+  const { node } = hypervisor({ cpus: 1, memory: 280 * 2 ** 20 });
+  const streams = new GuestStreams();
+  const outside = { connect: () => undefined, onConnection: () => {} };
+  const domains = [5, 6].map((cid) => {
+    const host = streams.join(cid, outside, () => {});
+    assert.ok(host);
+    const shares = [{ tag: "p", folder: new NodeFolder(join(ROOT, "test", "systems", "programs", "bin"), true) }];
+    return embeddedLinux(`d${cid}`, { memory: 112 * 2 ** 20, shares, vsock: { cid, host } });
+  });
+  for (const [config] of domains) {
+    node.define(config);
+    node.start(config.name);
+  }
+  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
+  const [one, two] = domains.map(([, console]) => console) as [Console, Console];
+  for (const console of [one, two])
+    await command(node, console, "mkdir -p /p; mount -t 9p -o trans=virtio,version=9p2000.L p /p");
+  assert.match(await command(node, one, "/p/vsock connect 6 99"), /connect: failed/);
+  assert.match(await command(node, one, "/p/vsock connect 7 99"), /connect: failed/);
+  assert.match(await command(node, one, "/p/vsock connect 2 99"), /connect: failed/);
+  await command(node, two, "(echo from two; sleep 1) | /p/vsock listen 7000 >/tmp/heard & sleep 1");
+  assert.match(await command(node, one, "echo from one | /p/vsock connect 6 7000"), /^from two$/m);
+  assert.match(await command(node, two, "wait; cat /tmp/heard"), /^from one$/m);
+  await command(node, two, "/p/vsock discard 7001 >/tmp/count & sleep 1");
+  await command(node, one, "/p/vsock supply 6 7001 8", 240);
+  assert.match(await command(node, two, "wait; cat /tmp/count"), /^8388608$/m);
 });

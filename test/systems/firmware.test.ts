@@ -42,3 +42,21 @@ for (const [virtualization, gic] of [
     });
   }
 }
+
+test("U-Boot keeps its environment in flash through a reset", {
+  skip: missing("uBoot"),
+  timeout: 300_000,
+}, async () => {
+  const guest = new Atoll(["run", "--timeout", "280", "--net", "none", "--bios", FILES.uBoot]);
+  const autoboot = "Hit any key to stop autoboot";
+  await guest.waitFor(autoboot, 100);
+  await guest.ask("\necho prompt-$cpu\n", "prompt-armv8", 60);
+  guest.type("setenv kept through-reset\nsaveenv\n");
+  await guest.waitFor(/Protected 2 sectors\s+(OK|Failed)/, 60);
+  assert.match(guest.stdout, /Writing to Flash\.\.\. done/);
+  guest.stdout = "";
+  guest.type("reset\n");
+  await guest.waitFor(autoboot, 100);
+  await guest.ask("\nprintenv kept\n", "kept=through-reset", 60);
+  guest.kill();
+});

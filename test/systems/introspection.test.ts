@@ -81,6 +81,70 @@ test("Debian's processes and kernel, from its own types and symbols", { skip: mi
   );
 });
 
+const withModules = existsSync(debian("modules.cpio.gz"))
+  ? missing
+  : "run guests/debian/fetch.sh to get Debian's modules";
+
+test("Debian's modules, as it has loaded them; given offsets and symbols find the same as its own types do", {
+  skip: withModules,
+  timeout: 400_000,
+}, async () => {
+  const { node } = hypervisor({ cpus: 1 });
+  // An initramfs may be of several archives, one behind the other.
+  const bytes = Buffer.concat([readFileSync(debian("initramfs.cpio.gz")), readFileSync(debian("modules.cpio.gz"))]);
+  const [config, console] = bareMetal("deb", readFileSync(debian("vmlinuz")), {
+    ...{ memory: 384 * 2 ** 20, initrd: { name: "initramfs", bytes } },
+    append: "console=ttyAMA0 rdinit=/modules/init",
+  });
+  const domain = await booted(node, [config, console], "ATOLL-INIT-REACHED");
+  const before = console.shown.length;
+  assert.ok(await runUntil(node, () => console.shown.includes("/ # "), 120), console.shown.slice(-500));
+  console.type("busybox cat /proc/modules; echo end-$((40+2))\n");
+  assert.ok(await runUntil(node, () => console.shown.includes("end-42"), 120));
+  const own = [...console.shown.slice(before).matchAll(/^(\w+) (\d+) \d+ \S+ Live /gm)].map(([, name, size]) => ({
+    name,
+    size: Number(size),
+    state: "live",
+  }));
+  assert.deepEqual(
+    own.map(({ name }) => name),
+    ["dummy", "loop"],
+  );
+
+  const kernel = new LinuxKernel(domain);
+  const modules = listModules(kernel);
+  assert.equal(modules.broken, undefined);
+  assert.deepEqual(
+    modules.items.map(({ name, size, state }) => ({ name, size, state })),
+    own,
+  );
+  // Each is at its own name.
+  for (const { address, name } of modules.items) {
+    const at = kernel.space.read(address + BigInt(kernel.module.name), name.length);
+    assert.equal(Buffer.from(at ?? []).toString(), name);
+  }
+
+  // Nothing of what is given is looked up: with a member's offset that is another one, what is read is another thing.
+  const processes = listProcesses(kernel);
+  const known = { task: kernel.task, module: kernel.module };
+  assert.deepEqual(listProcesses(new LinuxKernel(domain, known)), processes);
+  assert.deepEqual(listModules(new LinuxKernel(domain, known)), modules);
+  const wrong = new LinuxKernel(domain, { ...known, module: { ...known.module, name: known.module.name + 1 } });
+  assert.deepEqual(
+    listModules(wrong).items.map(({ name }) => name),
+    ["ummy", "oop"],
+  );
+  const symbols = { init_task: kernel.firstTask as bigint };
+  assert.deepEqual(listProcesses(new LinuxKernel(domain, { ...known, symbols })), processes);
+  const task = { ...known.task, comm: known.task.comm + 1 };
+  assert.equal(
+    listProcesses(new LinuxKernel(domain, { task, symbols })).items.find(({ pid }) => pid === 2)?.name,
+    "threadd",
+  );
+  // Without a symbol it is looked for by its name, which is not there.
+  assert.throws(() => listProcesses(new LinuxKernel(domain, { task })), /first task is not found/);
+});
+
 test("a write of the kernel's to its own text is seen before it is made, and the guest goes on without the guard", {
   timeout: 240_000,
 }, async () => {

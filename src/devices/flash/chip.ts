@@ -79,6 +79,11 @@ export class FlashChip {
     return this.#mode === "array";
   }
 
+  /** Whether the next write is data for the array, and no command. */
+  get takesData(): boolean {
+    return this.#expected === "data" || this.#expected === "buffer";
+  }
+
   /** To the state after power-on; the array keeps what it has. */
   reset(): void {
     this.#mode = "array";

@@ -41,7 +41,7 @@ test("the array is out of sight in other modes", () => {
   assert.deepEqual(visible, [false, true]);
   flash.write(0, 2, 0x90);
   assert.deepEqual(visible, [false, true, false]);
-  assert.equal(flash.read(2, 2), 0);
+  assert.equal(flash.read(2, 2), 0x89);
   assert.equal(flash.read(0, 2), 0x89);
   flash.reset();
   assert.deepEqual(visible, [false, true, false, true]);
@@ -100,6 +100,30 @@ test("the write buffer is programmed when confirmed", () => {
   command(0, 0xff);
   assert.deepEqual([read(0x200), read(0x204), read(0x208)], [0x11112222, 0x33334444, 0xffffffff]);
 });
+
+for (const width of [1, 2] as const) {
+  test(`who drives the bank as one chip of ${width * 8} bits can erase and program all of it`, () => {
+    const { bytes, flash } = setUp();
+    const write = (at: number, value: number) => flash.write(at, width, value);
+    write(BLOCK, 0x20);
+    write(BLOCK, 0xd0);
+    assert.deepEqual([flash.read(BLOCK, width), flash.read(BLOCK + 2, width)], [0x80, 0x80]);
+    write(BLOCK, 0xff);
+    assert.deepEqual([bytes.indexOf(0xff), bytes.lastIndexOf(0xff)], [BLOCK, 2 * BLOCK - 1]);
+    const data = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
+    const unit = (at: number) => (width === 1 ? data[at] : new DataView(data.buffer).getUint16(at, true)) as number;
+    // A word, then the rest by the buffer.
+    write(BLOCK, 0x40);
+    write(BLOCK, unit(0));
+    write(BLOCK, 0xe8);
+    write(BLOCK, data.length / width - 2);
+    for (let at = width; at < data.length; at += width) write(BLOCK + at, unit(at));
+    write(BLOCK, 0xd0);
+    assert.deepEqual([flash.read(BLOCK, width), flash.read(BLOCK + 2, width)], [0x80, 0x80]);
+    write(BLOCK, 0xff);
+    assert.deepEqual(bytes.subarray(BLOCK, BLOCK + 9), Uint8Array.from([...data, 0xff]));
+  });
+}
 
 test("a buffer that is too large, in two blocks, or not confirmed is a sequence error", () => {
   const sequence = 0x00b0_00b0;

@@ -78,11 +78,23 @@ export class Flash implements Device {
       this.#low.write(address, value & 0xffff);
       this.#high.write(address, value >>> 16);
     } else {
-      // The byte that is not driven floats high, which programs nothing.
-      const half = bytes === 2 ? value : offset & 1 ? (value << 8) | 0xff : 0xff00 | value;
-      (offset & 2 ? this.#high : this.#low).write(address, half);
+      this.#writeNarrow(this.#low, (offset & 2) === 0, offset, bytes, value);
+      this.#writeNarrow(this.#high, (offset & 2) !== 0, offset, bytes, value);
     }
     this.#update();
+  }
+
+  /**
+   * Chips have no byte lanes: write enable is common to both, and the bus repeats what is narrower than it on all of its lanes. So a command
+   * is one to both, whoever drives the bank as one chip of half its width. Lanes that have no data are high, which programs nothing.
+   */
+  #writeNarrow(chip: FlashChip, addressed: boolean, offset: number, bytes: 1 | 2, value: number): void {
+    let half = value;
+    if (chip.takesData) {
+      if (!addressed) half = 0xffff;
+      else if (bytes === 1) half = offset & 1 ? (value << 8) | 0xff : 0xff00 | value;
+    }
+    chip.write(offset >>> 2, half);
   }
 
   #update(): void {

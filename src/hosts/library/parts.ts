@@ -4,6 +4,8 @@
 import type { EntropySource, SerialPort, WallClock } from "../../bus/device.ts";
 import type { StartRegionThread } from "../../engine/region-thread.ts";
 import type { Artifacts, Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
+import type { ReleasePages } from "../../memory/page-release.ts";
+import type { BootedGuest } from "./booted-guest.ts";
 
 /** What a host gives to every machine. */
 export interface HostBindings {
@@ -14,6 +16,8 @@ export interface HostBindings {
   readonly inflate: Inflate;
   /** Whether WebAssembly memory can be shared between threads. */
   readonly sharedMemory: boolean;
+  /** How parts of an unshared memory are given back, on hosts that can; asked for only where that is wanted. */
+  readonly pageRelease?: (() => ReleasePages | undefined) | undefined;
   /** Starts a thread that translates a machine's code, where that is worth one. */
   readonly regionThread?: StartRegionThread | undefined;
 }
@@ -24,10 +28,14 @@ export type PackageFile =
   | "build/interpreter.wasm"
   | "build/interpreter.json"
   | "guests/embedded/Image.gz"
-  | "guests/embedded/initramfs.cpio.gz";
+  | "guests/embedded/initramfs.cpio.gz"
+  | BootedGuest;
 
 /** A machine as its user wants it: what the files hold, where they are read already. */
-export type WantedMachine = Omit<MachineParts, keyof HostBindings | "artifacts" | "append" | "serial"> & {
+export type WantedMachine = Omit<
+  MachineParts,
+  keyof HostBindings | "releasePages" | "artifacts" | "append" | "serial"
+> & {
   readonly append?: string | undefined;
 };
 
@@ -74,7 +82,11 @@ export async function machineParts(
   file: ReadPackageFile,
   boots = true,
 ): Promise<MachineParts> {
-  const parts = { ...wanted, ...host, serial, append: wanted.append ?? "", artifacts: await artifactsOf(host, file) };
+  const { pageRelease, ...bindings } = host;
+  const releasePages = wanted.balloon ? pageRelease?.() : undefined;
+  const sharedMemory = host.sharedMemory && releasePages === undefined;
+  const artifacts = await artifactsOf({ sharedMemory }, file);
+  const parts = { ...wanted, ...bindings, sharedMemory, releasePages, serial, append: wanted.append ?? "", artifacts };
   if (wanted.kernel !== undefined || wanted.bios !== undefined) return parts;
   const kernel = new EmbeddedFile("Image.gz", file);
   const own = wanted.initrd === undefined ? new EmbeddedFile("initramfs.cpio.gz", file) : undefined;

@@ -1,7 +1,7 @@
 // What a definition names, opened: files are read, disks and devices are there.
 
 import type { BlockStore, TerminalSize } from "../../bus/device.ts";
-import type { MachineDefinition, NodeNet } from "../../contract/definition.ts";
+import type { MachineDefinition, NodeNet, Vsock } from "../../contract/definition.ts";
 import type { MachineParts, NamedBytes } from "../../machine/runnable.ts";
 import type { CheckedConfiguration, DiskConfiguration, Source } from "./config.ts";
 import type { WantedMachine } from "./parts.ts";
@@ -25,7 +25,12 @@ type WithNets = { readonly net: readonly WantedNet[] };
 type WithPorts = Pick<MachineDefinition, "serialPort">;
 
 /** What says which devices a machine has that reach outside. */
-export type WantedDevices = Pick<CheckedConfiguration, DeviceFields> & WithNets & WithPorts;
+export type WantedDevices = Omit<Pick<CheckedConfiguration, DeviceFields>, "vsock"> &
+  WithNets &
+  WithPorts & {
+    /** `domains`: of a node, which reach each other. */
+    readonly vsock?: (Vsock & { readonly domains?: boolean }) | undefined;
+  };
 
 /** How a host opens what definitions name. `wake` is called when the guest may have something to do. */
 export interface Opener {

@@ -2,6 +2,7 @@ import { entropy, monotonic, wallClock } from "../library/clocks.ts";
 import type { HostBindings, PackageFile } from "../library/parts.ts";
 import { loadPackageFile } from "./files.ts";
 import { inflate } from "./inflate.ts";
+import { pageRelease } from "./page-release.ts";
 import { startRegionThread } from "./region-thread.ts";
 
 /** What Node gives to every machine. */
@@ -11,6 +12,7 @@ export const nodeBindings: HostBindings = {
   monotonic,
   inflate,
   sharedMemory: true,
+  pageRelease,
   regionThread: startRegionThread,
 };
 

@@ -43,7 +43,9 @@ export async function openDevices(
     return each;
   };
   try {
-    const host = options.vsock && keep(await StreamSockets.listen(options.vsock.path, wake));
+    const sockets = options.vsock && keep(await StreamSockets.listen(options.vsock.path, wake));
+    const joins = options.vsock?.domains === true && networks !== undefined && sockets !== undefined;
+    const host = joins ? keep(networks.join(options.vsock.cid, sockets, wake)) : sockets;
     const { links } = keep(await openNetwork(options, wake, networks));
     const serialPorts: { name: string; channel: SerialChannel }[] = [];
     for (const { name, kind, path } of options.serialPort) {

@@ -1,5 +1,6 @@
 // What --net and --publish make.
 
+import type { StreamHost } from "../../bus/streams.ts";
 import { type NodeNet, netProblems } from "../../contract/definition.ts";
 import { MAX_NETWORKS } from "../../contract/limits.ts";
 import { BadInput } from "../../machine/runnable.ts";
@@ -14,6 +15,7 @@ import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { OutputFile } from "./output-file.ts";
 import { SwitchLink } from "./switch-link.ts";
+import { TapLink } from "./tap.ts";
 
 /** Its interfaces, in their order. */
 export interface Network {
@@ -21,10 +23,12 @@ export interface Network {
   close(): void;
 }
 
-/** The networks of a node. */
+/** What is between the domains of a node. */
 export interface NodeNetworks {
   /** @throws BadInput when it cannot be had. */
   connect(net: NodeNet, mac: Uint8Array, wake: () => void): VirtualPort;
+  /** A domain's vsock streams, to the others' and to the host's (`outside`). @throws BadInput when another has that CID. */
+  join(cid: number, outside: StreamHost, wake: () => void): StreamHost & { close(): void };
 }
 
 type Plugged = Exclude<WantedNet, { readonly kind: "none" }>;
@@ -108,6 +112,10 @@ async function plugIn(
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }
+  }
+  if (net.kind === "tap") {
+    const link = new TapLink(net, wake, (message) => process.stderr.write(`atoll: ${message}\n`));
+    return { links: [link], close: () => link.close() };
   }
   const network = new UserNetwork(new NodeNetwork(wake, net.dns), macOf(net));
   for (const publication of publications) {

@@ -4,6 +4,7 @@
 import { unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { OuterStream, StreamEvents, StreamHost } from "../../bus/streams.ts";
+import { CID_HOST } from "../../devices/virtio/vsock/packet.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import { InputQueue } from "../library/input-queue.ts";
 import { reasonOf } from "./files.ts";
@@ -47,7 +48,8 @@ export class StreamSockets implements StreamHost {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  connect(port: number, events: StreamEvents): OuterStream {
+  connect(port: number, events: StreamEvents, cid: number): OuterStream | undefined {
+    if (cid !== CID_HOST) return undefined;
     const socket = createConnection({ path: `${this.#path}_${port}`, allowHalfOpen: true });
     return this.#stream(socket, events);
   }

@@ -43,7 +43,8 @@ export function definitionOfCopy(
       ),
       net: (resolved.net.length === 0 ? [USER] : resolved.net).map((net) => copyOfNet(net, name, own, notes)),
       publish: [...publish],
-      vsock: resolved.vsock && { ...resolved.vsock, path: own(resolved.vsock.path) },
+      // Two of one CID do not reach the other domains.
+      vsock: resolved.vsock && { ...resolved.vsock, domains: false, path: own(resolved.vsock.path) },
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
       health: reachable ? health : undefined,
       autostart: true,
@@ -72,8 +73,10 @@ function copyOfNet<N extends Net | NodeNet>(net: N, name: string, own: (path: st
   }
   if (net.kind === "user") return copy;
   const alone = name.slice(0, 32);
+  const place = net.kind === "tap" ? "the original's TAP device" : net.name;
   notes.push(
-    `instead of on ${net.name} it is alone on ${alone}: it has the original's addresses until it is started anew`,
+    `instead of on ${place} it is alone on ${alone}: it has the original's addresses until it is started anew`,
   );
+  if (net.kind === "tap") return { kind: "switch", name: alone, mac, capture: copy.capture } as Net as N;
   return { ...copy, name: alone };
 }

@@ -127,7 +127,7 @@ export class DomainKeeper {
   start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
     const { definition, name } = this.stored;
     return this.#launch(definition, ForkableDisk.open, async (wanted) => {
-      const parts = await machineParts(wanted, this.hub, nodeBindings, nodePackageFile);
+      const parts = await machineParts(wanted, this.hub, { ...nodeBindings, pageRelease: undefined }, nodePackageFile);
       const { weight, cap, reservation, pinned } = definition.schedule;
       const share = { weight, reservation, ...(cap === undefined ? {} : { cap }) };
       return bring({ ...parts, name, share, pinned, watchdog: definition.watchdog });

@@ -47,6 +47,36 @@ test("pages in the balloon are cleared, and what is no memory is passed by", () 
   assert.ok(driver.memory.guardsIntact());
 });
 
+test("where memory can be given back, pages next to each other are given back together", () => {
+  const { driver } = setUp(REPORTING);
+  const released: [number, number][] = [];
+  const { memory } = driver;
+  memory.release = (bytes) => released.push([(bytes.byteOffset - memory.bytes.byteOffset) / PAGE, bytes.length / PAGE]);
+  const first = RAM / PAGE;
+  driver.offer(INFLATE, [pfns(...[9, 8, 7, 3, 4, 5, 12, 0x8_0000, 13].map((page) => first + page))]);
+  driver.notify(INFLATE);
+  driver.setDescriptor(2, 0, { address: RAM + 0x6000, length: 2 * PAGE, flags: 2 });
+  driver.publish(2, 0);
+  driver.notify(2);
+  assert.deepEqual(released, [
+    [7, 3],
+    [3, 3],
+    [12, 1],
+    [13, 1],
+    [6, 2],
+  ]);
+});
+
+test("free pages that do not hold zeroes are not given back", () => {
+  const { driver } = setUp(REPORTING | POISON);
+  driver.memory.release = () => assert.fail("given back");
+  driver.write(CONFIG + 12, 0xaaaa_aaaa);
+  driver.setDescriptor(2, 0, { address: RAM + 0x6000, length: 2 * PAGE, flags: 2 });
+  driver.publish(2, 0);
+  driver.notify(2);
+  assert.equal(driver.used(2).length, 1);
+});
+
 for (const [name, features, queue] of [
   ["at their own place", REPORTING | STATS_VQ, 4],
   ["after the queues that there are", REPORTING | STATS_VQ, 3],

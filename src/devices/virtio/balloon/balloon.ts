@@ -1,5 +1,6 @@
 import type { AccessSize, Clock, Dma } from "../../../bus/device.ts";
 import { scattered } from "../../../bus/scattered.ts";
+import { clearPages } from "../../../memory/page-release.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
@@ -24,8 +25,8 @@ const PAGE = 4096;
 const PFN_BYTES = 4;
 /** Of a statistic: its tag and its value. */
 const STATISTIC_BYTES = 10;
-/** Bytes that are cleared, or page numbers that are read, between two looks at the clock. */
-const CLEAR_PIECE = 0x10_0000;
+/** Bytes that are given back between two looks at the clock, or page numbers that are read at once. */
+const PIECE = 0x20_0000;
 const PFNS_AT_ONCE = 256;
 
 export interface BalloonMemory {
@@ -40,8 +41,8 @@ export interface BalloonMemory {
 }
 
 /**
- * Traditional memory balloon (virtio 1.2, 5.5) with statistics and free page reporting. The guest's RAM is one WebAssembly memory, of
- * which no host takes back a part: pages that the guest gives away are cleared, so that a snapshot need not hold them.
+ * Traditional memory balloon (virtio 1.2, 5.5) with statistics and free page reporting. Pages that the guest gives away are zero at once, so
+ * that a snapshot need not hold them; where the memory can be given back to the host, it is.
  */
 export class VirtioBalloon extends VirtioDevice {
   readonly id = DEVICE_ID_BALLOON;
@@ -152,22 +153,34 @@ export class VirtioBalloon extends VirtioDevice {
     const view = new DataView(numbers.buffer);
     for (;;) {
       const bytes = chain.read(queue.progress, numbers);
-      for (let at = 0; at + PFN_BYTES <= bytes; at += PFN_BYTES) {
-        this.#giveBack(view.getUint32(at, true) * PAGE);
+      for (let at = 0; at + PFN_BYTES <= bytes; ) {
+        const run = runAt(view, at, bytes);
+        this.#giveBack(run.first, run.count);
+        at += run.count * PFN_BYTES;
+        queue.progress += run.count * PFN_BYTES;
+        if (this.turnOver) return undefined;
       }
-      queue.progress += bytes;
       if (bytes < numbers.length) return 0;
-      if (this.turnOver) return undefined;
     }
   }
 
-  #giveBack(address: number): void {
-    if (this.#dma.discard) {
-      this.#dma.discard(address, PAGE);
+  #giveBack(first: number, count: number): void {
+    const { discard } = this.#dma;
+    if (discard) {
+      discard.call(this.#dma, first * PAGE, count * PAGE);
       return;
     }
-    const page = this.#dma.view(address, PAGE, true);
-    if (page !== undefined) clear(page, 0);
+    const pages = this.#dma.view(first * PAGE, count * PAGE, true);
+    if (pages === undefined) {
+      // Those that are memory, if any are.
+      for (let page = first; count > 1 && page < first + count; page++) this.#giveBack(page, 1);
+    } else this.#clear(pages, 0);
+  }
+
+  #clear(pages: Uint8Array, value: number): void {
+    const { release } = this.#dma;
+    if (release && value === 0) release(pages);
+    else clearPages(pages, value);
   }
 
   /** 5.5.6.7: what is free may hold zeroes, or what the driver says that its free pages hold. */
@@ -177,7 +190,7 @@ export class VirtioBalloon extends VirtioDevice {
     for (const { address, length } of chain.named) {
       while (queue.progress < before + length) {
         const done = queue.progress - before;
-        const part = Math.min(CLEAR_PIECE, length - done);
+        const part = Math.min(PIECE, length - done);
         if (!this.#takeFree(address + done, part, value)) {
           this.fail();
           return undefined;
@@ -199,7 +212,7 @@ export class VirtioBalloon extends VirtioDevice {
       return true;
     }
     const buffers = scattered(this.#dma, address, length, true);
-    for (const piece of buffers ?? []) clear(piece, value);
+    for (const piece of buffers ?? []) this.#clear(piece, value);
     return buffers !== undefined;
   }
 
@@ -217,15 +230,13 @@ export class VirtioBalloon extends VirtioDevice {
   }
 }
 
-/**
- * Sets the whole pages of `bytes` to a value, word by word. Those that have it already are only read: writing one that the guest has never
- * touched would make the host find memory for it.
- */
-function clear(bytes: Uint8Array, value: number): void {
-  const first = bytes.byteOffset + ((PAGE - (bytes.byteOffset % PAGE)) % PAGE);
-  const end = bytes.byteOffset + bytes.length;
-  for (let at = first; at + PAGE <= end; at += PAGE) {
-    const words = new Int32Array(bytes.buffer, at, PAGE / 4);
-    if (!words.every((word) => word === (value | 0))) words.fill(value);
-  }
+/** The longest run of pages next to each other, upwards or downwards, that a list of page numbers has at `at`. */
+function runAt(list: DataView, at: number, end: number): { readonly first: number; readonly count: number } {
+  const number = (index: number): number => list.getUint32(at + index * PFN_BYTES, true);
+  const most = Math.floor((end - at) / PFN_BYTES);
+  const start = number(0);
+  const step = most > 1 && number(1) === start - 1 ? -1 : 1;
+  let count = 1;
+  while (count < most && number(count) === start + step * count) count++;
+  return { first: step < 0 ? start - count + 1 : start, count };
 }

@@ -1,8 +1,8 @@
 import type { Clock, Dma } from "../../../bus/device.ts";
-import { checksum } from "../../../network/checksum.ts";
 import { ETHERNET_BYTES, FRAME_MAX, Frame, TCP4, TCP6, WHOLE } from "../../../network/frame.ts";
 import type { NetworkLink } from "../../../network/link.ts";
-import { Segmenter } from "../../../network/segmenter.ts";
+import { completeChecksum, Segmenter } from "../../../network/segmenter.ts";
+import { readVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from "../../../network/virtio-header.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import type { Chain } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
@@ -63,17 +63,9 @@ const CONFIG_BYTES = 12;
 const S_LINK_UP = 1;
 const S_ANNOUNCE = 2;
 
-// struct virtio_net_hdr (5.1.6): flags, gso_type, then 16 bits each.
+// struct virtio_net_hdr (5.1.6): that of virtio-header.ts, and num_buffers.
 const HEADER_BYTES = 12;
-const HEADER_FLAGS = 0;
-const HEADER_GSO_TYPE = 1;
-const HEADER_HDR_LEN = 2;
-const HEADER_GSO_SIZE = 4;
-const HEADER_CSUM_START = 6;
-const HEADER_CSUM_OFFSET = 8;
-const HEADER_NUM_BUFFERS = 10;
-const HDR_F_NEEDS_CSUM = 1;
-const GSO_ECN = 0x80;
+const HEADER_NUM_BUFFERS = VIRTIO_HEADER_BYTES;
 
 // Commands (5.1.6.5): a class, a command, its data; and a byte for the answer.
 const CTRL_RX = 0;
@@ -193,21 +185,9 @@ export class VirtioNet extends VirtioDevice {
 
   /** What the driver has left to be done on its frame; false where it makes no sense. */
   #readHeader(frame: Frame): boolean {
-    const view = this.#headerView;
-    if (view.getUint8(HEADER_FLAGS) & HDR_F_NEEDS_CSUM) {
-      if (!this.accepted(F_CSUM)) return false;
-      frame.checksumStart = view.getUint16(HEADER_CSUM_START, true);
-      frame.checksumOffset = view.getUint16(HEADER_CSUM_OFFSET, true);
-    }
-    const type = view.getUint8(HEADER_GSO_TYPE);
-    const kind = type & ~GSO_ECN;
-    if (kind !== WHOLE) {
-      if (!this.accepted(kind === TCP4 ? F_HOST_TSO4 : kind === TCP6 ? F_HOST_TSO6 : 0)) return false;
-      frame.segmentation = kind === TCP4 ? TCP4 : TCP6;
-      frame.segmentBytes = view.getUint16(HEADER_GSO_SIZE, true);
-      frame.ecn = (type & GSO_ECN) !== 0;
-    }
-    return frame.sane;
+    if (!readVirtioHeader(this.#headerView, 0, frame)) return false;
+    if (frame.checksumStart !== 0 && !this.accepted(F_CSUM)) return false;
+    return frame.segmentation === WHOLE || this.accepted(frame.segmentation === TCP4 ? F_HOST_TSO4 : F_HOST_TSO6);
   }
 
   /** Gives the guest what there is for it and it has room for. */
@@ -264,14 +244,7 @@ export class VirtioNet extends VirtioDevice {
 
   #writeHeader(frame: Frame, buffers: number): void {
     const view = this.#headerView;
-    const ecn = frame.ecn && this.#guestOffloads & F_GUEST_ECN ? GSO_ECN : 0;
-    const segmented = frame.segmentation !== WHOLE;
-    view.setUint8(HEADER_FLAGS, frame.checksumStart === 0 ? 0 : HDR_F_NEEDS_CSUM);
-    view.setUint8(HEADER_GSO_TYPE, frame.segmentation | (segmented ? ecn : 0));
-    view.setUint16(HEADER_HDR_LEN, segmented ? headerBytes(frame) : 0, true);
-    view.setUint16(HEADER_GSO_SIZE, frame.segmentBytes, true);
-    view.setUint16(HEADER_CSUM_START, frame.checksumStart, true);
-    view.setUint16(HEADER_CSUM_OFFSET, frame.checksumOffset, true);
+    writeVirtioHeader(view, 0, frame, (this.#guestOffloads & F_GUEST_ECN) !== 0);
     view.setUint16(HEADER_NUM_BUFFERS, buffers, true);
   }
 
@@ -351,16 +324,4 @@ export class VirtioNet extends VirtioDevice {
         return false;
     }
   }
-}
-
-function completeChecksum(frame: Frame): void {
-  const sum = checksum(frame.view, frame.checksumStart, frame.length);
-  // RFC 768: a UDP checksum that is 0 is sent as all ones; for TCP the two are the same.
-  frame.view.setUint16(frame.checksumStart + frame.checksumOffset, sum === 0 ? 0xffff : sum);
-  frame.complete(frame.length);
-}
-
-/** Of Ethernet, IP and TCP, of a frame to be segmented: the TCP header starts where the checksum does. */
-function headerBytes(frame: Frame): number {
-  return frame.checksumStart + (frame.view.getUint8(frame.checksumStart + 12) >> 4) * 4;
 }

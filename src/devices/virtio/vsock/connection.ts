@@ -11,6 +11,8 @@ const DATA_MAX = 0x1_0000;
 /** A stream between a port of the guest's and one of the host's, with flow control by credit (virtio 1.2, 5.10.6.3). */
 export class Connection implements StreamEvents {
   readonly guestPort: number;
+  /** Of the other end: the host's, or another guest's. */
+  readonly cid: number;
   readonly hostPort: number;
   /** Called when there may be a packet for the guest. */
   readonly #wake: (connection: Connection) => void;
@@ -34,8 +36,15 @@ export class Connection implements StreamEvents {
   #peerForwarded = 0;
 
   /** @param byHost who asked for it. */
-  constructor(guestPort: number, hostPort: number, byHost: boolean, wake: (connection: Connection) => void) {
+  constructor(
+    guestPort: number,
+    cid: number,
+    hostPort: number,
+    byHost: boolean,
+    wake: (connection: Connection) => void,
+  ) {
     this.guestPort = guestPort;
+    this.cid = cid;
     this.hostPort = hostPort;
     this.#wake = wake;
     this.#byHost = byHost;
@@ -154,7 +163,7 @@ export class Connection implements StreamEvents {
     const next = this.#nextOp();
     if (next === undefined) return undefined;
     const data = next === OP.rw ? this.#read(room) : NOTHING;
-    header.set(cid, this.hostPort, this.guestPort, next);
+    header.set(this.cid, cid, this.hostPort, this.guestPort, next);
     header.setLength(data.length);
     if (next === OP.shutdown) header.setFlags(SHUTDOWN_SEND);
     header.setCredit(BUFFER_BYTES, this.#forwarded);

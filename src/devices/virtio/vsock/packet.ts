@@ -77,10 +77,10 @@ export class PacketHeader {
     return this.#u32(FWD_CNT);
   }
 
-  /** From the host to the guest. */
-  set(cid: number, hostPort: number, guestPort: number, op: Op): void {
+  /** To the guest, from the host or another guest. */
+  set(from: number, cid: number, hostPort: number, guestPort: number, op: Op): void {
     this.bytes.fill(0);
-    this.#set(SRC_CID, CID_HOST);
+    this.#set(SRC_CID, from);
     this.#set(DST_CID, cid);
     this.#set(SRC_PORT, hostPort);
     this.#set(DST_PORT, guestPort);

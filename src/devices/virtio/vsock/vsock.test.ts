@@ -47,7 +47,8 @@ class Stream implements OuterStream {
 class Host implements StreamHost {
   readonly streams: { port: number; stream: Stream }[] = [];
   listener: (port: number, stream: OuterStream) => StreamEvents | undefined = () => undefined;
-  connect(port: number, events: StreamEvents): OuterStream {
+  connect(port: number, events: StreamEvents, cid: number): OuterStream | undefined {
+    if (cid !== CID_HOST) return undefined;
     const stream = new Stream();
     stream.events = events;
     this.streams.push({ port, stream });

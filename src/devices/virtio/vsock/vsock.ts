@@ -5,6 +5,7 @@ import { type Chain, pieces } from "../chain.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
 import { Connection } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import { CID_HOST, HEADER_BYTES, OP, PacketHeader, TYPE_STREAM } from "./packet.ts";
 
 const DEVICE_ID_SOCKET = 19;
@@ -29,13 +30,11 @@ export class VirtioVsock extends VirtioDevice {
   readonly id = DEVICE_ID_SOCKET;
   readonly #cid: number;
   readonly #host: StreamHost;
-  /** By the host's port, then by the guest's. */
-  readonly #connections = new Map<number, Map<number, Connection>>();
-  #count = 0;
+  readonly #connections = new Connections();
   /** Those that may have a packet for the guest, the longest waiting first. */
   readonly #ready = new Set<Connection>();
   /** Connections that there are not: the guest is told so. */
-  #refusals: { readonly hostPort: number; readonly guestPort: number }[] = [];
+  #refusals: { readonly cid: number; readonly hostPort: number; readonly guestPort: number }[] = [];
   #lastHostPort = FIRST_HOST_PORT;
   /** The guest is to be told that its connections are gone. */
   #resetDue = false;
@@ -48,9 +47,11 @@ export class VirtioVsock extends VirtioDevice {
     this.#cid = cid;
     this.#host = host;
     this.config.setUint32(0, cid, true);
-    host.onConnection((port, stream) => {
-      if (!this.running || this.#count >= CONNECTIONS_MAX) return undefined;
-      const connection = this.#add(port, this.#freeHostPort(port), true);
+    host.onConnection((port, stream, from) => {
+      if (!this.running || this.#connections.count >= CONNECTIONS_MAX) return undefined;
+      const peer = from ?? { cid: CID_HOST, port: this.#freeHostPort(port) };
+      if (this.#connections.find(peer.cid, peer.port, port) !== undefined) return undefined;
+      const connection = this.#add(port, peer.cid, peer.port, true);
       connection.attach(stream);
       this.#wake(connection);
       return connection;
@@ -59,12 +60,10 @@ export class VirtioVsock extends VirtioDevice {
 
   override reset(): void {
     super.reset();
-    for (const ports of this.#connections.values()) for (const connection of ports.values()) connection.drop();
-    this.#connections.clear();
+    for (const connection of this.#connections.clear()) connection.drop();
     this.#ready.clear();
     this.#refusals = [];
     this.#resetDue = false;
-    this.#count = 0;
   }
 
   /** Connections do not come along: a restored guest is told that they are gone. */
@@ -115,20 +114,27 @@ export class VirtioVsock extends VirtioDevice {
   #packet(header: PacketHeader, chain: Chain): void {
     const { op, length, sourcePort: guestPort, destinationPort: hostPort } = header;
     const whole = chain.readableBytes - HEADER_BYTES >= length;
-    const ours = header.sourceCid === this.#cid && header.destinationCid === CID_HOST && header.type === TYPE_STREAM;
-    const connection = this.#connections.get(hostPort)?.get(guestPort);
+    const cid = header.destinationCid;
+    const ours = header.sourceCid === this.#cid && cid !== this.#cid && header.type === TYPE_STREAM;
+    const connection = this.#connections.find(cid, hostPort, guestPort);
     if (ours && connection !== undefined) {
       if (op === OP.rst) this.#remove(connection);
       else if (!whole || !connection.receive(header, pieces(chain.readable, HEADER_BYTES, length))) connection.reset();
       return;
     }
     if (op === OP.rst) return;
-    if (!ours || op !== OP.request || this.#count >= CONNECTIONS_MAX) {
-      this.#refusals.push({ hostPort, guestPort });
+    if (!ours || op !== OP.request || this.#connections.count >= CONNECTIONS_MAX) {
+      this.#refusals.push({ cid, hostPort, guestPort });
       return;
     }
-    const fresh = this.#add(guestPort, hostPort, false);
-    fresh.attach(this.#host.connect(hostPort, fresh));
+    const fresh = this.#add(guestPort, cid, hostPort, false);
+    const stream = this.#host.connect(hostPort, fresh, cid, guestPort);
+    if (stream === undefined) {
+      this.#connections.remove(fresh);
+      this.#refusals.push({ cid, hostPort, guestPort });
+      return;
+    }
+    fresh.attach(stream);
     fresh.learn(header);
   }
 
@@ -151,7 +157,7 @@ export class VirtioVsock extends VirtioDevice {
   #refuse(chain: Chain): number | undefined {
     const refusal = this.#refusals.shift();
     if (refusal === undefined) return undefined;
-    this.#out.set(this.#cid, refusal.hostPort, refusal.guestPort, OP.rst);
+    this.#out.set(refusal.cid, this.#cid, refusal.hostPort, refusal.guestPort, OP.rst);
     return chain.write(0, this.#out.bytes);
   }
 
@@ -170,31 +176,28 @@ export class VirtioVsock extends VirtioDevice {
 
   #wake(connection: Connection): void {
     // It may have been ended by what woke it.
-    if (this.#connections.get(connection.hostPort)?.get(connection.guestPort) !== connection) return;
+    const { cid, hostPort, guestPort } = connection;
+    if (this.#connections.find(cid, hostPort, guestPort) !== connection) return;
     this.#ready.add(connection);
     this.#send();
   }
 
-  #add(guestPort: number, hostPort: number, byHost: boolean): Connection {
-    const connection = new Connection(guestPort, hostPort, byHost, (c) => this.#wake(c));
-    const ports = this.#connections.get(hostPort) ?? new Map<number, Connection>();
-    this.#connections.set(hostPort, ports.set(guestPort, connection));
-    this.#count++;
+  #add(guestPort: number, cid: number, hostPort: number, byHost: boolean): Connection {
+    const connection = new Connection(guestPort, cid, hostPort, byHost, (c) => this.#wake(c));
+    this.#connections.add(connection);
     return connection;
   }
 
   #remove(connection: Connection): void {
     connection.drop();
     this.#ready.delete(connection);
-    const ports = this.#connections.get(connection.hostPort);
-    if (ports?.delete(connection.guestPort)) this.#count--;
-    if (ports?.size === 0) this.#connections.delete(connection.hostPort);
+    this.#connections.remove(connection);
   }
 
   #freeHostPort(guestPort: number): number {
     do {
       this.#lastHostPort = this.#lastHostPort === 2 ** 31 - 1 ? FIRST_HOST_PORT : this.#lastHostPort + 1;
-    } while (this.#connections.get(this.#lastHostPort)?.has(guestPort));
+    } while (this.#connections.find(CID_HOST, this.#lastHostPort, guestPort) !== undefined);
     return this.#lastHostPort;
   }
 }
