@@ -28,9 +28,39 @@ export interface ApiMember {
   readonly isCallable: boolean;
 }
 
-/** Every public name that has a docstring. */
+/** Every public name: classes and their members, then types. */
 export function apiMembers(): ApiMember[] {
-  return FILES.flatMap(([file, part]) => membersOf(file, part, readFileSync(join(root, file), "utf8")));
+  return [
+    ...FILES.flatMap(([file, part]) => membersOf(file, part, readFileSync(join(root, file), "utf8"))),
+    ...publicTypes(),
+  ];
+}
+
+/** Where the library's names for types come together. */
+const PUBLIC = "src/hosts/library/public.ts";
+
+function publicTypes(): ApiMember[] {
+  const exports = readFileSync(join(root, PUBLIC), "utf8").matchAll(/^export (?:type )?\{([^}]*)\} from "([^"]*)"/gm);
+  return [...exports].flatMap(([, names = "", from = ""]) => {
+    const file = join(PUBLIC, "..", from);
+    const source = readFileSync(join(root, file), "utf8");
+    return names.split(",").flatMap((each) => {
+      const name = each.replace(/\btype\b/, "").trim();
+      const found = new RegExp(
+        `((?:^/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?)^export ((?:interface ${name}\\b[^]*?^\\})|(?:type ${name} =[^]*?;$(?!\\n )))`,
+        "m",
+      ).exec(source);
+      const [, comment = "", signature = ""] = found ?? [];
+      // A class is among the files above.
+      if (signature === "") return [];
+      const text = comment
+        .replace(/^\/\*\*|\*\/$/gm, "")
+        .replace(/^ *\*? ?/gm, "")
+        .trim();
+      const part = "Types";
+      return [{ file, part, name, signature, text, tags: [], example: undefined, isCallable: false }];
+    });
+  });
 }
 
 const DOCSTRING = /^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n([^\n]*)/gm;
@@ -40,11 +70,11 @@ function membersOf(file: string, part: string, source: string): ApiMember[] {
   for (const [, indent = "", comment = "", line = ""] of source.matchAll(DOCSTRING)) {
     const isMember =
       indent === "  " && /^ {2}(?:readonly |static |get |async )*[a-z]\w*(?:<[^(]*>)?(?:\(|:| )/.test(line);
-    const isExport = indent === "" && line.startsWith("export ");
+    const isExport = indent === "" && line.startsWith("export ") && !/^export (?:type|interface)\b/.test(line);
     if ((!isMember && !isExport) || /^\s*(?:#|private|protected|case)/.test(line)) continue;
     // Fields of interfaces and classes that are nobody's business.
     const body = comment.replace(/^ *\*? ?/gm, "").trim();
-    if (body.includes("@internal") || /Access|Listener</.test(line)) continue;
+    if (body.includes("@internal") || /Access/.test(line)) continue;
     const [before = "", example] = body.split(/@example\n/);
     const [text = "", ...tags] = before.split(/(?=@(?:param|returns|throws)\b)/);
     const isInterfaceField = isMember && /;$/.test(line) && /^(?:interface|type)/.test(kindAround(source, comment));
@@ -86,16 +116,8 @@ export function apiDocument(): string {
   for (const member of apiMembers()) {
     if (member.part !== part) lines.push("", `## ${member.part}`);
     part = member.part;
-    lines.push(
-      "",
-      `### ${member.name}`,
-      "",
-      "```ts",
-      member.signature,
-      "```",
-      "",
-      member.text.replace(/\n(?!\n)/g, " "),
-    );
+    lines.push("", `### ${member.name}`, "", "```ts", member.signature, "```");
+    if (member.text !== "") lines.push("", member.text.replace(/\n(?!\n)/g, " "));
     for (const tag of member.tags) {
       const [, kind, rest = ""] = /^@(\w+)\s*([\s\S]*)$/.exec(tag) ?? [];
       const label =

@@ -36,6 +36,7 @@ const FILES = [
   ["build/native.wasm", "build/native.wasm"],
   ["build/interpreter.wasm", "build/interpreter.wasm"],
   ["build/interpreter.json", "build/interpreter.json"],
+  ["build/guest-alone.snapshot", "build/guest-alone.snapshot"],
   ["guests/embedded/Image.gz", "guests/embedded/Image.gz"],
   ["guests/embedded/initramfs.cpio.gz", "guests/embedded/initramfs.cpio.gz"],
 ] as const;

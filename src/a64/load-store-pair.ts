@@ -49,10 +49,6 @@ function pairOfDoublewords(b: Builder, low: I64, high: I64): V128 {
   return b.lane("i64x2.replace_lane", b.i64x2.splat(low), 1, high) as V128;
 }
 
-function doubleword(b: Builder, v: V128, lane: number): I64 {
-  return b.lane("i64x2.extract_lane", v, lane) as I64;
-}
-
 /** Bytes from one vector of a pair to the next. */
 function next(b: Builder, address: I64): I64 {
   return b.i64.add(address, b.const64(16));
@@ -70,7 +66,7 @@ export const LOAD_STORE_PAIR_ROWS: readonly Row[] = [
       const low = b.getX(o.t);
       const high = b.getX(o.u);
       withAddress(b, o, s, (address) => {
-        if (s.Z) b.storeV(address, pairOfDoublewords(b, low, high), { align: 8 });
+        if (s.Z) b.storePair(address, low, high);
         else b.store(address, pairOfWords(b, low, high), 8, { align: 4 });
       });
     },
@@ -85,15 +81,9 @@ export const LOAD_STORE_PAIR_ROWS: readonly Row[] = [
     decode: (f) => ({ i: signed(f.i, 7) << (2 + f.Z), ...baseVariant(f) }),
     execute(b, o, s) {
       withAddress(b, o, s, (address) => {
-        if (s.Z) {
-          const v = b.loadV(address, { align: 8 });
-          b.setX(o.t, doubleword(b, v, 0));
-          b.setX(o.u, doubleword(b, v, 1));
-        } else {
-          const v = b.load(address, 8, { align: 4 });
-          b.setX(o.t, b.w.to64(b.i32.wrap_i64(v)));
-          b.setX(o.u, b.i64.shr_u(v, b.const64(32)));
-        }
+        const [low, high] = b.loadPair(address, s.Z ? 8 : 4);
+        b.setX(o.t, low);
+        b.setX(o.u, high);
       });
     },
     text: (f) => pairText(f, "ldp", 2 + f.Z, (n) => gpr(f.Z, n)),
@@ -107,9 +97,9 @@ export const LOAD_STORE_PAIR_ROWS: readonly Row[] = [
     decode: (f) => (f.M === 0 ? "unallocated" : { i: signed(f.i, 7) << 2, ...baseVariant(f) }),
     execute(b, o, s) {
       withAddress(b, o, s, (address) => {
-        const v = b.load(address, 8, { align: 4 });
-        b.setX(o.t, b.i64.extend32_s(v));
-        b.setX(o.u, b.i64.shr_s(v, b.const64(32)));
+        const [low, high] = b.loadPair(address, 4);
+        b.setX(o.t, b.i64.extend32_s(low));
+        b.setX(o.u, b.i64.extend32_s(high));
       });
     },
     text: (f) => pairText(f, "ldpsw", 2, (n) => gpr(1, n)),
@@ -146,14 +136,10 @@ export const LOAD_STORE_PAIR_ROWS: readonly Row[] = [
     decode: (f) => (f.Q === 3 ? "unallocated" : { i: signed(f.i, 7) << (2 + f.Q), ...baseVariant(f) }),
     execute(b, o, s) {
       withAddress(b, o, s, (address) => {
-        if (s.Q === 0) {
-          const v = b.load(address, 8, { align: 4 });
-          b.setD(o.t, b.w.to64(b.i32.wrap_i64(v)));
-          b.setD(o.u, b.i64.shr_u(v, b.const64(32)));
-        } else if (s.Q === 1) {
-          const v = b.loadV(address, { align: 8 });
-          b.setD(o.t, doubleword(b, v, 0));
-          b.setD(o.u, doubleword(b, v, 1));
+        if (s.Q < 2) {
+          const [low, high] = b.loadPair(address, s.Q === 1 ? 8 : 4);
+          b.setD(o.t, low);
+          b.setD(o.u, high);
         } else {
           const low = b.loadV(address);
           const high = b.loadV(next(b, address));

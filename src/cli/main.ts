@@ -33,6 +33,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   top: async () => (await import("./top.ts")).declareTop,
   fork: async () => (await import("./fork.ts")).declareFork,
   migrate: async () => (await import("./migrate.ts")).declareMigrate,
+  save: async () => (await import("./save.ts")).declareSave,
+  load: async () => (await import("./save.ts")).declareLoad,
   inspect: async () => (await import("./inspect.ts")).declareInspect,
   node: async () => (await import("./node.ts")).declareNode,
 };

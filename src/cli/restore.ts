@@ -1,20 +1,22 @@
 // `atoll restore`: goes on with a machine that was saved.
 
 import type { Command } from "commander";
+import type { Net } from "../contract/definition.ts";
 import { artifactsOf } from "../hosts/library/parts.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { SavedMachine } from "../hosts/node/saved-machine.ts";
+import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareOptions, readOptions } from "./option.ts";
 import { RUN_OPTIONS } from "./run-options.ts";
 import { readDefinition } from "./saved-definition.ts";
 
 /** What the guest does not see, or sees without harm. */
-const { disk, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier } =
+const { disk, net, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier } =
   RUN_OPTIONS;
 const RESTORE_OPTIONS = {
-  ...{ disk, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier },
+  ...{ disk, net, publish, share, vsock, serialPort, noReboot, timeout, save, stats, profile, symbols, gdb, tier },
   info: { kind: "flag", flags: "--info", help: "show what the machine is made of, and do not restore it" },
 } as const;
 
@@ -41,7 +43,18 @@ export function declareRestore(program: Command, done: (status: number) => void)
     const definition = await readDefinition(saved.definition);
     const replaced = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli");
     if (options.disk.length === 0) saved.checkDisks();
+    if (options.net.length > 0) checkInterfaces(definition.net, options.net);
     const all = { ...readOptions(RUN_OPTIONS, {}), ...definition, ...Object.fromEntries(replaced) };
     done(await run(all as Parameters<typeof run>[0], saved));
   });
+}
+
+/** The guest has as many interfaces as it had, whatever they are plugged into. @throws BadInput */
+function checkInterfaces(before: readonly Net[] = [], now: readonly Net[]): void {
+  const count = (nets: readonly Net[]): number =>
+    nets.length === 0 ? 1 : nets.filter(({ kind }) => kind !== "none").length;
+  if (count(before) === count(now)) return;
+  throw new BadInput(
+    `--net: the guest has ${count(before)} network interface${count(before) === 1 ? "" : "s"}: give as many`,
+  );
 }

@@ -19,7 +19,7 @@ import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
-import { isBootedGuest, startBootedGuest } from "./booted-guest.ts";
+import { openBootedGuest, startBootedGuest } from "./booted-guest.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
 import { MonitorPrompt } from "./monitor-prompt.ts";
@@ -51,7 +51,10 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
 
 /** @param saved a machine that was saved, with which to go on; undefined: one is booted. */
 export async function run(options: RunOptions, saved: SavedMachine | undefined): Promise<number> {
+  // Other threads read and compile while this one opens what the machine is made of.
   artifactsOf(nodeBindings, nodePackageFile).catch(() => {});
+  const opening = saved === undefined ? openBootedGuest(options) : undefined;
+  opening?.catch(() => {});
   // The terminal, the loop and the monitor know each other; the machine comes last, as it may find fault with its parts.
   let loop: RunLoop | undefined;
   let prompt: MonitorPrompt | undefined;
@@ -81,8 +84,9 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
     const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
-    const booted = saved === undefined && isBootedGuest(options) && (await startBootedGuest(parts, terminal));
-    const machine = booted || (saved ? await saved.restore(parts) : await created(parts));
+    const guest = await opening;
+    const booted = guest && (await startBootedGuest(guest, parts, terminal));
+    const machine = booted ?? (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;

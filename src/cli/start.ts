@@ -2,10 +2,12 @@
 
 import type { Command } from "commander";
 import type { RunEnding } from "../contract/machines.ts";
+import { STARTED_FROM_SNAPSHOT } from "../hosts/library/booted-guest.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareMachineCommand, ProgressLine, withMachines } from "./machine-command.ts";
 import type { OptionRows } from "./option.ts";
+import { say } from "./report.ts";
 import { runService } from "./service.ts";
 
 const ROWS = {
@@ -13,6 +15,11 @@ const ROWS = {
     kind: "flag",
     flags: "--cold",
     help: "forget the saved state: start as after power-on. What the guest had not written to its disks is lost",
+  },
+  boot: {
+    kind: "flag",
+    flags: "--boot",
+    help: "boot the embedded Linux, in place of starting from the snapshot of the booted one",
   },
   foreground: {
     kind: "flag",
@@ -28,15 +35,24 @@ export function declareStart(program: Command, done: (status: number) => void): 
     description:
       "Runs a machine in a process of its own that goes on when this command has ended: from where it was saved, or from power-on.",
     rows: ROWS,
-    act: async ({ cold, foreground }, names) => {
+    act: async ({ cold, boot, foreground }, names) => {
       if (foreground) {
         if (names.length > 1) throw new BadInput("--foreground: give one machine");
-        return inForeground(names[0] as string, cold);
+        return inForeground(names[0] as string, cold, boot);
       }
       return withMachines(async (machines, node) => {
         for (const name of names) {
           if (node.knows(name)) await ProgressLine.during((show) => node.ask("start", { name }, show));
-          else await ProgressLine.during((show) => machines.start({ name, cold }, show));
+          else {
+            const steps = new Set<string>();
+            await ProgressLine.during((show) =>
+              machines.start({ name, cold, boot }, (progress) => {
+                steps.add(progress.step);
+                show(progress);
+              }),
+            );
+            if (steps.has(STARTED_FROM_SNAPSHOT)) say(`${name} ${STARTED_FROM_SNAPSHOT}`);
+          }
           process.stdout.write(`${name} runs: atoll console ${name} is its console\n`);
         }
         return EXIT_STATUS.ok;
@@ -53,7 +69,7 @@ const STATUS: Readonly<Record<Exclude<RunEnding, "exit">, number>> = {
   failed: EXIT_STATUS.internal,
 };
 
-function inForeground(name: string, cold: boolean): Promise<number> {
+function inForeground(name: string, cold: boolean, boot: boolean): Promise<number> {
   return runService(name, async ({ ready, progress }) => {
     const [{ runMachine }, { StateDirectory, stateHome }] = await Promise.all([
       import("../server/machine-process.ts"),
@@ -61,6 +77,7 @@ function inForeground(name: string, cold: boolean): Promise<number> {
     ]);
     const { end, exitStatus } = await runMachine(new StateDirectory(stateHome()), name, {
       cold,
+      boot,
       progress,
       ready: ({ hub, onSignal }) => {
         const inBackground = ready(onSignal);

@@ -27,7 +27,7 @@ import {
 const NUL = "\0";
 
 /** A path on the computer that the machine runs on. */
-const path = z
+export const path = z
   .string()
   .min(1, "give the name of a file")
   .max(4096)

@@ -21,6 +21,7 @@ export const DOMAIN_STATUSES = [
   "incoming",
   "leaving",
   "moved",
+  "saving",
 ] as const;
 
 const counter = z.number().min(0);

@@ -69,7 +69,13 @@ export const MACHINE_ACTIONS = {
     summary: "Runs a machine, from where it was saved, or from power-on",
     method: "post",
     path: "/machines/{name}/start",
-    input: named.extend({ cold: z.boolean().default(false).describe("Forgets the saved state: from power-on") }),
+    input: named.extend({
+      cold: z.boolean().default(false).describe("Forgets the saved state: from power-on"),
+      boot: z
+        .boolean()
+        .optional()
+        .describe("Boots the embedded guest, in place of starting from the snapshot of the booted one"),
+    }),
     output: machineInfo,
   },
   stop: {

@@ -1,8 +1,8 @@
-// Domains that go to another node: what can be asked of them.
+// Domains that go to another node, or into a file: what can be asked of them.
 
 import * as z from "zod";
 import type { Action } from "./action.ts";
-import { machineName } from "./definition.ts";
+import { machineName, path } from "./definition.ts";
 
 const counter = z.number().min(0);
 
@@ -55,6 +55,23 @@ export const MIGRATION_ACTIONS = {
         "Milliseconds from when its CPUs stood still here to when it was known that they run there",
       ),
     }),
+  },
+  save: {
+    summary: "Saves a domain, with its disks, in a file of the node's computer; it goes on",
+    method: "post",
+    path: "/domains/{name}/save",
+    input: z.strictObject({ name: machineName, file: path }),
+    output: z.strictObject({ bytes: counter, seconds: counter.describe("For which it stood still") }),
+  },
+  load: {
+    summary: "Adds a domain that was saved in a file; it goes on from where it was",
+    method: "post",
+    path: "/load",
+    input: z.strictObject({
+      file: path,
+      name: machineName.optional().describe("Where it is not to have the one that it had"),
+    }),
+    output: z.strictObject({ name: machineName }),
   },
   takeBack: {
     summary:

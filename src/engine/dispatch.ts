@@ -276,7 +276,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
       code.if();
       pushItlbEntry(code, VA);
       code.set(entry);
-      pushItlbHit(code, entry, VA, false);
+      pushItlbHit(code, entry, VA);
       op(code, "i32.eqz");
       code.if();
       code.get(CPU);
@@ -341,7 +341,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
       code.if();
       pushItlbEntry(code, VA);
       code.set(entry);
-      pushItlbHit(code, entry, VA, false);
+      pushItlbHit(code, entry, VA);
       code.if();
       code.get(entry);
       code.memory("i32.load", ITLB + ITLB_FLAGS);

@@ -14,7 +14,7 @@ import {
 } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
 import { HotPlaces } from "./hot-places.ts";
-import { DECODE_AHEAD, MAX_DECODED_PAGES, MAX_REGIONS } from "./limits.ts";
+import { DECODE_AHEAD, MAX_DECODED_PAGES } from "./limits.ts";
 import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import { LocalRegions, type RegionSource } from "./region-source.ts";
 import { RemoteRegions, type StartRegionThread } from "./region-thread.ts";
@@ -122,9 +122,8 @@ export class Engine implements CodeEngine {
     );
     const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
     this.#firstRegion = firstRegion;
-    const table = new WebAssembly.Table({ element: "anyfunc", initial: firstRegion + MAX_REGIONS });
     const exports = instantiate(interpreter.module, {
-      env: { memory, table },
+      env: { memory },
       native,
       host,
       engine: {
@@ -137,7 +136,15 @@ export class Engine implements CodeEngine {
     if (options.tier !== "interpreter") {
       this.#source = this.#regionSource(options, firstRegion);
       this.#translator = new Translator({
-        ...{ memory, table, firstRegion, native, host, runtime: exports, pages: this.#pages },
+        ...{
+          memory,
+          table: exports.table as WebAssembly.Table,
+          firstRegion,
+          native,
+          host,
+          runtime: exports,
+          pages: this.#pages,
+        },
         ...{ stats: this.stats, source: this.#source },
       });
     }

@@ -132,7 +132,7 @@ function build(cases: readonly Case[]): {
   }
   const compiled = new WebAssembly.Module(module.finish() as Uint8Array<ArrayBuffer>);
   const given: Record<string, Record<string, unknown>> = {
-    env: { memory: native.memory, table: new WebAssembly.Table({ element: "anyfunc", initial: 1 }) },
+    env: { memory: native.memory },
     native: {},
     engine: {},
   };

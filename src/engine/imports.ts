@@ -1,6 +1,6 @@
 import { EXIT } from "../cpu/state-layout.ts";
 import { HELPERS } from "../ir/helpers.ts";
-import type { ModuleWriter } from "../wasm/module.ts";
+import type { FunctionTable, ModuleWriter } from "../wasm/module.ts";
 import type { FunctionType, ValueType } from "../wasm/types.ts";
 import type { Functions, RuntimeName } from "./functions.ts";
 
@@ -9,6 +9,9 @@ export const HANDLER_TYPE: FunctionType = { params: ["i32", "i32", "i32"], resul
 
 const sizes = [8, 16, 32, 64, 128];
 const data = (bits: number): ValueType => (bits === 128 ? "v128" : "i64");
+
+/** Of handlers and regions, by table index. */
+export const handlerTable = (size: number): FunctionTable => ({ type: HANDLER_TYPE, size });
 
 /** The slow paths of memory accesses, exported by native.wasm. */
 export const SLOW_PATHS: Readonly<Record<string, FunctionType>> = {
@@ -47,9 +50,9 @@ export function helperType(name: string): FunctionType {
 }
 
 /**
- * Declares the memory and the table that generated code imports, and each function when code first calls it: the module's own functions are
- * declared after the code that calls others is complete. `runtime`: indices of functions of this same module that stand for the runtime; when
- * absent, it is imported, too.
+ * Declares the memory that generated code imports, and each function when code first calls it: the module's own functions are declared after
+ * the code that calls others is complete. `runtime`: indices of functions of this same module that stand for the runtime; when absent, it is
+ * imported, too.
  */
 export function importsAsCalled(
   module: ModuleWriter,
@@ -57,7 +60,6 @@ export function importsAsCalled(
   fused = false,
 ): Functions {
   module.importMemory("env", "memory", 1);
-  module.importTable("env", "table");
   return {
     exitOffset: EXIT,
     fused,

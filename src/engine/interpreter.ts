@@ -10,7 +10,8 @@ import { HANDLER_DECODE, HANDLERS_FIRST } from "./decoded-layout.ts";
 import { declareRuntime, defineRuntime, ENGINE_IMPORT_TYPE, FETCH_MISS_TYPE, PROCEED_TYPE } from "./dispatch.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HandlerLowering } from "./handler-lowering.ts";
-import { declareImports, HANDLER_TYPE } from "./imports.ts";
+import { declareImports, HANDLER_TYPE, handlerTable } from "./imports.ts";
+import { MAX_REGIONS } from "./limits.ts";
 
 /** The generated interpreter: a module, and which handler of it a handler key has. */
 export interface InterpreterArtifact {
@@ -83,8 +84,10 @@ export function generateInterpreter(rows: readonly Row[], decoder: Decoder): Int
       keys.push(first + index);
     }
   }
-  module.elements(HANDLER_DECODE, runtime.handlers);
-  module.elements(HANDLERS_FIRST, handlers);
+  const size = HANDLERS_FIRST + handlers.length + MAX_REGIONS;
+  module.exportTable("table", handlerTable(size), runtime.handlers[HANDLER_DECODE] as DefinedFunction);
+  module.elements(HANDLER_DECODE, HANDLER_TYPE, runtime.handlers);
+  module.elements(HANDLERS_FIRST, HANDLER_TYPE, handlers);
   for (const [name, f] of Object.entries(runtime.functions)) module.export(name, f);
   for (const [name, f] of Object.entries(runtime.settled)) module.export(`settled.${name}`, f);
   module.export("enter", runtime.enter);

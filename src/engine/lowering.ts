@@ -32,6 +32,8 @@ export abstract class Lowering {
   #locals: (number | undefined)[] = [];
   /** By id: does that local hold, as a float, the value whose bits an integer value is? */
   #floats: (true | undefined)[] = [];
+  /** By the first value of a pair that was loaded: the local of the other. */
+  readonly #seconds = new Map<Value, number>();
   /** By id: is the value computed where it is used? */
   #deferred: readonly boolean[] = [];
   /** Locals for values, by type: free ones, and those that this instruction has taken. */
@@ -50,6 +52,7 @@ export abstract class Lowering {
     this.#taken = kept;
     this.#locals = [];
     this.#floats = [];
+    this.#seconds.clear();
     this.#deferred = deferrable(insts);
     let way: Way = "next";
     for (const inst of insts) {
@@ -68,6 +71,13 @@ export abstract class Lowering {
   temp(type: ValueType): number {
     const local = this.#free[type].pop() ?? this.code.local(type);
     this.#taken.push([type, local]);
+    return local;
+  }
+
+  /** A local for the second value of a pair, whose first is `v`. */
+  second(v: Value): number {
+    const local = this.temp("i64");
+    this.#seconds.set(v, local);
     return local;
   }
 
@@ -272,6 +282,9 @@ export abstract class Lowering {
       case "lane":
         this.#lane(inst);
         return true;
+      case "second":
+        code.get(this.#seconds.get(args[0] as Value) as number);
+        return true;
       case "load":
         lowerLoad(this, args[0] as Value, inst);
         return true;
@@ -315,7 +328,7 @@ export abstract class Lowering {
         this.setNZCV(args[0] as Value);
         return "next";
       case "store":
-        lowerStore(this, args[0] as Value, args[1] as Value, inst);
+        lowerStore(this, inst);
         return "next";
       case "probeWrite":
         lowerProbe(this, args[0] as Value, inst);

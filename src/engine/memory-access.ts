@@ -21,7 +21,7 @@ import type { Walk } from "./walks.ts";
 // born in one place").
 
 const I32 = { and: 0x71, add: 0x6a, sub: 0x6b, eqz: 0x45, or: 0x72, shrU: 0x76, eq: 0x46, ltU: 0x49, divU: 0x6e };
-const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51, ne: 0x52, mul: 0x7e };
+const I64 = { and: 0x83, or: 0x84, add: 0x7c, eq: 0x51, ne: 0x52, mul: 0x7e, shrU: 0x88 };
 const WRAP = PURE_OPS["i32.wrap_i64"][0];
 
 const LOADS: Readonly<Record<number, MemoryOp>> = {
@@ -46,6 +46,7 @@ const STORES: Readonly<Record<number, MemoryOp>> = {
 
 const PAGE = 4096;
 
+/** Locals: an address, and that of its data TLB entry. */
 interface Check {
   readonly va: number;
   readonly entry: number;
@@ -62,6 +63,28 @@ function entryOf(code: Code): void {
   code.op(I32.add);
 }
 
+/** From an entry's address on the stack to its tag for reads or for writes. */
+function pushTagOf(code: Code, write: boolean): void {
+  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
+}
+
+/** Puts the tag on the stack that hits for `bytes` from the address in a local: none, where they are in two pages. */
+function pushTag(l: Lowering, va: number, bytes: number, unprivileged = false): void {
+  const { code } = l;
+  code.get(va);
+  if (bytes > 1) {
+    code.i64(bytes - 1, 0);
+    code.op(I64.add);
+  }
+  code.i64(~0xfff, -1);
+  code.op(I64.and);
+  if (unprivileged) {
+    code.get(Lowering.CPU);
+    code.memory("i64.load", CTX_UNPRIV);
+  } else l.pushContext();
+  code.op(I64.or);
+}
+
 /** Puts 1 on the stack when the access may go straight to linear memory. */
 function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc: number, write: boolean): Check {
   const { code } = l;
@@ -70,19 +93,8 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   code.get(va);
   entryOf(code);
   code.tee(entry);
-  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
-  code.get(va);
-  if (bytes > 1) {
-    code.i64(bytes - 1, 0);
-    code.op(I64.add);
-  }
-  code.i64(~0xfff, -1);
-  code.op(I64.and);
-  if (acc & ACC_UNPRIV) {
-    code.get(Lowering.CPU);
-    code.memory("i64.load", CTX_UNPRIV);
-  } else l.pushContext();
-  code.op(I64.or);
+  pushTagOf(code, write);
+  pushTag(l, va, bytes, (acc & ACC_UNPRIV) !== 0);
   code.op(I64.eq);
   if ((acc & ACC_ALIGNED || l.checksAlignment) && align > 1) {
     code.get(va);
@@ -143,23 +155,11 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
   code.op(I32.add);
   code.i32(0);
   code.get(entry);
-  pushTags(l, group, start);
+  pushTagOf(code, group.writes);
+  pushTag(l, start, group.bytes);
   code.op(I64.eq);
   code.select("i32");
   code.set(base);
-}
-
-/** With a data TLB entry's address on the stack: replaces it by the entry's tag and the one that hits for `bytes` from `start`, an i64 local. */
-function pushTags(l: Lowering, { bytes, writes }: { bytes: number; writes: boolean }, start: number): void {
-  const { code } = l;
-  code.memory("i64.load", DTLB + (writes ? DTLB_WRITE : DTLB_READ));
-  code.get(start);
-  code.i64(bytes - 1, 0);
-  code.op(I64.add);
-  code.i64(~0xfff, -1);
-  code.op(I64.and);
-  l.pushContext();
-  code.op(I64.or);
 }
 
 /** An access in a page that its walk is known to be in. */
@@ -202,7 +202,8 @@ export function checkWalk(
   code.tee(va);
   entryOf(code);
   code.tee(entry);
-  pushTags(l, walk, va);
+  pushTagOf(code, walk.writes);
+  pushTag(l, va, walk.bytes);
   code.op(I64.ne);
   fail();
   code.get(entry);
@@ -248,27 +249,64 @@ function isPart(type: string, bytes: number): boolean {
   return type === "v128" && bytes < 16;
 }
 
-/** The host address is on the stack. */
-function emitLoad(l: Lowering, inst: Inst, offset: number): void {
-  const isVector = inst.value?.type === "v128";
-  l.code.memory((isVector ? VECTOR_LOADS : LOADS)[inst.attrs.bytes as number] as MemoryOp, offset);
+/** The host address is on the stack; the value is left there, the second one of a pair in a local. */
+function emitLoad(l: Lowering, inst: Inst, offset: number, second: number | undefined): void {
+  const { code } = l;
+  const { bytes = 8 } = inst.attrs;
+  if (second === undefined) {
+    code.memory((inst.value?.type === "v128" ? VECTOR_LOADS : LOADS)[bytes] as MemoryOp, offset);
+    return;
+  }
+  const op = LOADS[bytes / 2] as MemoryOp;
+  const address = l.temp("i32");
+  code.tee(address);
+  code.memory(op, offset + bytes / 2);
+  code.set(second);
+  code.get(address);
+  code.memory(op, offset);
 }
 
-/** The host address and the data are on the stack. */
-function emitStore(l: Lowering, value: Value, bytes: number, offset: number): void {
-  if (isPart(value.type, bytes)) {
-    l.code.memoryLane(bytes === 8 ? "v128.store64_lane" : "v128.store32_lane", offset, 0);
-  } else l.code.memory(STORES[bytes] as MemoryOp, offset);
+/** What is stored: one value, or two doublewords, in locals. */
+interface Data {
+  readonly type: string;
+  readonly first: number;
+  readonly second: number | undefined;
+}
+
+/** `pushAddress` puts the address in linear memory on the stack. */
+function emitStore(
+  l: Lowering,
+  { type, first, second }: Data,
+  bytes: number,
+  offset: number,
+  pushAddress: () => void,
+): void {
+  const { code } = l;
+  pushAddress();
+  if (second !== undefined) {
+    const address = l.temp("i32");
+    code.tee(address);
+    code.get(first);
+    code.memory("i64.store", offset);
+    code.get(address);
+    code.get(second);
+    code.memory("i64.store", offset + bytes / 2);
+    return;
+  }
+  code.get(first);
+  if (isPart(type, bytes)) code.memoryLane(bytes === 8 ? "v128.store64_lane" : "v128.store32_lane", offset, 0);
+  else code.memory(STORES[bytes] as MemoryOp, offset);
 }
 
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const type = inst.value?.type === "v128" ? "v128" : "i64";
+  const second = inst.attrs.pair ? l.second(inst.value as Value) : undefined;
   const known = l.walkOf(inst);
   if (known) {
     pushKnown(l, address, known);
-    emitLoad(l, inst, known.offset);
+    emitLoad(l, inst, known.offset, second);
     return;
   }
   const grouped = l.groupOf(inst);
@@ -280,10 +318,10 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
     code.likely();
     code.if();
     code.get(grouped.base);
-    emitLoad(l, inst, grouped.offset);
+    emitLoad(l, inst, grouped.offset, second);
     code.set(result);
     code.else();
-    slowLoad(l, va, inst, result);
+    slowLoad(l, va, inst, result, second);
     code.end();
     code.get(result);
     return;
@@ -293,15 +331,15 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   code.likely();
   code.if();
   pushHostAddress(l, check);
-  emitLoad(l, inst, 0);
+  emitLoad(l, inst, 0, second);
   code.set(result);
   code.else();
-  slowLoad(l, check.va, inst, result);
+  slowLoad(l, check.va, inst, result, second);
   code.end();
   code.get(result);
 }
 
-function slowLoad(l: Lowering, va: number, inst: Inst, result: number): void {
+function slowLoad(l: Lowering, va: number, inst: Inst, result: number, second: number | undefined): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   const part = isPart(inst.value?.type ?? "", bytes);
@@ -312,19 +350,40 @@ function slowLoad(l: Lowering, va: number, inst: Inst, result: number): void {
   code.i32(acc);
   code.call(l.functions.slow(`load${bytes * 8}`));
   if (part) code.lane(LANE_OPS["i64x2.replace_lane"][0], 0);
-  code.set(result);
+  if (second === undefined) code.set(result);
+  else splitPair(l, bytes, result, second);
   afterSlow(l);
 }
 
-export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst): void {
+/** The two values of a pair from one that is on the stack: a vector of 16 bytes, or an i64. */
+function splitPair(l: Lowering, bytes: number, first: number, second: number): void {
+  const { code } = l;
+  const both = l.temp(bytes === 16 ? "v128" : "i64");
+  code.tee(both);
+  if (bytes === 16) {
+    code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
+    code.set(first);
+    code.get(both);
+    code.lane(LANE_OPS["i64x2.extract_lane"][0], 1);
+  } else {
+    code.i64(-1, 0);
+    code.op(I64.and);
+    code.set(first);
+    code.get(both);
+    code.i64(32, 0);
+    code.op(I64.shrU);
+  }
+  code.set(second);
+}
+
+export function lowerStore(l: Lowering, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  const data = l.localOf(value);
+  const [address, value, second] = inst.args as readonly [Value, Value, Value?];
+  const data: Data = { type: value.type, first: l.localOf(value), second: second && l.localOf(second) };
   const known = l.walkOf(inst);
   if (known) {
-    pushKnown(l, address, known);
-    code.get(data);
-    emitStore(l, value, bytes, known.offset);
+    emitStore(l, data, bytes, known.offset, () => pushKnown(l, address, known));
     return;
   }
   const grouped = l.groupOf(inst);
@@ -334,32 +393,33 @@ export function lowerStore(l: Lowering, address: Value, value: Value, inst: Inst
     code.get(grouped.base);
     code.likely();
     code.if();
-    code.get(grouped.base);
-    code.get(data);
-    emitStore(l, value, bytes, grouped.offset);
+    emitStore(l, data, bytes, grouped.offset, () => code.get(grouped.base));
     code.else();
-    slowStore(l, va, data, value, inst);
+    slowStore(l, va, data, inst);
     code.end();
     return;
   }
   const check = pushHit(l, address, bytes, align, acc, true);
   code.likely();
   code.if();
-  pushHostAddress(l, check);
-  code.get(data);
-  emitStore(l, value, bytes, 0);
+  emitStore(l, data, bytes, 0, () => pushHostAddress(l, check));
   code.else();
-  slowStore(l, check.va, data, value, inst);
+  slowStore(l, check.va, data, inst);
   code.end();
 }
 
-function slowStore(l: Lowering, va: number, data: number, value: Value, inst: Inst): void {
+function slowStore(l: Lowering, va: number, data: Data, inst: Inst): void {
   const { code } = l;
   const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
   code.get(Lowering.CPU);
   code.get(va);
-  code.get(data);
-  if (isPart(value.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
+  code.get(data.first);
+  if (data.second !== undefined) {
+    code.op(PURE_OPS["i64x2.splat"][0]);
+    code.get(data.second);
+    code.lane(LANE_OPS["i64x2.replace_lane"][0], 1);
+  }
+  if (isPart(data.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
   code.i32(align);
   code.i32(acc);
   code.call(l.functions.slow(`store${bytes * 8}`));

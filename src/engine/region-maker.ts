@@ -9,9 +9,9 @@ import { ModuleWriter } from "../wasm/module.ts";
 import { DecodedArea } from "./decoded-area.ts";
 import { HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
-import { HANDLER_TYPE, importsAsCalled } from "./imports.ts";
+import { HANDLER_TYPE, handlerTable, importsAsCalled } from "./imports.ts";
 import { InsnReader } from "./insn-reader.ts";
-import { MAX_DECODED_PAGES, MAX_REGION_PAGES, WARM } from "./limits.ts";
+import { MAX_DECODED_PAGES, MAX_REGION_PAGES, MAX_REGIONS, WARM } from "./limits.ts";
 import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
 
@@ -132,6 +132,7 @@ export class RegionMaker {
   make(found: Iterable<FoundRegion>): MadeRegions {
     const { memory, firstRegion, countInstructions: counting } = this.#setup;
     const module = new ModuleWriter();
+    module.importTable("env", "table", handlerTable(firstRegion + MAX_REGIONS));
     const functions = importsAsCalled(module, undefined, hasFusedMultiplyAdd());
     const codes: Code[] = [];
     const regions: MadeRegion[] = [];

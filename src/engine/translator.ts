@@ -37,6 +37,8 @@ export class Translator {
   /** What modules of regions import. */
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #words: Int32Array;
+  /** What an entry is that no region has. */
+  readonly #unused: unknown;
   readonly #free: number[] = [];
   /** Regions by index of each decoded page that they have code of, the oldest page first. */
   readonly #installed = new Map<number, Installed[]>();
@@ -46,6 +48,7 @@ export class Translator {
     this.#options = options;
     const { memory, table, native, host, runtime } = options;
     this.#words = new Int32Array(memory.buffer);
+    this.#unused = table.get(HANDLER_DECODE);
     const settled = Object.entries(runtime).filter(([name]) => name.startsWith(SETTLED));
     this.#imports = {
       ...{ env: { memory, table }, native, host },
@@ -81,7 +84,7 @@ export class Translator {
         if (rest) this.#installed.set(other, rest);
       }
       if (this.#words[record >> 2] === tableIndex) this.#words[record >> 2] = HANDLER_DECODE;
-      table.set(tableIndex);
+      table.set(tableIndex, this.#unused);
       this.#free.push(tableIndex);
       this.#bytes -= bytes;
       stats.regionsDropped++;

@@ -35,7 +35,8 @@ export class Starvation {
   }
 
   add(domain: Domain, now: number): void {
-    if (this.#waiting.has(domain)) return;
+    // One that is held already is in the hands of who paused or forks it, and comes here again when it goes on.
+    if (this.#waiting.has(domain) || domain.group.held) return;
     this.#waiting.set(domain, now);
     domain.shortages++;
     this.#o.hold(domain);

@@ -37,6 +37,7 @@ export interface Attrs {
   readonly bytes?: number;
   readonly align?: number;
   readonly acc?: number;
+  readonly pair?: boolean;
   readonly name?: string;
   readonly lane?: number;
   readonly lanes?: readonly number[];
@@ -308,6 +309,11 @@ export class Builder {
   load(addr: I64, bytes: 1 | 2 | 4 | 8 | number, access: Access = {}): I64 {
     return this.emit("load", "i64", [addr], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
   }
+  /** Loads two neighbours of 4 or 8 bytes each, zero-extended, in one access. */
+  loadPair(addr: I64, bytes: 4 | 8): [I64, I64] {
+    const first = this.emit("load", "i64", [addr], { bytes: 2 * bytes, align: bytes, acc: 0, pair: true });
+    return [first, this.emit("second", "i64", [first])];
+  }
   /** Loads 16 bytes, or 4 or 8, zero-extended. */
   loadV(addr: I64, access: Access = {}, bytes: 4 | 8 | 16 = 16): V128 {
     return this.emit("load", "v128", [addr], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
@@ -316,6 +322,10 @@ export class Builder {
   store(addr: I64, value: I64, bytes: 1 | 2 | 4 | 8 | number, access: Access = {}): void {
     this.#check("store", value, "i64");
     this.emit("store", "", [addr, value], { bytes, align: access.align ?? bytes, acc: access.acc ?? 0 });
+  }
+  /** Stores two doublewords in one access, the second above the first. */
+  storePair(addr: I64, first: I64, second: I64): void {
+    this.emit("store", "", [addr, first, second], { bytes: 16, align: 8, acc: 0 });
   }
   /** Stores 16 bytes, or the low 4 or 8. */
   storeV(addr: I64, value: V128, access: Access = {}, bytes: 4 | 8 | 16 = 16): void {

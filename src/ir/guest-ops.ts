@@ -53,7 +53,11 @@ export const GUEST_OPS = {
   // Memory. attrs: {bytes, align, acc}. Little-endian. `acc` is a bit set of the ACC_* flags. A vector may be of 4 or 8 bytes, too: its
   // low part, with zeros above.
   load: ["any", "i64", { memory: true, mayFault: true }],
-  store: ["", "i64 any", { memory: true, mayFault: true }],
+  // The second value of a load of a pair (attrs.pair): its first is the load's own. One access, but two loads of the host's, because a load
+  // that spans two stores waits until both are in its cache.
+  second: ["i64", "i64", {}],
+  // With a third argument, two doublewords next to each other, as one access.
+  store: ["", "i64 any *", { memory: true, mayFault: true }],
   // Makes sure that a following store of `bytes` cannot fault. attrs: {bytes, align, acc}
   probeWrite: ["", "i64", { mayFault: true }],
   // Calls. attrs: {name}. The callee and its effects are a row of ir/helpers.ts.

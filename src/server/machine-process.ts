@@ -3,19 +3,25 @@
 import { rmSync, writeFileSync } from "node:fs";
 import type { Progress } from "../contract/action.ts";
 import { ActionError } from "../contract/action.ts";
+import { type MachineDefinition, machineDefinition } from "../contract/definition.ts";
 import { STOP_TIMEOUT } from "../contract/limits.ts";
 import { CONSOLE_PATH, type InputOf, MACHINE_ACTIONS, type OutputOf, type RunEnding } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
+import { bootedGuestOf, STARTED_FROM_SNAPSHOT, startBootedGuest } from "../hosts/library/booted-guest.ts";
 import { monotonic } from "../hosts/library/clocks.ts";
 import { machineParts } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { type DisplayServer, serveDisplay } from "../hosts/node/display-server.ts";
+import { packageFile } from "../hosts/node/files.ts";
 import { keepHeapsSmall } from "../hosts/node/heaps.ts";
 import { pace } from "../hosts/node/pace.ts";
+import { SavedMachine } from "../hosts/node/saved-machine.ts";
 import type { NewSnapshotFile } from "../hosts/node/snapshot-file.ts";
 import { openWanted } from "../hosts/node/wanted-machine.ts";
 import type { Machine } from "../machine/machine.ts";
+import { BadInput, type MachineParts } from "../machine/runnable.ts";
+import { SnapshotError } from "../snapshot/error.ts";
 import { ConsoleHub } from "./console-hub.ts";
 import { ConsoleLog } from "./console-log.ts";
 import { serveConsoles } from "./console-socket.ts";
@@ -33,6 +39,8 @@ import { within } from "./within.ts";
 export interface RunOptions {
   /** Forgets the saved state. */
   readonly cold: boolean;
+  /** Boots, where it would start from the snapshot of the booted guest. */
+  readonly boot: boolean;
   readonly progress: (progress: Progress) => void;
   /** The machine runs from here on, and answers at its socket. */
   readonly ready: (machine: RunningMachine) => void;
@@ -68,7 +76,7 @@ async function runLocked(
   store: MachineStore,
   name: string,
   folder: MachineFolder,
-  { cold, progress, ready }: RunOptions,
+  { cold, boot, progress, ready }: RunOptions,
 ): Promise<RunResult> {
   // It may have been removed before the lock was taken.
   const definition = mapPaths(store.get(name).definition, (path) => folder.resolve(path));
@@ -90,15 +98,16 @@ async function runLocked(
   process.once("exit", opened.close);
   try {
     const clock = new HoldClock(monotonic);
-    const { Machine } = await import("../machine/machine.ts");
     const parts = await machineParts(
       opened.wanted,
       hub,
       { ...nodeBindings, monotonic: clock.now },
       nodePackageFile,
-      !restored,
+      false,
     );
-    const machine = restored ? await saved.restore(parts, progress) : await Machine.create(parts);
+    const machine = restored
+      ? await saved.restore(parts, progress)
+      : await newMachine(definition, boot, parts, hub, progress);
     loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));
     if (display !== undefined) progress({ step: display.description });
@@ -110,6 +119,31 @@ async function runLocked(
     log.close();
     rmSync(folder.process, { force: true });
   }
+}
+
+/** From the snapshot of the booted guest, where the machine is the usual one. */
+async function newMachine(
+  definition: MachineDefinition,
+  boot: boolean,
+  parts: MachineParts,
+  hub: ConsoleHub,
+  progress: (progress: Progress) => void,
+): Promise<Machine> {
+  const guest = boot ? undefined : bootedGuestOf(definition, machineDefinition.parse({}), "user");
+  try {
+    if (guest !== undefined) {
+      const saved = await SavedMachine.open(packageFile(...guest.split("/")));
+      const machine = await startBootedGuest(parts, hub, (all) => saved.restore(all));
+      progress({ step: STARTED_FROM_SNAPSHOT });
+      return machine;
+    }
+  } catch (error) {
+    if (!(error instanceof SnapshotError || error instanceof BadInput)) throw error;
+    progress({ step: `${error.message}; it boots` });
+  }
+  const { Machine } = await import("../machine/machine.ts");
+  await parts.readToBoot?.();
+  return Machine.create(parts);
 }
 
 /** Bytes of the log that who comes to the console of a machine that was restored sees first. */

@@ -106,11 +106,18 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     return {};
   };
 
-  readonly start = async ({ name, cold }: InputOf<"start">, progress: Report = SILENT): Promise<MachineInfo> => {
+  readonly start = async ({ name, cold, boot }: InputOf<"start">, progress: Report = SILENT): Promise<MachineInfo> => {
     this.#store.get(name);
     const folder = this.state.machine(name);
     if (isHeld(folder.path)) throw new ActionError("wrong-state", `${name} runs already, or is about to`);
-    const command = [...this.#command, "start", name, "--foreground", ...(cold ? ["--cold"] : [])];
+    const command = [
+      ...this.#command,
+      "start",
+      name,
+      "--foreground",
+      ...(cold ? ["--cold"] : []),
+      ...(boot ? ["--boot"] : []),
+    ];
     await startProcess(command, this.state, folder.processLog, progress);
     return this.info({ name });
   };

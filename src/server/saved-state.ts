@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { ActionError, type Progress } from "../contract/action.ts";
 import type { MachineDefinition } from "../contract/definition.ts";
+import { filesUnder } from "../hosts/node/disk.ts";
 import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "../hosts/node/snapshot-file.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts } from "../machine/runnable.ts";
@@ -78,8 +79,7 @@ export class SavedState {
   /** @throws ActionError when a disk is not what it was. */
   check(): void {
     const marks = JSON.parse(readFileSync(this.#folder.savedDisks, "utf8")) as readonly DiskMark[];
-    const now = this.#marks();
-    const changed = marks.find((mark, i) => JSON.stringify(mark) !== JSON.stringify(now[i]));
+    const changed = marks.find((mark) => JSON.stringify(mark) !== JSON.stringify(markOf(mark.file)));
     if (changed === undefined) return;
     throw new ActionError(
       "wrong-state",
@@ -123,14 +123,12 @@ export class SavedState {
   }
 
   #marks(): DiskMark[] {
-    return this.#definition.disk.map(({ file }) => {
-      const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
-      return { file, size: String(stats?.size), modified: String(stats?.mtimeNs) };
-    });
+    return this.#definition.disk.flatMap((disk) => [disk.file, ...filesUnder(disk)].map(markOf));
   }
 }
 
-function inTurns(sink: SnapshotSink): SnapshotSink {
+/** A sink whose writer lets others have their turn. */
+export function inTurns(sink: SnapshotSink): SnapshotSink {
   let last = performance.now();
   return {
     write: async (bytes) => {
@@ -140,6 +138,11 @@ function inTurns(sink: SnapshotSink): SnapshotSink {
       last = performance.now();
     },
   };
+}
+
+function markOf(file: string): DiskMark {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return { file, size: String(stats?.size), modified: String(stats?.mtimeNs) };
 }
 
 function writeDurably(path: string, text: string): void {

@@ -54,7 +54,8 @@ export function withUnsharedMemory(module: Uint8Array): Uint8Array {
         bytes[at] = (bytes[at] as number) & ~SHARED;
         skipLimits();
       } else if (kind === KIND.table) {
-        at++;
+        // A reference to a type (REF_TO) has the type's index behind it.
+        if (bytes[at++] === 0x64) u32();
         skipLimits();
       } else if (kind === KIND.global) at += 2;
       else if (kind === KIND.tag) {

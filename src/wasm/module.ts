@@ -2,7 +2,7 @@ import { ByteWriter } from "./bytes.ts";
 import type { Code } from "./code.ts";
 import { type FunctionType, TYPE_CODES } from "./types.ts";
 
-const SECTION = { custom: 0, type: 1, import: 2, function: 3, export: 7, element: 9, code: 10 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
 
 /** A function defined in a module: its index, for calls and exports, and its body. */
 export interface DefinedFunction {
@@ -11,7 +11,17 @@ export interface DefinedFunction {
   code: Code | undefined;
 }
 
-/** Assembles a module (WebAssembly 2.0, section 5.5). Imports come before the first function. */
+/** Of all functions of one type, none of them null, and as many as ever: what calls through it checks neither type nor null. */
+export interface FunctionTable {
+  readonly type: FunctionType;
+  readonly size: number;
+}
+
+const REF_TO = 0x64;
+const REF_FUNC = 0xd2;
+const END = 0x0b;
+
+/** Assembles a module (WebAssembly 3.0, section 5.5). Imports come before the first function. */
 export class ModuleWriter {
   readonly #types: FunctionType[] = [];
   readonly #typeIndex = new Map<string, number>();
@@ -21,6 +31,8 @@ export class ModuleWriter {
   readonly #functions: DefinedFunction[] = [];
   readonly #exports = new ByteWriter();
   #exportCount = 0;
+  readonly #tables = new ByteWriter();
+  #tableCount = 0;
   readonly #elements = new ByteWriter();
   #elementCount = 0;
 
@@ -43,12 +55,20 @@ export class ModuleWriter {
     this.#imports.u32(65536);
   }
 
-  /** Imports a table of functions. */
-  importTable(module: string, name: string): void {
+  importTable(module: string, name: string, table: FunctionTable): void {
     this.#import(module, name, 1);
-    this.#imports.byte(0x70);
-    this.#imports.byte(0);
-    this.#imports.u32(0);
+    this.#tableType(this.#imports, table);
+  }
+
+  /** Defines the module's table, every entry of which is `initial` at first, and exports it. */
+  exportTable(name: string, table: FunctionTable, initial: DefinedFunction): void {
+    this.#tables.raw([0x40, 0]);
+    this.#tableType(this.#tables, table);
+    reference(this.#tables, initial);
+    this.#tableCount++;
+    this.#exports.name(name);
+    this.#exports.raw([1, 0]);
+    this.#exportCount++;
   }
 
   importFunction(module: string, name: string, type: FunctionType): number {
@@ -77,14 +97,15 @@ export class ModuleWriter {
     this.#exportCount++;
   }
 
-  /** Puts functions into the imported table from index `offset` on, when the module is instantiated. */
-  elements(offset: number, functions: readonly DefinedFunction[]): void {
-    this.#elements.byte(0);
-    this.#elements.byte(0x41);
+  /** Puts functions of one type into the table from index `offset` on, when the module is instantiated. */
+  elements(offset: number, type: FunctionType, functions: readonly DefinedFunction[]): void {
+    this.#elements.raw([6, 0, 0x41]);
     this.#elements.s32(offset);
-    this.#elements.byte(0x0b);
+    this.#elements.byte(END);
+    this.#elements.byte(REF_TO);
+    this.#elements.s32(this.type(type));
     this.#elements.u32(functions.length);
-    for (const f of functions) this.#elements.u32(f.index);
+    for (const f of functions) reference(this.#elements, f);
     this.#elementCount++;
   }
 
@@ -110,6 +131,7 @@ export class ModuleWriter {
       f.code.encode(bodies);
     }
     section(out, SECTION.function, this.#functions.length, functions);
+    if (this.#tableCount > 0) section(out, SECTION.table, this.#tableCount, this.#tables);
     section(out, SECTION.export, this.#exportCount, this.#exports);
     if (this.#elementCount > 0) section(out, SECTION.element, this.#elementCount, this.#elements);
     this.#branchHints(out);
@@ -133,12 +155,27 @@ export class ModuleWriter {
     out.append(content);
   }
 
+  #tableType(to: ByteWriter, { type, size }: FunctionTable): void {
+    to.byte(REF_TO);
+    to.s32(this.type(type));
+    to.byte(1);
+    to.u32(size);
+    to.u32(size);
+  }
+
   #import(module: string, name: string, kind: number): void {
     this.#imports.name(module);
     this.#imports.name(name);
     this.#imports.byte(kind);
     this.#importCount++;
   }
+}
+
+/** A constant expression: a reference to a function. */
+function reference(to: ByteWriter, f: DefinedFunction): void {
+  to.byte(REF_FUNC);
+  to.u32(f.index);
+  to.byte(END);
 }
 
 function section(out: ByteWriter, id: number, count: number, content: ByteWriter): void {

@@ -22,6 +22,8 @@ const KEYS = [
 ] as const;
 
 const STATES = { paused: "paused", running: "running", ended: "off", closed: "closed" } as const;
+/** Dim, as it is not the guest's. */
+const BOOTED = "\x1b[2mStarted from a snapshot of the booted guest; New machine has a box to boot it.\x1b[m\r\n";
 /** Milliseconds between two looks at the counters. */
 const PERIOD = 1000;
 
@@ -140,6 +142,7 @@ export class MachineView {
       machine.on("ended", (end) => this.#ended(end));
       this.#showDisplay(machine);
       this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);
+      if (!snapshot && (await machine.origin()) === "snapshot") this.terminal.write(new TextEncoder().encode(BOOTED));
       await machine.start();
       for (const bytes of this.#early.splice(0)) this.#type(bytes);
       this.terminal.focus();

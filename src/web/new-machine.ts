@@ -139,6 +139,7 @@ export async function askForMachine(
   const append = element("input", { placeholder: "console=ttyAMA0", attrs: { spellcheck: "false" } });
   const keep = element("input", { type: "checkbox" });
   const display = element("input", { type: "checkbox" });
+  const boot = element("input", { type: "checkbox" });
   const el2 = element("input", { type: "checkbox" });
   const el3 = element("input", { type: "checkbox" });
   const kept = element(
@@ -193,6 +194,7 @@ export async function askForMachine(
       stored.length > 0 && label("Disk that is kept in this browser", kept),
       element("label", { className: "wide" }, element("span", {}, "Kernel command line"), append),
       check("Keep the disk, and what is written to it, in this browser", keep),
+      check("Boot it, where it would start from a snapshot of the booted guest", boot),
       check("Display, keyboard and pointer", display),
       check("Virtualization: EL2 for the guest", el2),
       check("Secure state: EL3 for the guest", el3),
@@ -229,6 +231,7 @@ export async function askForMachine(
       machine: { virtualization: el2.checked, secure: el3.checked },
       disk: disks,
       ...(display.checked && { display: {} }),
+      ...(boot.checked && { boot: true }),
       ...(folder.value && { share: [{ folder: folder.value, tag: FOLDER_TAG }] }),
       ...(network.value === "switch" && { net: { kind: "switch", name: "page" } as const }),
       ...(network.value === "relay" && {

@@ -9,7 +9,19 @@ const MOST_DISKS = 8;
 export function readLink(fragment: string): MachineConfiguration | undefined {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
   if ([...given.keys()].length === 0) return undefined;
-  const known = [...URLS, "disk", "append", "memory", "cpus", "virtualization", "secure", "display", "relay", "switch"];
+  const known = [
+    ...URLS,
+    "disk",
+    "append",
+    "memory",
+    "cpus",
+    "virtualization",
+    "secure",
+    "display",
+    "boot",
+    "relay",
+    "switch",
+  ];
   const unknown = [...given.keys()].find((key) => !known.includes(key));
   if (unknown !== undefined) throw new Error(`the link has "${unknown}", which is none of ${known.join(", ")}`);
   const text = (key: string): string | undefined => given.get(key) ?? undefined;
@@ -30,6 +42,7 @@ export function readLink(fragment: string): MachineConfiguration | undefined {
       .slice(0, MOST_DISKS)
       .map((url) => ({ file: httpUrl("disk", url), snapshot: true })),
     ...(given.has("display") && { display: {} }),
+    ...(given.has("boot") && { boot: true }),
     ...(relay !== undefined && { net: { kind: "relay", url: relay } }),
     ...(name !== undefined && { net: { kind: "switch", name } }),
   };
@@ -65,6 +78,7 @@ export function linkOf(configuration: MachineConfiguration): string | undefined 
   if (machine?.virtualization) link.set("virtualization", "1");
   if (machine?.secure) link.set("secure", "1");
   if (configuration.display) link.set("display", "1");
+  if (configuration.boot) link.set("boot", "1");
   if (net?.kind === "switch") link.set("switch", net.name);
   // Not its token: whoever has the link gets no more than the page's address.
   if (net?.kind === "relay") link.set("relay", net.url);

@@ -19,6 +19,7 @@ export async function savedDomain(node: Hypervisor, name: string): Promise<Uint8
     encoding: "zstd",
     checksum,
     host: null,
+    files: [],
     disks: true,
     progress,
   });

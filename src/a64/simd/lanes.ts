@@ -98,12 +98,16 @@ export function build(b: Builder, a: Arrangement, f: (i: number) => Value): V128
 
 /** Writes the low `datasize` bits of a SIMD and FP register; the rest becomes zero. */
 export function write(b: Builder, d: Reg, v: V128, datasize: number): void {
-  b.setV(d, datasize === 128 ? v : b.v128.and(v, lowOnes(b, datasize)));
+  if (datasize === 128) b.setV(d, v);
+  else if (datasize === 64) b.setV(d, b.shuffle(v, b.zeroV(), LOWER_HALF));
+  else b.setV(d, b.v128.and(v, lowOnes(b, datasize)));
 }
+/** Of v, and zeros: x64 has an instruction for these very lanes, and none that clears. */
+const LOWER_HALF = [...range(8), ...range(8).map((i) => 16 + i)];
 
 /** Vpart<>[d, part] = the low 64 bits of v: part 1 keeps the lower half of the register. */
 export function writePart(b: Builder, d: Reg, v: V128, part: number): void {
-  if (part) b.setV(d, b.shuffle(b.getV(d), v, [...range(8), ...range(8).map((i) => 16 + i)]));
+  if (part) b.setV(d, b.shuffle(b.getV(d), v, LOWER_HALF));
   else write(b, d, v, 64);
 }
 
@@ -220,7 +224,7 @@ export function reduce(b: Builder, a: Arrangement, v: V128, op: (x: V128, y: V12
 
 // A lane whose number is an operand. The translator knows the number, and then it is a lane instruction's immediate.
 
-function known(v: I32): number | undefined {
+export function known(v: I32): number | undefined {
   return v.inst.op === "const" ? v.inst.attrs.lo : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Builder, I32, I64, V128, Value } from "../../ir/builder.ts";
 import type { Arrangement, Esize } from "./lanes.ts";
-import { build, extract, extract64, fromI64, int, shr, signBits, splatConst } from "./lanes.ts";
+import { build, extract, extract64, fromI64, int, known, shr, signBits, splatConst } from "./lanes.ts";
 import { saturateWhere, setQCIf, signedLimit } from "./saturate.ts";
 
 // Shifts by a register (SSHL and its kin, lane by lane) and by an immediate.
@@ -82,6 +82,8 @@ export function shiftRightRounding(b: Builder, e: Esize, x: V128, n: I32, signed
 
 /** x >> (n + 1). */
 export function shiftRight(b: Builder, e: Esize, x: V128, n: I32, signed: boolean): V128 {
+  const k = known(n);
+  if (k !== undefined && k + 1 < e) return shr(b, e, x, b.const32(k + 1), signed);
   return shr(b, e, shr(b, e, x, n, signed), b.const32(1), signed);
 }
 

@@ -6,6 +6,8 @@ const URLS: Readonly<Record<PackageFile, URL>> = {
   "build/native.wasm": new URL("../../build/native.wasm", import.meta.url),
   "build/interpreter.wasm": new URL("../../build/interpreter.wasm", import.meta.url),
   "build/interpreter.json": new URL("../../build/interpreter.json", import.meta.url),
+  "build/guest.snapshot": new URL("../../build/guest.snapshot", import.meta.url),
+  "build/guest-alone.snapshot": new URL("../../build/guest-alone.snapshot", import.meta.url),
   "guests/embedded/Image.gz": new URL("../../guests/embedded/Image.gz", import.meta.url),
   "guests/embedded/initramfs.cpio.gz": new URL("../../guests/embedded/initramfs.cpio.gz", import.meta.url),
 };

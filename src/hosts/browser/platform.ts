@@ -41,7 +41,7 @@ const bindings = {
 
 /** @param base what URLs are relative to. @param report is told what fails while a machine runs. */
 export const browserPlatform = (base: string, report: Report): Platform => ({
-  ...{ bindings, pace, snapshotCodec },
+  ...{ bindings, pace, snapshotCodec, usualNetwork: "none" },
   packageFile: browserPackageFile,
   load: async (source) => fetchBytes(await wholeFile(source, base)),
   stream: async (source) => {

@@ -109,6 +109,10 @@ const machineConfiguration = machineDefinition.extend({
   display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),
   consoleSize: z.strictObject({ columns: size, rows: size }).optional(),
+  boot: z
+    .boolean()
+    .default(false)
+    .describe("Boots the embedded guest, in place of starting from the snapshot of the booted one"),
   measure: z.enum(["tiers", "stacks"]).optional(),
   trace: trace.optional(),
 });

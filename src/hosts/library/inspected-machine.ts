@@ -8,7 +8,7 @@ import type { Statistic } from "../../machine/runnable.ts";
 import type { Remote } from "./calls.ts";
 import type { Session } from "./session.ts";
 
-/** The part of a machine that is looked at. The guest notices none of it. */
+/** @internal The part of a machine that is looked at. The guest notices none of it. */
 export abstract class InspectedMachine {
   /** @internal */
   protected readonly session: Remote<Session>;

@@ -4,6 +4,7 @@ import type { Remote } from "./calls.ts";
 import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
 import { InspectedMachine } from "./inspected-machine.ts";
+import type { MachineOrigin } from "./new-machine.ts";
 import type { Frame } from "./screen.ts";
 import type { InputEvent, MachineEnd, MachineProblem, MachineState, Session, SessionEvent } from "./session.ts";
 
@@ -107,6 +108,21 @@ export class LibraryMachine extends InspectedMachine {
    */
   get state(): MachineState {
     return this.#state;
+  }
+
+  /**
+   * What the machine began with: "power-on", or a "snapshot". A machine that is made without options is booted already: it starts from a
+   * snapshot that comes with the package, unless its configuration has `boot: true`.
+   *
+   * @example
+   * const machine = await Machine.create();
+   * assert.equal(await machine.origin(), "snapshot");
+   * const other = await Machine.create({ boot: true });
+   * assert.equal(await other.origin(), "power-on");
+   * await Promise.all([machine.close(), other.close()]);
+   */
+  origin(): Promise<MachineOrigin> {
+    return this.#access.session.origin();
   }
 
   /**

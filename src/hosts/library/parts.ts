@@ -5,6 +5,7 @@ import type { EntropySource, SerialPort, WallClock } from "../../bus/device.ts";
 import type { StartRegionThread } from "../../engine/region-thread.ts";
 import type { Artifacts, Inflate, MachineParts, NamedBytes } from "../../machine/runnable.ts";
 import type { ReleasePages } from "../../memory/page-release.ts";
+import type { BootedGuest } from "./booted-guest.ts";
 
 /** What a host gives to every machine. */
 export interface HostBindings {
@@ -27,7 +28,8 @@ export type PackageFile =
   | "build/interpreter.wasm"
   | "build/interpreter.json"
   | "guests/embedded/Image.gz"
-  | "guests/embedded/initramfs.cpio.gz";
+  | "guests/embedded/initramfs.cpio.gz"
+  | BootedGuest;
 
 /** A machine as its user wants it: what the files hold, where they are read already. */
 export type WantedMachine = Omit<

@@ -10,5 +10,6 @@ export type { MachineConfiguration, Source } from "./config.ts";
 export type { ConsoleStreams } from "./console-streams.ts";
 export { AtollError, type ErrorCode } from "./errors.ts";
 export type { MachineEvents } from "./machine.ts";
+export type { MachineOrigin } from "./new-machine.ts";
 export type { Frame, FrameCursor } from "./screen.ts";
 export type { InputEvent, MachineEnd, MachineProblem, MachineState } from "./session.ts";

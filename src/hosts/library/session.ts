@@ -8,12 +8,14 @@ import type { Walk } from "../../machine/inspection/walk.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { PeReport } from "../../machine/report.ts";
 import type { MachineParts, Statistic } from "../../machine/runnable.ts";
+import { type Checksum, crc32 } from "../../snapshot/crc32.ts";
 import type { SavedValue } from "../../snapshot/fields.ts";
 import type { SnapshotCodec } from "../../snapshot/format.ts";
 import { sourceOfPieces } from "../../snapshot/streams.ts";
 import { type CheckedConfiguration, checkConfiguration, type Source } from "./config.ts";
 import { AtollError, asAtollError, type ErrorCode } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
+import { type MachineOrigin, newMachine } from "./new-machine.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
 import { restoredConfiguration, type SavedConfiguration, savedConfiguration } from "./saved-configuration.ts";
@@ -31,6 +33,10 @@ export interface Platform extends Opener {
   readonly bindings: HostBindings;
   readonly pace: Pace;
   readonly snapshotCodec: SnapshotCodec;
+  /** The host's own, where it has one. */
+  readonly checksum?: Checksum;
+  /** What a machine is plugged into where its configuration does not say. */
+  readonly usualNetwork: "user" | "none";
   packageFile(name: PackageFile): Uint8Array | Promise<Uint8Array>;
   /** The pieces of a file, from its start. */
   stream(source: Source): Promise<AsyncIterable<Uint8Array>>;
@@ -133,6 +139,7 @@ interface SessionParts {
   readonly saved: SavedConfiguration;
   /** From a snapshot. */
   readonly restored: boolean;
+  readonly origin: MachineOrigin;
   readonly emit: (event: SessionEvent) => void;
 }
 
@@ -168,24 +175,22 @@ export class Session {
         ...Array.from(ports, ([name, channel]) => ({ name, channel })),
       ];
       const wanted = { ...opened.wanted, serialPorts, ...developmentOf(configuration, emit) };
-      const isNew = request.snapshot === undefined;
-      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), isNew);
+      return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), false);
     };
     try {
       // Loaded only now: most of the program is not needed to say that a file is missing.
       let configuration: CheckedConfiguration;
       let machine: Machine;
+      let origin: MachineOrigin = "snapshot";
       if (request.snapshot === undefined) {
         configuration = checkConfiguration(request.configuration);
-        const parts = await partsOf(configuration);
-        const { Machine } = await import("../../machine/machine.ts");
-        machine = await Machine.create(parts);
+        ({ machine, origin } = await newMachine(configuration, partsOf, console, platform));
       } else {
         const { restoreMachine } = await import("../../machine/snapshot/restore.ts");
         const source = sourceOfPieces(await platform.stream(request.snapshot));
         let restored: CheckedConfiguration | undefined;
         machine = await restoreMachine({
-          ...{ source, codec: platform.snapshotCodec },
+          ...{ source, codec: platform.snapshotCodec, checksum: platform.checksum ?? crc32 },
           open: ({ host }) => {
             restored = restoredConfiguration(host, request.configuration);
             return partsOf(restored);
@@ -209,6 +214,7 @@ export class Session {
         platform,
         saved,
         restored: request.snapshot !== undefined,
+        origin,
         emit,
       });
     } catch (error) {
@@ -224,6 +230,10 @@ export class Session {
     this.#console = parts.console;
     this.#emit = parts.emit;
     this.#machine.holdClock(true);
+  }
+
+  origin(): MachineOrigin {
+    return this.#parts.origin;
   }
 
   /** Runs, from power-on or from where it was paused. */

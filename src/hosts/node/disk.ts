@@ -1,7 +1,7 @@
 // Disk images as commands name them.
 
 import type { Disk } from "../../contract/definition.ts";
-import { refused } from "../../images/error.ts";
+import { ImageError, refused } from "../../images/error.ts";
 import type { Format, Image } from "../../images/image.ts";
 import { openImage } from "../../images/open.ts";
 import { type Compression, probe } from "../../images/probe.ts";
@@ -9,7 +9,8 @@ import { createQcow2 } from "../../images/qcow2/create.ts";
 import { Header } from "../../images/qcow2/header.ts";
 import { Qcow2Image } from "../../images/qcow2/qcow2.ts";
 import { RawImage } from "../../images/raw.ts";
-import { nodeImages } from "./block-file.ts";
+import type { ImageHost } from "../../images/storage.ts";
+import { nodeImages, unlockedImages } from "./block-file.ts";
 import { expand } from "./expand.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 
@@ -42,6 +43,22 @@ export async function openForReading(file: string, format?: Format, limit?: numb
   const expanded = await expand(file, compression, limit);
   expanded.readOnly = true;
   return new RawImage(expanded, true);
+}
+
+/** The files of an image that are not written: those under it. */
+export function filesUnder({ file, format }: Pick<Disk, "file" | "format">): string[] {
+  const files: string[] = [];
+  const open: ImageHost["open"] = (path, writable) => {
+    files.push(path);
+    return unlockedImages.open(path, writable);
+  };
+  try {
+    openImage({ ...unlockedImages, open }, file, { writable: false, format }).close();
+  } catch (error) {
+    // One that is compressed as a whole has none; what else is wrong, whoever opens it hears.
+    if (!(error instanceof ImageError)) throw error;
+  }
+  return files.slice(1);
 }
 
 function compressionOf(file: string): Compression | undefined {

@@ -15,12 +15,12 @@ import { openDisk } from "./disk.ts";
 import { load } from "./files.ts";
 import { openDevices } from "./guest-devices.ts";
 import { pace } from "./pace.ts";
-import { snapshotCodec } from "./snapshot-file.ts";
+import { checksum, snapshotCodec } from "./snapshot-file.ts";
 
 const tools: DiskTools = { codecs, inflate: nodeBindings.inflate };
 
 export const nodePlatform: Platform = {
-  ...{ bindings: nodeBindings, pace, snapshotCodec },
+  ...{ bindings: nodeBindings, pace, snapshotCodec, checksum, usualNetwork: "user" },
   packageFile: nodePackageFile,
   load: async (source) => {
     const path = pathOf(source);

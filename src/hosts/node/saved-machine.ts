@@ -1,6 +1,7 @@
 // A machine in a file: what `atoll run --save`, `atoll restore` and machines that last have in common.
 
 import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Disk } from "../../contract/definition.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { BadInput, type MachineParts } from "../../machine/runnable.ts";
@@ -13,7 +14,8 @@ import { type Chunk, verifySnapshot } from "../../snapshot/reader.ts";
 import { sourceOfBytes } from "../../snapshot/streams.ts";
 import { checksum, NewSnapshotFile, readWhole, SnapshotFile, snapshotCodec, threadedCodec } from "./snapshot-file.ts";
 
-const DISKS_MAX = 64;
+/** With what is under them. */
+const DISKS_MAX = 8192;
 const PATH_MAX = 4096;
 const LINE_MAX = 4096;
 
@@ -49,7 +51,7 @@ export async function saveToFile(machine: Machine, path: string, options: SaveTo
       progress: options.progress ?? (() => {}),
       host: {
         definition: options.definition,
-        disks: options.disks.map(identityOf),
+        disks: await identitiesOf(options.disks),
         lastLine: Buffer.from(options.lastLine.subarray(-LINE_MAX)).toString("latin1"),
         saved: Date.now(),
       },
@@ -64,15 +66,26 @@ export async function saveToFile(machine: Machine, path: string, options: SaveTo
 
 interface DiskIdentity {
   readonly file: string;
+  /** The disk, where it is a file under that: a backing file. */
+  readonly under?: string | undefined;
   /** Of the file, and when it was last changed, in milliseconds since 1970. */
   readonly bytes: number;
   readonly changed: number;
 }
 
+async function identitiesOf(disks: readonly Disk[]): Promise<(DiskIdentity & { [name: string]: SavedValue })[]> {
+  if (disks.length === 0) return [];
+  const { filesUnder } = await import("./disk.ts");
+  return disks.flatMap((disk) => [
+    identityOf(disk.file),
+    ...filesUnder(disk).map((file) => ({ ...identityOf(file), under: resolve(disk.file) })),
+  ]);
+}
+
 /** What tells that a file has been written since. Files of the same name, size and time are taken to be the same. */
-function identityOf({ file }: Disk): DiskIdentity & { [name: string]: SavedValue } {
+function identityOf(file: string): DiskIdentity & { [name: string]: SavedValue } {
   const { size, mtimeMs } = statSync(file);
-  return { file, bytes: size, changed: mtimeMs };
+  return { file: resolve(file), bytes: size, changed: mtimeMs };
 }
 
 /** A machine that was saved, all of whose file has been found to be whole. */
@@ -94,6 +107,7 @@ export class SavedMachine {
     this.saved = host.number("saved");
     this.#disks = host.list("disks", DISKS_MAX).map((disk) => ({
       file: disk.text("file", PATH_MAX),
+      under: disk.has("under") ? disk.text("under", PATH_MAX) : undefined,
       bytes: disk.number("bytes"),
       changed: disk.number("changed"),
     }));
@@ -116,12 +130,12 @@ export class SavedMachine {
 
   /** @throws SnapshotError when a disk is not as it was: the guest's memory would not fit it. */
   checkDisks(): void {
-    for (const { file, bytes, changed } of this.#disks) {
+    for (const { file, under, bytes, changed } of this.#disks) {
       const now = statSync(file, { throwIfNoEntry: false });
+      const what = under === undefined ? `its disk ${file}` : `${file}, which is under its disk ${under},`;
       const advice = "--disk names a copy of it as it was then";
-      if (now === undefined) throw this.#other(`its disk ${file} is gone; ${advice}`);
-      if (now.size !== bytes || now.mtimeMs !== changed)
-        throw this.#other(`its disk ${file} has been written since; ${advice}`);
+      if (now === undefined) throw this.#other(`${what} is gone; ${advice}`);
+      if (now.size !== bytes || now.mtimeMs !== changed) throw this.#other(`${what} has been written since; ${advice}`);
     }
   }
 

@@ -22,6 +22,7 @@ import { memoryChunks, residentPages } from "./memory.ts";
 import { chunksOf, type DomainConfiguration, readConfiguration, restoreState, saveState } from "./state.ts";
 
 const RAM = memorySection("ram");
+export const fileSection = (index: number): string => `file.${index}`;
 const diskSection = (index: number): string => `disk.${index}`;
 
 export interface SaveDomainOptions {
@@ -31,6 +32,8 @@ export interface SaveDomainOptions {
   readonly checksum: Checksum;
   /** What whoever restores it needs to make the domain's parts. */
   readonly host: SavedValue;
+  /** What it boots from, where that is to be in it. */
+  readonly files: readonly Uint8Array[];
   /** Whether what the disks hold is in it, too. */
   readonly disks: boolean;
   readonly progress: (done: number, total: number) => void;
@@ -38,14 +41,18 @@ export interface SaveDomainOptions {
 
 /** Saves a domain that stands still, and does so until this is done. @throws BadInput, or what `sink` and `codec` throw. */
 export async function saveDomain(domain: Domain, options: SaveDomainOptions): Promise<void> {
-  const { host, progress, disks } = options;
+  const { host, progress, disks, files } = options;
   const writer = new SnapshotWriter(options);
   const stores = disks ? domain.config.disks.map(({ store }) => store) : [];
   const total = residentPages(domain).length * PAGE + stores.reduce((sum, { bytes }) => sum + bytes, 0);
   await writer.begin();
-  for (const { name, content } of saveState(domain, host)) {
+  const small = async (name: string, content: Uint8Array): Promise<void> => {
     for (const { page, bytes } of chunksOf(content)) await writer.chunk(name, SECTION_VERSION, page, bytes);
-  }
+  };
+  const [configuration, ...state] = saveState(domain, host);
+  if (configuration !== undefined) await small(configuration.name, configuration.content);
+  for (const [index, content] of files.entries()) await small(fileSection(index), content);
+  for (const { name, content } of state) await small(name, content);
   let done = 0;
   for (const { page, content } of memoryChunks(domain)) {
     await writer.chunk(RAM, SECTION_VERSION, page, content);
@@ -81,8 +88,8 @@ export interface RestoreDomainOptions {
   readonly source: SnapshotSource;
   readonly codec: SnapshotCodec;
   readonly checksum: Checksum;
-  /** Makes a domain as the configuration says, that is new and stands still. What it opens is its own to close when restoring fails. */
-  readonly open: (configuration: DomainConfiguration) => Promise<Domain>;
+  /** Makes a domain as the configuration says, that is new and stands still; reads its files, where there are some. What it opens is its own to close when restoring fails. */
+  readonly open: (configuration: DomainConfiguration, sections: Sections) => Promise<Domain>;
   readonly progress: (pages: number) => void;
 }
 
@@ -96,7 +103,7 @@ export async function restoreDomain({
 }: RestoreDomainOptions): Promise<Domain> {
   const sections = new Sections(new SnapshotReader({ source, codec, checksum }));
   const configuration = await readConfiguration(sections);
-  const domain = await open(configuration);
+  const domain = await open(configuration, sections);
   await restoreState(domain, sections, configuration);
   const ends = new Map<string, number>();
   for (let chunk = await sections.next(); chunk !== undefined; chunk = await sections.next()) {

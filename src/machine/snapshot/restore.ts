@@ -54,6 +54,8 @@ export async function readSnapshotConfiguration(options: Omit<RestoreOptions, "o
 }
 
 function readConfiguration(fields: Fields): SnapshotConfiguration & { readonly shape: unknown } {
+  if (fields.any("kind") === "domain")
+    throw new SnapshotError("other", "it is of a domain: atoll load adds it to a node");
   if (fields.whole("layout") !== LAYOUT)
     throw new SnapshotError(
       "other",

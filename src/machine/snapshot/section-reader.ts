@@ -48,6 +48,15 @@ export class Sections {
     return whole;
   }
 
+  /** The next section, of any size, if it is the one of that name: piece by piece, each used before the next is asked for. */
+  async *pieces(name: string): AsyncGenerator<{ readonly offset: number; readonly content: Uint8Array }> {
+    for (let chunk = await this.#peek(); chunk?.name === name; chunk = await this.#peek()) {
+      this.checkVersion(chunk);
+      yield { offset: chunk.page * PAGE, content: await this.content(chunk) };
+      this.#read = false;
+    }
+  }
+
   async json(name: string): Promise<Fields> {
     return Fields.parse(text(await this.bytes(name)), name);
   }

@@ -23,6 +23,8 @@ import { withAddresses } from "../interfaces.ts";
 import { Arrivals } from "../migration/arrivals.ts";
 import { Departures } from "../migration/departures.ts";
 import type { MigrationHost } from "../migration/host.ts";
+import { cleanUp } from "../migration/newcomer.ts";
+import { Saves } from "../migration/saves.ts";
 import type { Certificates } from "../migration/transport.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
@@ -69,6 +71,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
   readonly #departures: Departures;
+  readonly #saves: Saves;
   /** Domains that come from other nodes. */
   readonly arrivals: Arrivals;
   readonly #began = new Date();
@@ -110,8 +113,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     );
     const migrations = this.#migrationHost();
     this.#departures = new Departures(migrations);
+    this.#saves = new Saves(migrations);
     this.arrivals = new Arrivals(migrations);
-    this.arrivals.clean();
+    cleanUp(migrations);
     for (const [name, { size, members }] of Object.entries(store.channels))
       this.#hypervisor.channels.define({ name, bytes: size, members });
     for (const stored of domains) this.#keep(stored);
@@ -383,6 +387,12 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly migrate = (input: DomainInput<"migrate">, progress: Report): Promise<DomainOutput<"migrate">> =>
     this.#departures.migrate(input, progress);
 
+  readonly save = (input: DomainInput<"save">, progress: Report): Promise<DomainOutput<"save">> =>
+    this.#saves.save(input, progress);
+
+  readonly load = (input: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> =>
+    this.#saves.load(input, progress);
+
   readonly takeBack = (input: DomainInput<"takeBack">): Record<string, never> => {
     this.#find(input.name);
     this.#departures.takeBack(input);
@@ -420,7 +430,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   #checkIsHere({ name, status, reason }: DomainKeeper): void {
     if (status === "moved")
       throw new ActionError("wrong-state", `${name} has moved ${reason}: atoll rm ${name} forgets it here`);
-    if (status === "leaving" || status === "incoming")
+    if (status === "leaving" || status === "incoming" || status === "saving")
       throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
   }
 

@@ -1,19 +1,14 @@
 // Domains that come to this node.
 
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import type { DomainDefinition } from "../../contract/domain.ts";
 import { DOMAIN_LAYOUT, shapeOfDomain } from "../../hypervisor/migration/shape.ts";
 import { goOn } from "../../hypervisor/migration/state.ts";
 import { checkShape } from "../../machine/snapshot/shape.ts";
-import type { DomainKeeper } from "../domains/keeper.ts";
-import { flushFolder, makeDisks } from "../new-disks.ts";
 import { Channel, type Message } from "./channel.ts";
-import { Arrival, ArrivingFiles } from "./destination.ts";
+import { Arrival } from "./destination.ts";
 import { answer, type Held, type TakenRecords } from "./hand-over.ts";
 import type { MigrationHost } from "./host.ts";
-import { isPacked } from "./luggage.ts";
 import { decode, encode, KIND, type Offer, offer, Unexpected, which } from "./messages.ts";
+import { checkRoom, Newcomer } from "./newcomer.ts";
 import { sayAnswer, wordOf } from "./talk.ts";
 import type { Connected } from "./transport.ts";
 
@@ -21,24 +16,27 @@ import type { Connected } from "./transport.ts";
 const HANDSHAKE_PATIENCE = 10_000;
 /** Connections that have not shown it yet, at a time. */
 const STRANGERS = 16;
-/** Bytes that a domain costs beside its RAM. */
-const OVERHEAD = 2 ** 20;
-/** Files of a domain that came. */
-const OURS = /^(file\d+|disk\d+\.qcow2)$/;
-
 /** A domain that comes, until it runs here or does not come. */
 class Incoming implements Held {
   readonly offer: Offer;
   prepared = false;
   dropped = false;
-  channel: Channel | undefined;
-  keeper: DomainKeeper | undefined;
+  readonly newcomer: Newcomer;
+  readonly channel: Channel;
   arrival: Arrival | undefined;
   readonly #end: (incoming: Incoming) => void;
   readonly #run: (incoming: Incoming) => void;
 
-  constructor(offered: Offer, end: (incoming: Incoming) => void, run: (incoming: Incoming) => void) {
+  constructor(
+    offered: Offer,
+    newcomer: Newcomer,
+    channel: Channel,
+    end: (incoming: Incoming) => void,
+    run: (incoming: Incoming) => void,
+  ) {
     this.offer = offered;
+    this.newcomer = newcomer;
+    this.channel = channel;
     this.#end = end;
     this.#run = run;
   }
@@ -67,18 +65,6 @@ export class Arrivals {
     this.#records = host.store.migrations.takenRecords((name) => this.#write(name));
   }
 
-  /** What was coming when the node ended is not any more. Before domains are started. */
-  clean(): void {
-    const { store, folderOf } = this.#host;
-    for (const { id, name } of store.migrations.unfinished()) {
-      const stored = store.find(name);
-      // Not what a domain has that is defined here.
-      if (stored === undefined || store.migrations.goneOf(name)?.state === "moved")
-        this.#sweep(folderOf(name).path, !stored);
-      store.migrations.forgetIncoming(id);
-    }
-  }
-
   /** Nothing comes any more; what stands still here is gone, as when the node is killed. */
   close(): void {
     for (const channel of this.#channels) channel.close();
@@ -89,7 +75,7 @@ export class Arrivals {
   cancel(name: string): boolean {
     const incoming = [...this.#held.values()].find(({ offer: { name: its } }) => its === name);
     incoming?.drop();
-    incoming?.channel?.close();
+    incoming?.channel.close();
     return incoming !== undefined;
   }
 
@@ -125,8 +111,8 @@ export class Arrivals {
       this.#channels.delete(channel);
       // One that is prepared may have been given to this node: the source says so, by another connection.
       if (incoming !== undefined && !incoming.prepared) incoming.drop();
-      else if (incoming?.keeper?.status === "incoming")
-        incoming.keeper.reason = "all of it is here, and its source has to say whether it runs here";
+      else if (incoming?.newcomer.keeper.status === "incoming")
+        incoming.newcomer.keeper.reason = "all of it is here, and its source has to say whether it runs here";
     }
   }
 
@@ -147,81 +133,33 @@ export class Arrivals {
 
   /** @throws Unexpected, with the reason, when it cannot come. */
   async #begin(channel: Channel, message: Message): Promise<Incoming> {
-    const { store, folderOf, find } = this.#host;
+    const { migrations } = this.#host.store;
     const offered = decode(offer, message);
-    this.#check(offered);
-    const { id, name, files } = offered;
-    const folder = folderOf(name).path;
+    const { id, layout, cpu } = offered;
+    if (layout !== DOMAIN_LAYOUT)
+      throw new Unexpected("the nodes are of different builds of Atoll, which keep state in different ways");
+    if (cpu !== this.#host.cpu)
+      throw new Unexpected(`its node has CPUs of the model ${cpu}, and the destination ${this.#host.cpu}`);
+    if (this.#held.has(id) || migrations.state(id) !== undefined)
+      throw new Unexpected("that migration is known already");
+    checkRoom(this.#host, offered);
     const incoming = new Incoming(
       offered,
+      new Newcomer(this.#host, id, offered),
+      channel,
       (each) => this.#drop(each),
       (each) => this.#run(each),
     );
-    incoming.channel = channel;
     this.#held.set(id, incoming);
-    try {
-      store.migrations.receive(id, name);
-      // Where it was once, it has left what it had then.
-      if (find(name) !== undefined) this.#sweep(folder, false);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.#files.set(incoming, new ArrivingFiles(folder, files));
-      makeDisks(
-        offered.disks.map(({ bytes, serial }) => ({ new: true, bytes, serial })),
-        folder,
-      );
-      flushFolder(folder);
-      incoming.keeper = this.#keeper(offered);
-    } catch (error) {
-      incoming.drop();
-      throw error;
-    }
-    await channel.send(KIND.accept, encode({ node: store.migrations.node }));
+    await channel.send(KIND.accept, encode({ node: migrations.node }));
     return incoming;
-  }
-
-  readonly #files = new WeakMap<Incoming, ArrivingFiles>();
-
-  /** Before anything is done. */
-  #check({ id, name, layout, cpu, resident, definition, files, disks }: Offer): void {
-    const { hypervisor, find, isTaken, folderOf, store } = this.#host;
-    const no = (why: string): never => {
-      throw new Unexpected(why);
-    };
-    if (layout !== DOMAIN_LAYOUT) no("the nodes are of different builds of Atoll, which keep state in different ways");
-    if (cpu !== this.#host.cpu) no(`its node has CPUs of the model ${cpu}, and the destination ${this.#host.cpu}`);
-    if (!isPacked(definition, files.length, disks.length)) no("its definition names what does not go along");
-    if (this.#held.has(id) || store.migrations.state(id) !== undefined) no("that migration is known already");
-    const there = find(name);
-    if (isTaken(name) || (there !== undefined && there.status !== "moved")) no(`the destination has a ${name} already`);
-    if (
-      there === undefined &&
-      existsSync(folderOf(name).path) &&
-      readdirSync(folderOf(name).path).some((file) => OURS.test(file))
-    )
-      no(`the destination has disks of a former ${name} in ${folderOf(name).path}: move them away`);
-    const { free } = hypervisor.node();
-    if (resident + OVERHEAD > free)
-      no(
-        `it has touched ${Math.ceil(resident / 2 ** 20)} MiB, and the destination has ${Math.floor(free / 2 ** 20)} MiB free`,
-      );
-  }
-
-  #keeper({ name, given, definition }: Offer): DomainKeeper {
-    const disk = definition.disk.map((each) => ({ ...each, readOnly: false }));
-    const keeper = this.#host.keep({
-      ...{ name, given: JSON.stringify(given), wanted: false, forkedFrom: undefined },
-      definition: { ...definition, disk },
-    });
-    keeper.readOnlyDisks = definition.disk.flatMap(({ readOnly }, i) => (readOnly ? [i] : []));
-    keeper.status = "incoming";
-    return keeper;
   }
 
   async #take(channel: Channel, incoming: Incoming, message: Message): Promise<void> {
     switch (message.kind) {
       case KIND.file:
         if (incoming.arrival !== undefined) throw new Unexpected("a file comes too late");
-        this.#files.get(incoming)?.take(message);
+        incoming.newcomer.files.take(message);
         return;
       case KIND.mark:
         if (incoming.arrival === undefined) await this.#open(incoming);
@@ -242,77 +180,39 @@ export class Arrivals {
     }
   }
 
-  /** What the domain is made of is there: its files have come. */
   async #open(incoming: Incoming): Promise<void> {
-    const { hypervisor } = this.#host;
-    const { keeper, offer: offered } = incoming;
-    this.#files.get(incoming)?.check();
-    await keeper?.start((config) => {
-      const domain = hypervisor.receive(config);
-      try {
-        checkShape(offered.shape, shapeOfDomain(domain));
-      } catch (error) {
-        hypervisor.abandon(config.name);
-        throw error;
-      }
-      incoming.arrival = new Arrival(domain);
-      return "incoming";
-    });
+    const domain = await incoming.newcomer.open((each) => checkShape(incoming.offer.shape, shapeOfDomain(each)));
+    incoming.arrival = new Arrival(domain);
     if (!incoming.dropped) return;
-    keeper?.abandon();
+    incoming.newcomer.keeper.abandon();
     throw new Unexpected("it is not wanted any more");
   }
 
-  /** It is nothing that ever was here. */
   #drop(incoming: Incoming): void {
-    const { store, drop, keep, folderOf } = this.#host;
-    const { id, name } = incoming.offer;
-    this.#held.delete(id);
-    incoming.keeper?.abandon();
-    if (incoming.keeper !== undefined) drop(name);
-    const stored = store.find(name);
-    this.#sweep(folderOf(name).path, stored === undefined);
-    if (stored !== undefined && incoming.keeper !== undefined) keep(stored);
-    store.migrations.forgetIncoming(id);
-    this.#host.changed();
+    this.#held.delete(incoming.offer.id);
+    incoming.newcomer.drop();
   }
 
   /** As part of the transaction that makes it this node's. */
   #write(name: string): void {
-    const { store } = this.#host;
     const incoming = [...this.#held.values()].find((each) => each.offer.name === name);
     if (incoming === undefined) throw new Error(`${name} does not come`);
-    const { given, definition } = incoming.offer;
-    const position =
-      store.find(name) === undefined ? store.list().length : store.list().findIndex((each) => each.name === name);
-    store.put(name, position, given, definition as DomainDefinition);
-    store.want(name, true);
+    incoming.newcomer.write();
   }
 
   #run(incoming: Incoming): void {
-    const { store, hypervisor } = this.#host;
-    const { id, name } = incoming.offer;
-    const { keeper } = incoming;
+    const { newcomer, arrival, offer: offered } = incoming;
     incoming.prepared = false;
-    this.#held.delete(id);
-    const stored = store.find(name);
-    const domain = hypervisor.domain(name);
-    if (keeper === undefined || stored === undefined || domain === undefined) return;
-    keeper.stored = stored;
-    keeper.wanted = true;
+    this.#held.delete(offered.id);
+    newcomer.stay();
+    const domain = this.#host.hypervisor.domain(offered.name);
+    if (domain === undefined) return;
     try {
       goOn(domain, "same");
-      keeper.release(incoming.arrival?.paused ?? false);
+      newcomer.keeper.release(arrival?.paused ?? false);
     } catch (error) {
-      void keeper.leave("failed", reasonOf(error));
+      void newcomer.keeper.leave("failed", reasonOf(error));
     }
-  }
-
-  /** What came, or was there once, is gone. */
-  #sweep(folder: string, all: boolean): void {
-    if (!existsSync(folder)) return;
-    if (all) rmSync(folder, { recursive: true, force: true });
-    else for (const file of readdirSync(folder)) if (OURS.test(file)) rmSync(join(folder, file), { force: true });
   }
 }
 

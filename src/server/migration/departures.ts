@@ -12,7 +12,7 @@ import { Channel } from "./channel.ts";
 import { handOver, type Outcome, settle } from "./hand-over.ts";
 import { HandshakeError } from "./handshake.ts";
 import type { MigrationHost } from "./host.ts";
-import { checkMovable, pack, readFiles } from "./luggage.ts";
+import { checkHasNoChannels, checkMovable, luggageOf, pack, readFiles } from "./luggage.ts";
 import { accept, decode, encode, KIND, nameOf, type Offer, refuse } from "./messages.ts";
 import type { Outgoing, Peer } from "./records.ts";
 import { Copier, type CopyState } from "./source.ts";
@@ -94,7 +94,7 @@ export class Departures {
     checkMovable(name, stored.definition);
     const domain = hypervisor.domain(name);
     if (domain === undefined) throw new ActionError("wrong-state", `${name} does not run`);
-    if (domain.channels.length > 0) throw new BadInput(`${name} shares channels with others, which cannot go along`);
+    checkHasNoChannels(domain);
     const packed = pack(mapPaths(stored.definition, (path) => folder.resolve(path)));
     const files = readFiles(packed.files);
     const peer = { to, node: "", token: token ?? this.#host.token().toString() };
@@ -104,20 +104,8 @@ export class Departures {
     this.#channels.set(name, channel);
     const id = randomBytes(16).toString("hex");
     const { node } = await this.#offer(channel, {
-      ...{
-        id,
-        name,
-        given: JSON.parse(stored.given),
-        definition: packed.definition,
-      },
-      ...{ layout: DOMAIN_LAYOUT, shape: shapeOfDomain(domain), cpu: cpu as Offer["cpu"] },
-      resident: domain.space.mapped * 4096,
-      files: files.map(({ length }) => ({ bytes: length })),
-      disks: domain.config.disks.map(({ store: disk, serial }) => ({
-        bytes: disk.bytes,
-        readOnly: disk.readOnly,
-        serial,
-      })),
+      ...luggageOf(stored, packed, domain, files),
+      ...{ id, layout: DOMAIN_LAYOUT, shape: shapeOfDomain(domain), cpu: cpu as Offer["cpu"] },
     });
     migrations.offer(id, name, { ...peer, node });
     const copier = new Copier(domain, channel, (state, done) => progress({ step: stepOf(name, state), done }));

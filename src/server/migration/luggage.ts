@@ -4,8 +4,14 @@
 import { readFileSync } from "node:fs";
 import type { DomainDefinition } from "../../contract/domain.ts";
 import { asBadInput } from "../../hosts/node/files.ts";
+import type { Domain } from "../../hypervisor/domain.ts";
+import { PAGE_BYTES } from "../../hypervisor/machine-memory.ts";
 import { BadInput } from "../../machine/runnable.ts";
-import { FILE_FIELDS } from "./messages.ts";
+import type { StoredDomain } from "../domains/store.ts";
+import { FILE_FIELDS, type Luggage } from "./messages.ts";
+
+/** Networks that every node has. */
+const NETS: readonly string[] = ["none", "user", "switch", "network"];
 
 /** @throws BadInput when it has something that cannot go along, or that is not in a file which lasts. */
 export function checkMovable(name: string, definition: DomainDefinition): void {
@@ -14,6 +20,7 @@ export function checkMovable(name: string, definition: DomainDefinition): void {
     [definition.vsock !== undefined, "a vsock"],
     [definition.serialPort.length > 0, "serial ports on the host"],
     [definition.net.some((net) => net.kind !== "none" && net.capture !== undefined), "a capture of its network"],
+    [definition.net.some(({ kind }) => !NETS.includes(kind)), "an interface of its computer's kernel"],
     [definition.display !== undefined, "a display"],
     [definition.disk.some(({ snapshot }) => snapshot), "a disk whose changes are in a temporary file (,snapshot)"],
   ] as const;
@@ -45,6 +52,25 @@ export function pack(definition: DomainDefinition): Packed {
     ...{ file: diskName(i), format: "qcow2" as const, readOnly, snapshot: false, serial },
   }));
   return { definition: { ...definition, ...named, load, disk, dependsOn: [] }, files };
+}
+
+/** @throws BadInput */
+export function checkHasNoChannels({ config, channels }: Domain): void {
+  if (channels.length > 0) throw new BadInput(`${config.name} shares channels with others, which cannot go along`);
+}
+
+/** As it is told to who takes it. */
+export function luggageOf(stored: StoredDomain, packed: Packed, domain: Domain, files: readonly Uint8Array[]): Luggage {
+  return {
+    ...{
+      name: stored.name,
+      given: JSON.parse(stored.given || JSON.stringify(stored.definition)),
+      definition: packed.definition,
+    },
+    resident: domain.space.mapped * PAGE_BYTES,
+    files: files.map(({ length }) => ({ bytes: length })),
+    disks: domain.config.disks.map(({ store, serial }) => ({ bytes: store.bytes, readOnly: store.readOnly, serial })),
+  };
 }
 
 export const fileName = (index: number): string => `file${index}`;

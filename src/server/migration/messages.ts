@@ -38,17 +38,13 @@ const FILE_MAX = 2 ** 30;
 const FILES_MAX = 64;
 const DISKS_MAX = 64;
 
-export const offer = z.strictObject({
-  id: migrationId,
+/** What a domain is made of, and what comes with it. */
+export const luggage = z.strictObject({
   name: machineName,
   /** As its owner gave it. */
   given: newDomain,
   /** Its files are those of `files`, its disks those of `disks`. */
   definition: domainDefinition,
-  /** Of hypervisor/migration/shape.ts. */
-  layout: z.int(),
-  shape: z.unknown(),
-  cpu: z.enum(CPU_MODELS),
   /** Bytes of RAM that it has touched. */
   resident: z.int().min(0),
   files: z.array(z.strictObject({ bytes: z.int().min(0).max(FILE_MAX) })).max(FILES_MAX),
@@ -63,12 +59,21 @@ export const offer = z.strictObject({
     .max(DISKS_MAX),
 });
 
+export const offer = luggage.extend({
+  id: migrationId,
+  /** Of hypervisor/migration/shape.ts. */
+  layout: z.int(),
+  shape: z.unknown(),
+  cpu: z.enum(CPU_MODELS),
+});
+
 export const accept = z.strictObject({ node: nodeId });
 export const refuse = z.strictObject({ why: z.string().max(1000) });
 /** Of commit and abort. */
 export const which = z.strictObject({ id: migrationId, node: nodeId });
 export const mark = z.strictObject({ number: z.int().min(0) });
 
+export type Luggage = z.output<typeof luggage>;
 export type Offer = z.output<typeof offer>;
 export type Which = z.output<typeof which>;
 

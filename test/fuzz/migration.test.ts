@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MigrationFuzzer } from "./migration-fuzzer.ts";
+
+test("whatever a source sends, nothing of it stays, and the node goes on", { timeout: 200_000 }, async () => {
+  const fuzzer = new MigrationFuzzer();
+  try {
+    for (let seed = 1; seed <= 60; seed++) await fuzzer.once(seed);
+    assert.ok(fuzzer.counts.strangers > 0 && fuzzer.counts.refused > 0);
+  } finally {
+    fuzzer.close();
+  }
+});
