@@ -37,7 +37,7 @@ export abstract class InspectedMachine {
    * Registers of every processing element, as lines for people.
    *
    * @example
-   * const machine = await Machine.create();
+   * const machine = await Machine.create({ boot: true });
    * assert.match(await machine.registers(), /PC=0000000040\w+ .* EL1h/);
    * await machine.close();
    */
