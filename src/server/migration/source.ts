@@ -50,6 +50,8 @@ export class Copier {
   readonly #stores: readonly LoggedStore[];
   readonly #report: Report;
   #marks = 0;
+  /** Nothing has been sent: what is zeroes is that there already. */
+  #blank = true;
 
   constructor(domain: Domain, channel: Channel, report: Report) {
     this.#domain = domain;
@@ -85,6 +87,7 @@ export class Copier {
       const began = performance.now();
       const before = this.#channel.sent;
       await this.#send(pages, blocks);
+      this.#blank = false;
       // What it does not stand still for now goes faster when it does: this code has run once then.
       await this.#state(false);
       await this.#mark();
@@ -169,7 +172,7 @@ export class Copier {
     store.read(offset, content);
     const zero = isZero(content);
     // A disk begins as zeroes.
-    if (zero && this.state.round === 1) {
+    if (zero && this.#blank) {
       if (number % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
       return;
     }
@@ -202,7 +205,7 @@ export class Copier {
         continue;
       }
       // RAM begins as zeroes.
-      if (this.state.round === 1) continue;
+      if (this.#blank) continue;
       const last = zeroes.at(-1);
       if (last !== undefined && last[0] + last[1] === page) last[1]++;
       else zeroes.push([page, 1]);
