@@ -1,29 +1,10 @@
-import { linear, physical } from "../base/addresses.ts";
-import { Bus } from "../bus/bus.ts";
-import type { EntropySource } from "../bus/device.ts";
 import { MAX_CPUS } from "../contract/limits.ts";
-import { CONTROLLER_LINES } from "../cpu/ports.ts";
-import { ATTENTION, LINES } from "../cpu/state-layout.ts";
-import {
-  CNTHCTL_EL2,
-  HCR_EL2,
-  MDCR_EL2,
-  MIDR_EL1,
-  PE_FEATURES,
-  VBAR_EL2,
-  VPIDR_EL2,
-  VTCR_EL2,
-} from "../cpu/sysreg-layout.ts";
-import { GicV3 } from "../devices/gic/gicv3.ts";
-import { Engine, type EngineStats } from "../engine/engine.ts";
-import { affinityOf, mostDisks } from "../machine/board.ts";
-import { MachineClock } from "../machine/clock.ts";
-import { allocate, planMemory } from "../machine/linear-plan.ts";
-import { MAP } from "../machine/memory-map.ts";
-import { NativeModule } from "../machine/native-module.ts";
-import { Processors, peStates } from "../machine/processors.ts";
-import { BadInput, type CpuModel, type MachineParts, type RunState, type Tier } from "../machine/runnable.ts";
-import { GuestMemory } from "../memory/guest-memory.ts";
+import { PE_FEATURES } from "../cpu/sysreg-layout.ts";
+import type { EngineStats } from "../engine/engine.ts";
+import { mostDisks } from "../machine/board.ts";
+import type { MachineClock } from "../machine/clock.ts";
+import type { Processors } from "../machine/processors.ts";
+import { BadInput, type RunState } from "../machine/runnable.ts";
 import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
 import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -31,35 +12,21 @@ import { Domain, type DomainConfig, type DomainHost, NO_MEMORY, shareOf } from "
 import { EventStream, type Listener } from "./events.ts";
 import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
-import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
+import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
 import { MemoryPressure } from "./memory-pressure.ts";
-import { PhysicalPe } from "./physical-pe.ts";
+import { type BeforeOwner, initialize, PhysicalMachine, type PhysicalMachineParts } from "./physical-machine.ts";
+import type { PhysicalPe } from "./physical-pe.ts";
 import { SamePageMerging } from "./same-page-merging.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
-import { VTCR } from "./stage2-space.ts";
 import { RETRY, Starvation } from "./starvation.ts";
 import { type DomainStatistics, domainStatistics } from "./statistics.ts";
 import { CONTEXT, type Vcpu } from "./vcpu.ts";
 import { WorldSwitch } from "./world-switch.ts";
 
 /** What the hypervisor's machine is made of. */
-export interface NodeParts {
-  /** Bytes of RAM for all domains, a multiple of 4096. */
-  readonly memory: number;
-  /** PEs. */
-  readonly cpus: number;
-  readonly cpu: CpuModel;
-  readonly tier: Tier;
-  readonly entropy: EntropySource;
-  /** Nanoseconds of a clock that never goes back. */
-  readonly monotonic: () => number;
-  readonly artifacts: MachineParts["artifacts"];
-  /** As MachineParts.regionThread: translates code while domains run. */
-  readonly regionThread?: MachineParts["regionThread"];
+export interface NodeParts extends PhysicalMachineParts {
   /** Of domains that do not say: whether `scan` is to look at their pages. */
   readonly sameMemory?: boolean | undefined;
-  /** False where the host has no memory that threads share. */
-  readonly sharedMemory?: boolean | undefined;
 }
 
 const WATCHDOG_EXPIRED = "its watchdog expired: the guest did not refresh it in time";
@@ -85,11 +52,6 @@ const SETTLE_INSTRUCTIONS = 0x100;
 const SETTLE_TURNS = 0x1000;
 const NANOSECONDS = 1e6;
 
-// HCR_EL2: VM, FMO, IMO, AMO, FB, TWI, TID3, TSC, TIDCP, RW; APK, API.
-const HCR_LOW = 1 | (7 << 3) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 20) | (1 << 31);
-const HCR_HIGH = 3 << (40 - 32);
-/** MDCR_EL2: TPM, TPMCR. */
-const MDCR_MONITORS = 3 << 5;
 /** Native.tlbInvalidate: all of the current VMID, at both stages. */
 const EL1_REGIME = 1;
 const VMID_AT_STAGE2 = 6;
@@ -132,30 +94,13 @@ export class Hypervisor {
     if (!(parts.cpus >= 1 && parts.cpus <= MOST_PES))
       throw new BadInput(`give 1 to ${MOST_PES} CPUs, not ${parts.cpus}`);
     this.#parts = parts;
-    const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes());
-    const memory = allocate(plan, parts.sharedMemory);
-    const { buffer } = memory;
-    const clock = new MachineClock(parts.monotonic);
-    this.#clock = clock;
-    const states = peStates(memory, parts.cpus);
-    const ram = new GuestMemory(buffer);
-    ram.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
-    const gic = new GicV3({
-      ...{ memory: buffer, cpus: parts.cpus, awake: true },
-      affinity: (cpu) => affinityOf(cpu, 3),
-      setLines: (cpu, lines) => {
-        const state = states[cpu];
-        state?.setWord(LINES, (state.word(LINES) & ~CONTROLLER_LINES) | lines);
-        state?.setWord(ATTENTION, 1);
-      },
-    });
-    // Stage 2 maps no device: no access gets to a bus.
-    const native = new NativeModule({
-      ...{ bytes: parts.artifacts.native, memory, states },
-      bus: new Bus(),
-      now: () => clock.now(),
-    });
-    this.#memory = new MachineMemory(buffer, plan.ram, parts.memory);
+    this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
+    const machine = new PhysicalMachine(parts, (before) => this.#makeDispatcher(before));
+    this.#clock = machine.clock;
+    this.#memory = machine.memory;
+    this.#processors = machine.processors;
+    this.#pes = machine.pes;
+    this.#dispatcher = machine.owner;
     this.#frames = new FrameAllocator(this.#memory.frames);
     this.channels = new Channels(this.#memory, this.#frames);
     this.#merging = new SamePageMerging(this.#memory, this.#frames);
@@ -168,10 +113,12 @@ export class Hypervisor {
       waits: ({ config: { name } }, count) => this.events.emit({ kind: "short", domain: name, count }),
       givesUp: (domain) => this.#givesUp(domain),
     });
-    this.#scheduler = new Scheduler<Vcpu>(parts.cpus, (vcpu) => vcpu.domain.group);
-    const pes: PhysicalPe[] = [];
-    this.#dispatcher = new Dispatcher({
-      ...{ pes, scheduler: this.#scheduler, worldSwitch: new WorldSwitch(this.#memory) },
+    this.#host = this.#makeHost();
+  }
+
+  #makeDispatcher({ pes, memory, clock }: BeforeOwner): Dispatcher {
+    return new Dispatcher({
+      ...{ pes, scheduler: this.#scheduler, worldSwitch: new WorldSwitch(memory) },
       now: () => clock.now(),
       domains: () => this.#running,
       initialize: (pe) => initialize(pe),
@@ -180,22 +127,6 @@ export class Hypervisor {
         else this.onWatched(vcpu, fault);
       },
     });
-    this.#processors = new Processors({
-      ...{ parts: { ...parts, gicVersion: 3, measure: undefined }, memory, states, plan, clock, native },
-      board: { memory: ram, interrupts: gic, interruptSysregs: gic.sysregs },
-      model: { el2: true, el3: false, gicv3: true },
-      levels: { el2: true, el3: false, entry: 2, conduit: undefined },
-      // Nothing is behind an SMC; but it traps.
-      firmware: { call: () => false },
-      sampler: undefined,
-      owner: this.#dispatcher,
-    });
-    for (const [index, { state, timers }] of this.#processors.all.entries()) {
-      pes.push(new PhysicalPe(index, { state, timers, native: native.exports, gic, affinity: affinityOf(index, 3) }));
-    }
-    this.#pes = pes;
-    this.#processors.reset(0, []);
-    this.#host = this.#makeHost();
   }
 
   #makeHost(): DomainHost {
@@ -237,7 +168,7 @@ export class Hypervisor {
     };
   }
 
-  /** Every PE forgets the domain's translations: as if a vCPU of it executed TLBI VMALLS12E1IS. */
+  /** As if a vCPU of the domain executed TLBI VMALLS12E1IS. */
   #invalidate(domain: Domain): void {
     const by = domain.vcpus[0]?.saved.cpu;
     for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2, by);
@@ -680,16 +611,4 @@ function checkShare(name: string, { weight, cap, reservation }: Share, cpus: num
   if (!(reservation >= 0 && reservation <= cpus))
     throw new BadInput(`${name}: a reservation is 0 to ${cpus} CPUs, not ${reservation}`);
   if (reservation > cap) throw new BadInput(`${name}: its reservation is more than its cap`);
-}
-
-/** EL2's registers, as they stay. */
-function initialize(pe: PhysicalPe): void {
-  const s = pe.state;
-  s.set64(HCR_EL2, HCR_LOW, HCR_HIGH);
-  s.set64(VTCR_EL2, VTCR, 0);
-  s.set64(CNTHCTL_EL2, 0, 0);
-  s.setWord(MDCR_EL2, s.word(MDCR_EL2) | MDCR_MONITORS);
-  s.copy64(VPIDR_EL2, MIDR_EL1);
-  s.set64(VBAR_EL2, 0, 0);
-  pe.initialize();
 }
