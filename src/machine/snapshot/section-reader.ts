@@ -2,6 +2,7 @@ import { damaged, newer, SnapshotError } from "../../snapshot/error.ts";
 import { Fields } from "../../snapshot/fields.ts";
 import { PAGE } from "../../snapshot/format.ts";
 import type { Chunk, SnapshotReader } from "../../snapshot/reader.ts";
+import { joined } from "../../snapshot/streams.ts";
 import * as N from "./sections.ts";
 
 /** The sections of a snapshot, in the order in which they are written. */
@@ -39,13 +40,7 @@ export class Sections {
       this.#read = false;
     }
     if (pieces.length === 0) throw damaged(`${name} is missing`);
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return joined(pieces, length);
   }
 
   /** The next section, of any size, if it is the one of that name: piece by piece, each used before the next is asked for. */
