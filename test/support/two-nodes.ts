@@ -151,6 +151,8 @@ class Passed {
   readonly #way: Way;
   readonly #bySize = new Map<number, number>();
   #all = 0;
+  /** Bytes of the first one. */
+  #first = -1;
 
   constructor(way: Way) {
     this.#way = way;
@@ -160,11 +162,13 @@ class Passed {
   isAt({ at }: Trap, bytes: number): boolean {
     if (typeof at !== "string") return at.way === this.#way && at.message === this.#all;
     const word = WORDS[at];
+    // A connection that begins with a word asks what became of a migration before.
+    if (this.#first === word.bytes || this.#all === 0) return false;
     return word.way === this.#way && word.bytes === bytes && word.nth === (this.#bySize.get(bytes) ?? 0);
   }
 
   add(bytes: number): void {
-    this.#all++;
+    if (this.#all++ === 0) this.#first = bytes;
     this.#bySize.set(bytes, (this.#bySize.get(bytes) ?? 0) + 1);
   }
 }
