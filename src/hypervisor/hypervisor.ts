@@ -1,4 +1,5 @@
 import { MAX_CPUS } from "../contract/limits.ts";
+import { ARG0, ARG2 } from "../cpu/state-layout.ts";
 import { PE_FEATURES } from "../cpu/sysreg-layout.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import { mostDisks } from "../machine/board.ts";
@@ -52,9 +53,10 @@ const SETTLE_INSTRUCTIONS = 0x100;
 const SETTLE_TURNS = 0x1000;
 const NANOSECONDS = 1e6;
 
-/** Native.tlbInvalidate: all of the current VMID, at both stages. */
+// Native.tlbInvalidate: all of the current VMID, at both stages; by IPA.
 const EL1_REGIME = 1;
 const VMID_AT_STAGE2 = 6;
+const BY_IPA = 7;
 const VMIDS = 255;
 
 /** The type-1 hypervisor: a machine whose EL2 is TypeScript's, and the domains on it. */
@@ -143,7 +145,7 @@ export class Hypervisor {
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
       features: state.word(PE_FEATURES),
-      invalidateStage2: (domain) => this.#invalidate(domain),
+      invalidateStage2: (domain, first, count) => this.#invalidate(domain, first, count),
       frameGone: (frame) => this.#processors.codeChanged(this.#memory.linearOf(frame), PAGE_BYTES),
       notify: (vcpu) => {
         dispatcher.notify(vcpu);
@@ -168,10 +170,18 @@ export class Hypervisor {
     };
   }
 
-  /** As if a vCPU of the domain executed TLBI VMALLS12E1IS. */
-  #invalidate(domain: Domain): void {
-    const by = domain.vcpus[0]?.saved.cpu;
-    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2, by);
+  /**
+   * TLBI RIPAS2E1IS of so many pages from `first` on, as if a PE with the domain's VMID executed it; without them TLBI VMALLS12E1IS. The machine's TLBs drop
+   * the translations of both stages by either: elsewhere what goes by IPA would need TLBI VMALLE1IS after it.
+   */
+  #invalidate(domain: Domain, first?: number, count = 1): void {
+    const by = domain.vcpus[0]?.saved;
+    if (first !== undefined) {
+      by?.setNumber(ARG0, first * PAGE_BYTES);
+      by?.setNumber(ARG2, count * PAGE_BYTES);
+    }
+    const what = first === undefined ? VMID_AT_STAGE2 : BY_IPA;
+    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, what, by?.cpu);
   }
 
   subscribe(listener: Listener): () => void {

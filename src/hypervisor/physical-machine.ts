@@ -18,7 +18,7 @@ import type { CpuModel, MachineParts, Tier } from "../machine/runnable.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { MachineMemory } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
-import { VTCR } from "./stage2-space.ts";
+import { VTCR } from "./stage2-tables.ts";
 
 export interface PhysicalMachineParts {
   /** Bytes of RAM for all domains, a multiple of 4096. */
