@@ -1,4 +1,4 @@
-import { unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { createConnection, type Server } from "node:net";
 import { BadInput } from "../../machine/runnable.ts";
 import { reasonOf } from "./files.ts";
@@ -49,8 +49,9 @@ function tryListen(server: Server, at: TcpAddress | string): Promise<NodeJS.Errn
   });
 }
 
-/** Whether it is a socket that nobody listens at. */
-function isAbandoned(path: string): Promise<boolean> {
+/** Whether it is a socket that nobody listens at. To connect to a file of another kind is refused in the same way. */
+async function isAbandoned(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
   return new Promise((resolve) => {
     const socket = createConnection({ path });
     socket.on("connect", () => {
