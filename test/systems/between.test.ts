@@ -9,6 +9,7 @@ import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { type PortOptions, VirtualSwitch } from "../../src/network/virtual-switch.ts";
 import { ROOT } from "../support/atoll.ts";
 import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { NO_DHCP } from "../support/in-guest.ts";
 
 const PROMPT = "atoll:~# ";
 
@@ -78,7 +79,7 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
   assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
   const [router, a, b] = domains.map(([, console]) => console) as [Console, Console, Console];
   for (const [i, console] of [router, a, b].entries())
-    await command(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
+    await command(node, console, `${NO_DHCP}; ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
   await command(node, router, "ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up");
   await command(node, b, "ip addr add 10.8.0.3/24 dev eth1; ip link set eth1 up");
   assert.match(await command(node, router, "cat /sys/class/net/eth*/address"), /00:01\n52:54:00:00:00:04\n/);
