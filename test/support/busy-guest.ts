@@ -7,10 +7,10 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Atoll, atoll } from "./atoll.ts";
+import { PROMPT } from "./embedded-guest.ts";
 import { HAS_NETWORK } from "./in-guest.ts";
 import { listening } from "./listening.ts";
 
-const PROMPT = "atoll:~# ";
 const LINES = 150;
 const FETCHED = Buffer.alloc(300_000, "x");
 
@@ -51,8 +51,8 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
     const left = [...saves];
     for (let first = true; ; first = false) {
       const save = left.shift();
-      const how = first ? ["run", ...machine] : ["restore", snapshot];
-      const process = new Atoll([...how, "--timeout", "300", "--save", snapshot]);
+      const how: string[] = first ? ["run", ...machine] : ["restore", snapshot];
+      const process: Atoll = new Atoll([...how, "--timeout", "300", "--save", snapshot]);
       if (!first) restores++;
       // Before the machine runs a signal has nothing to save. That it runs is seen by what it shows, however long that takes.
       let timer: NodeJS.Timeout | undefined;

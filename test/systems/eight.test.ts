@@ -1,34 +1,30 @@
 // Eight Linux guests from one file, each with its own console, network and disk: what one suffers is nothing to the others.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { DOMAIN_CONSOLE_PATH } from "../../src/contract/domains.ts";
 import { NodeClient } from "../../src/server/domains/client.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
-import { GuestProcess, ROOT } from "../support/atoll.ts";
+import { atoll, ROOT } from "../support/atoll.ts";
 import { HAS_NETWORK } from "../support/in-guest.ts";
 import { listening } from "../support/listening.ts";
+import { nodeOfTest } from "../support/node-of-test.ts";
 
 const MAIN = join(ROOT, "src", "cli", "main.ts");
 const NAMES = Array.from({ length: 8 }, (_, i) => `guest-${i}`);
 const PROMPT = "~# ";
 
-const folder = mkdtempSync(join(tmpdir(), "atoll-eight-"));
-process.env.ATOLL_HOME = join(folder, "home");
-const node = new NodeClient(new StateDirectory(process.env.ATOLL_HOME), [process.execPath, MAIN]);
-after(async () => {
-  await node.down(true, () => {}).catch(() => {});
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = nodeOfTest();
+const node = new NodeClient(new StateDirectory(process.env.ATOLL_HOME as string), [process.execPath, MAIN]);
 
 class Console {
   shown = "";
+  #closed = false;
   readonly #socket: WebSocket;
 
   constructor(name: string) {
@@ -44,12 +40,12 @@ class Console {
   }
 
   async waitFor(text: string, seconds: number, from = 0): Promise<void> {
-    for (
-      const deadline = performance.now() + seconds * 1000;
-      !this.shown.slice(from).includes(text);
-      await setTimeout(50)
-    )
+    const deadline = performance.now() + seconds * 1000;
+    while (!this.shown.slice(from).includes(text)) {
       assert.ok(performance.now() < deadline, `${text} did not come: ${this.shown.slice(-2000)}`);
+      assert.ok(!this.#closed, `${text} is not waited for any more`);
+      await setTimeout(50);
+    }
   }
 
   /** What a command prints. */
@@ -60,8 +56,10 @@ class Console {
     return this.shown.slice(from).replaceAll("\r", "");
   }
 
+  /** Who waits for something is told that it does not come: one console's failure ends the test. */
   close(): void {
-    this.#socket.close();
+    this.#closed = true;
+    this.#socket.terminate();
   }
 }
 
@@ -83,12 +81,13 @@ test("eight Linux guests run from one file; killing, panicking or attacking one 
     `node: { memory: 640M, cpus: 2 }\ndomains:\n${NAMES.map((name, i) => domain(name, i === 1 ? ", noReboot: true" : "")).join("")}`,
   );
   const began = performance.now();
-  const up = await new GuestProcess(process.execPath, [MAIN, "up", file]).finished;
+  const up = await atoll("up", file);
   assert.equal(up.status, 0, up.stderr);
   const consoles = NAMES.map((name) => new Console(name));
   t.after(() => {
     for (const console of consoles) console.close();
     server.close();
+    server.closeAllConnections();
   });
   await Promise.all(consoles.map((console) => console.waitFor(PROMPT, 600)));
   t.diagnostic(`eight prompts after ${((performance.now() - began) / 1000).toFixed(1)} s`);

@@ -7,9 +7,9 @@ import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { Atoll } from "../support/atoll.ts";
+import { PROMPT } from "../support/embedded-guest.ts";
 import { HAS_IP6, HAS_NETWORK, NO_DHCP } from "../support/in-guest.ts";
 
-const PROMPT = "atoll:~# ";
 const PAGE = "a page of the host's ".repeat(40_000);
 const GATEWAY = [10, 0, 2, 2];
 const hasIp6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
