@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Atoll } from "../support/atoll.ts";
-
-const PROMPT = "atoll:~# ";
+import { PROMPT } from "../support/embedded-guest.ts";
 
 /** Boots the embedded guest, runs shell commands, powers off; gives the console's text. */
 async function session(args: readonly string[], commands: readonly string[]): Promise<string> {

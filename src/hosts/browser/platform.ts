@@ -76,11 +76,11 @@ export const browserPlatform = (base: string, report: Report): Platform => ({
   },
 });
 
-const isInOpfs = (source: Source): source is { opfs: string } =>
+const isInOpfs = (source: Source): source is { readonly opfs: string } =>
   typeof source === "object" && "opfs" in source && typeof source.opfs === "string";
 
 /** A source that is no name of the browser's storage, and no relative URL. */
-async function wholeFile(source: Source, base: string): Promise<Exclude<Source, { opfs: string }>> {
+async function wholeFile(source: Source, base: string): Promise<Exclude<Source, { readonly opfs: string }>> {
   if (isInOpfs(source)) return (await opfsHandle(source.opfs, false)).getFile();
   return typeof source === "string" ? new URL(source, base) : source;
 }

@@ -34,8 +34,10 @@ const isBinary = (value: unknown): value is Blob | ArrayBuffer | Uint8Array =>
 
 const opfs = z.strictObject({ opfs: z.string().regex(/^[^/\0]{1,200}$/, "give a name without /") });
 
-/** A whole file. Strings are paths (Node) or URLs, relative to the page in a browser. */
-const source = z.union(
+/** A whole file. Strings are paths (Node) or URLs, relative to the page in a browser; `opfs` names one that the browser keeps for the site. */
+export type Source = string | URL | Blob | ArrayBuffer | Uint8Array | { readonly opfs: string };
+
+const source: z.ZodType<Source, Source> = z.union(
   [z.string().min(1), z.custom<Blob | ArrayBuffer | Uint8Array>(isBinary), z.instanceof(URL), opfs],
   { error: "give a path or URL, a Blob, an ArrayBuffer, a Uint8Array, or { opfs: name }" },
 );
@@ -117,11 +119,10 @@ const machineConfiguration = machineDefinition.extend({
   trace: trace.optional(),
 });
 
-/** What a caller gives. */
-export type MachineConfiguration = z.input<typeof machineConfiguration>;
+/** What a machine is made of. Every field has a default; docs/library.md says what each means, and on which hosts it is there. */
+export interface MachineConfiguration extends z.input<typeof machineConfiguration> {}
 /** With every default filled in. */
 export type CheckedConfiguration = Readonly<z.output<typeof machineConfiguration>>;
-export type Source = z.output<typeof source>;
 export type DiskConfiguration = Readonly<z.output<typeof disk>>;
 
 /** @throws AtollError ("configuration") that names the first field that is wrong. */

@@ -33,17 +33,7 @@ export interface SessionAccess {
   terminate(): void;
 }
 
-/**
- * A 64-bit Arm machine.
- *
- * @example
- * const machine = await Machine.create({ memory: "256M", consoleSize: { columns: 80, rows: 25 } });
- * await machine.start();
- * await machine.waitFor("~# ");
- * await machine.type("echo $((6 * 7)) answers\n");
- * await machine.waitFor("42 answers");
- * await machine.close();
- */
+/** A machine, whatever host it is on. */
 export class LibraryMachine extends InspectedMachine {
   /**
    * The serial console. Both streams carry bytes. Of output that nobody reads, the last MiB is kept.
