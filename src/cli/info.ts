@@ -60,6 +60,7 @@ function linesOfDomain({
   statistics,
   definition,
   forkedFrom,
+  display,
 }: DomainInfo): string[][] {
   const { memory, cpus, ...others } = definition;
   return [
@@ -67,6 +68,7 @@ function linesOfDomain({
     ["status", reason === undefined ? status : `${status} (${reason})`],
     ...(health === undefined ? [] : [["health", health]]),
     ...(forkedFrom === undefined ? [] : [["copy of", forkedFrom]]),
+    ...(display === undefined ? [] : [["VNC", `${display.host} port ${display.port}`]]),
     ["started", `${timeText(started)}${restarts === 0 ? "" : `, ${restarts} restarts`}`],
     ["memory", memoryText(memory)],
     ["cpus", String(cpus)],

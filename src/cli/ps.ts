@@ -30,14 +30,15 @@ export function printDomains(domains: readonly DomainInfo[]): void {
   }
 }
 
-function row({ name, status, health, restarts, started, definition }: DomainInfo): string[] {
+function row({ name, status, health, restarts, started, definition, display }: DomainInfo): string[] {
   const up = started !== undefined && !DOWN.includes(status);
   const ports = definition.publish.map(
     ({ port, guestPort, protocol }) => `${port}->${guestPort}${protocol === "udp" ? "/udp" : ""}`,
   );
+  const shown = display === undefined ? [] : [`vnc:${display.port}`];
   return [
     ...[name, status, health ?? "-", String(restarts), up ? duration(Date.now() - Date.parse(started)) : "-"],
-    ...[String(definition.cpus), memoryText(definition.memory), ports.join(" ") || "-"],
+    ...[String(definition.cpus), memoryText(definition.memory), [...ports, ...shown].join(" ") || "-"],
   ];
 }
 

@@ -56,6 +56,10 @@ export const domainInfo = z.object({
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,
+  display: z
+    .strictObject({ host: z.string(), port: z.int() })
+    .optional()
+    .describe("Where VNC viewers connect, while it runs"),
   forkedFrom: machineName.optional().describe("The domain that it is a copy of"),
   statistics: domainStatistics.optional(),
 });
