@@ -1,7 +1,7 @@
 import type { Decoder } from "../a64/decoder.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
-import { ALIGN_CHECK, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
+import { ALIGN_CHECK, BUDGET, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
 import { instantiate, isShared } from "../wasm/instantiate.ts";
 import {
   HANDLER_DECODE,
@@ -174,7 +174,7 @@ export class Engine implements CodeEngine {
 
   run(cpu: number, budget: number): void {
     this.#enter(cpu, budget);
-    this.#hotPlaces.passed();
+    this.#hotPlaces.passed(budget - (this.#words[(cpu + BUDGET) >> 2] as number));
     this.#translator?.install(false);
   }
 
