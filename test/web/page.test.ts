@@ -78,7 +78,7 @@ test("a disk that is chosen is one of the machine's", { skip: missing }, async (
   const { page } = await openPage(web.browser, `${web.url}#none`);
   await page.getByRole("button", { name: "New machine" }).click();
   const chooser = page.waitForEvent("filechooser");
-  await page.getByLabel("Disk, a file").click();
+  await page.getByLabel("Disk, a file", { exact: true }).click();
   await (await chooser).setFiles({
     name: "some.img",
     mimeType: "",
