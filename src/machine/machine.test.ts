@@ -1,15 +1,11 @@
 // Runs small programs of A64 instructions on whole machines; test/baremetal and the embedded guest do the rest.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { inflate } from "../hosts/node/inflate.ts";
-import { Machine } from "./machine.ts";
+import { wholeMachine } from "../../test/support/whole-machine.ts";
 import { BadInput, type MachineParts, type RunState } from "./runnable.ts";
 import { formatStatistics } from "./statistics.ts";
 
-const build = (name: string): Uint8Array => readFileSync(join(import.meta.dirname, "../../build", name));
 const MiB = 0x10_0000;
 
 const words = (...code: number[]): Uint8Array => new Uint8Array(Uint32Array.from(code).buffer);
@@ -26,32 +22,9 @@ const IDLE = [0xd503207f, 0x17ffffff];
 
 /** A machine that starts with `code` at 0x40080000, and what it printed. Time is 1 us more whenever somebody looks. */
 async function machine(code: readonly number[], changes: Partial<MachineParts> = {}) {
-  const printed: number[] = [];
   let time = 0;
-  const parts: MachineParts = {
-    memory: 64 * MiB,
-    cpus: 1,
-    cpu: "max",
-    gicVersion: 3,
-    tier: "interpreter",
-    kernel: { name: "code", bytes: words(...code) },
-    append: "",
-    loads: [],
-    disks: [],
-    serial: { write: (bytes) => void printed.push(...bytes), read: () => new Uint8Array(0), onReadable: () => {} },
-    terminalSize: { get: () => undefined, onChange: () => {} },
-    entropy: { fill: (into) => into.fill(0x55) },
-    wallClock: { now: () => 0 },
-    monotonic: () => (time += 1000),
-    artifacts: {
-      native: build("native.wasm"),
-      interpreter: build("interpreter.wasm"),
-      handlers: new TextDecoder().decode(build("interpreter.json")),
-    },
-    inflate,
-    ...changes,
-  };
-  const made = await Machine.create(parts);
+  const monotonic = (): number => (time += 1000);
+  const { machine: made, printed } = await wholeMachine(code, { tier: "interpreter", monotonic, ...changes });
   const run = (turns = 100): RunState => {
     let state: RunState = { kind: "running" };
     for (let i = 0; i < turns && state.kind === "running"; i++) state = made.run(1);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Atoll } from "../support/atoll.ts";
+import { PROMPT } from "../support/embedded-guest.ts";
 
 const STARTED = /^atoll: started from a snapshot of the booted guest; --boot boots it\n$/;
-const PROMPT = "atoll:~# ";
 
 /** What a new machine says of itself before anything else has drawn random numbers. */
 async function first(...options: string[]) {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { Machine } from "../../src/hosts/node/index.ts";
 import { Atoll, atoll } from "../support/atoll.ts";
+import { PROMPT } from "../support/embedded-guest.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "atoll-restored-"));
 after(() => rmSync(folder, { recursive: true }));
-const PROMPT = "atoll:~# ";
 const at = (name: string): string => join(folder, name);
 
 /** A guest at its prompt, saved to a file. */

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { Atoll } from "./atoll.ts";
 
-const PROMPT = "atoll:~# ";
+/** Of its shell. */
+export const PROMPT = "atoll:~# ";
 
 export class EmbeddedGuest {
   readonly process: Atoll;

@@ -5,21 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { GuestStreams } from "../../src/hosts/node/guest-streams.ts";
 import { NodeFolder } from "../../src/hosts/node/shared-folder.ts";
-import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { type PortOptions, VirtualSwitch } from "../../src/network/virtual-switch.ts";
 import { ROOT } from "../support/atoll.ts";
-import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
-
-const PROMPT = "atoll:~# ";
-
-/** What a shell command prints. */
-async function command(node: Hypervisor, console: Console, text: string, seconds = 60): Promise<string> {
-  const before = console.shown.length;
-  console.type(`${text}; echo end-$((40+2))\n`);
-  const shown = (): string => console.shown.slice(before);
-  assert.ok(await runUntil(node, () => shown().includes("end-42"), seconds), `${text}: ${shown()}`);
-  return shown().replaceAll("\r", "");
-}
+import { type Console, embeddedLinux, hypervisor } from "../support/hypervisor.ts";
+import { NO_DHCP } from "../support/in-guest.ts";
+import { bootDomains, shellCommand } from "../support/linux-domains.ts";
 
 test("Linux domains find a channel in their device trees, write and ring by its addresses, and a reader cannot write", {
   timeout: 400_000,
@@ -31,22 +21,20 @@ test("Linux domains find a channel in their device trees, write and ring by its 
   ];
   node.channels.define({ name: "orders", bytes: 65536, members });
   const domains = ["one", "two"].map((name) => embeddedLinux(name, { memory: 112 * 2 ** 20 }));
-  for (const [config] of domains) {
-    node.define(config);
-    node.start(config.name);
-  }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
-  const [one, two] = domains.map(([, console]) => console) as [Console, Console];
+  const [one, two] = (await bootDomains(node, domains)) as [Console, Console];
   const tree = "/proc/device-tree/channel@800000000";
-  assert.match(await command(node, two, `tr '\\0' ' ' <${tree}/atoll,members; ls ${tree}`), /one two [\s\S]*read-only/);
-  await command(node, one, "devmem 0x80000fffc 32 0x12345678; devmem 0xb000000 32 1");
   assert.match(
-    await command(node, two, "devmem 0x80000fffc; devmem 0xb000004; devmem 0xb000004"),
+    await shellCommand(node, two, `tr '\\0' ' ' <${tree}/atoll,members; ls ${tree}`),
+    /one two [\s\S]*read-only/,
+  );
+  await shellCommand(node, one, "devmem 0x80000fffc 32 0x12345678; devmem 0xb000000 32 1");
+  assert.match(
+    await shellCommand(node, two, "devmem 0x80000fffc; devmem 0xb000004; devmem 0xb000004"),
     /^0x12345678\n0x00000001\n0x00000000$/m,
   );
-  assert.match(await command(node, two, "devmem 0x80000fffc 32 1; echo alive"), /Bus error[\s\S]*^alive$/m);
+  assert.match(await shellCommand(node, two, "devmem 0x80000fffc 32 1; echo alive"), /Bus error[\s\S]*^alive$/m);
   assert.match(
-    await command(node, one, "devmem 0x80000fffc; devmem 0x800010000; echo alive"),
+    await shellCommand(node, one, "devmem 0x80000fffc; devmem 0x800010000; echo alive"),
     /^0x12345678\nBus error[\s\S]*^alive$/m,
   );
   assert.ok(events.some((event) => event.kind === "refused" && event.domain === "two" && event.what === "memory"));
@@ -71,19 +59,14 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
   const domains = ports.map((each, i) =>
     embeddedLinux(`d${i}`, { memory: 112 * 2 ** 20, networks: each.map(({ link }) => link) }),
   );
-  for (const [config] of domains) {
-    node.define(config);
-    node.start(config.name);
-  }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
-  const [router, a, b] = domains.map(([, console]) => console) as [Console, Console, Console];
+  const [router, a, b] = (await bootDomains(node, domains)) as [Console, Console, Console];
   for (const [i, console] of [router, a, b].entries())
-    await command(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
-  await command(node, router, "ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up");
-  await command(node, b, "ip addr add 10.8.0.3/24 dev eth1; ip link set eth1 up");
-  assert.match(await command(node, router, "cat /sys/class/net/eth*/address"), /00:01\n52:54:00:00:00:04\n/);
+    await shellCommand(node, console, `${NO_DHCP}; ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
+  await shellCommand(node, router, "ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up");
+  await shellCommand(node, b, "ip addr add 10.8.0.3/24 dev eth1; ip link set eth1 up");
+  assert.match(await shellCommand(node, router, "cat /sys/class/net/eth*/address"), /00:01\n52:54:00:00:00:04\n/);
   const ping = async (from: Console, to: string): Promise<boolean> =>
-    / 0% packet loss/.test(await command(node, from, `ping -c 2 -w 4 ${to}`));
+    / 0% packet loss/.test(await shellCommand(node, from, `ping -c 2 -w 4 ${to}`));
   assert.ok(await ping(router, "10.7.0.2"));
   assert.ok(await ping(a, "10.7.0.1"));
   assert.ok(await ping(b, "10.7.0.1"));
@@ -92,7 +75,7 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
 
   // Who takes another's address is heard by nobody.
   assert.equal(ports[1]?.[0]?.spoofed, 0);
-  await command(node, a, "ip link set eth0 down; ip link set eth0 address 52:54:00:00:00:03; ip link set eth0 up");
+  await shellCommand(node, a, "ip link set eth0 down; ip link set eth0 address 52:54:00:00:00:03; ip link set eth0 up");
   assert.ok(!(await ping(a, "10.7.0.1")));
   assert.ok((ports[1]?.[0]?.spoofed ?? 0) > 0);
   assert.ok(await ping(b, "10.7.0.1"));
@@ -108,21 +91,16 @@ test("programs in Linux domains connect to each other's vsock ports by CID", { t
     const shares = [{ tag: "p", folder: new NodeFolder(join(ROOT, "test", "systems", "programs", "bin"), true) }];
     return embeddedLinux(`d${cid}`, { memory: 112 * 2 ** 20, shares, vsock: { cid, host } });
   });
-  for (const [config] of domains) {
-    node.define(config);
-    node.start(config.name);
-  }
-  assert.ok(await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 240));
-  const [one, two] = domains.map(([, console]) => console) as [Console, Console];
+  const [one, two] = (await bootDomains(node, domains)) as [Console, Console];
   for (const console of [one, two])
-    await command(node, console, "mkdir -p /p; mount -t 9p -o trans=virtio,version=9p2000.L p /p");
-  assert.match(await command(node, one, "/p/vsock connect 6 99"), /connect: failed/);
-  assert.match(await command(node, one, "/p/vsock connect 7 99"), /connect: failed/);
-  assert.match(await command(node, one, "/p/vsock connect 2 99"), /connect: failed/);
-  await command(node, two, "(echo from two; sleep 1) | /p/vsock listen 7000 >/tmp/heard & sleep 1");
-  assert.match(await command(node, one, "echo from one | /p/vsock connect 6 7000"), /^from two$/m);
-  assert.match(await command(node, two, "wait; cat /tmp/heard"), /^from one$/m);
-  await command(node, two, "/p/vsock discard 7001 >/tmp/count & sleep 1");
-  await command(node, one, "/p/vsock supply 6 7001 8", 240);
-  assert.match(await command(node, two, "wait; cat /tmp/count"), /^8388608$/m);
+    await shellCommand(node, console, "mkdir -p /p; mount -t 9p -o trans=virtio,version=9p2000.L p /p");
+  assert.match(await shellCommand(node, one, "/p/vsock connect 6 99"), /connect: failed/);
+  assert.match(await shellCommand(node, one, "/p/vsock connect 7 99"), /connect: failed/);
+  assert.match(await shellCommand(node, one, "/p/vsock connect 2 99"), /connect: failed/);
+  await shellCommand(node, two, "(echo from two; sleep 1) | /p/vsock listen 7000 >/tmp/heard & sleep 1");
+  assert.match(await shellCommand(node, one, "echo from one | /p/vsock connect 6 7000"), /^from two$/m);
+  assert.match(await shellCommand(node, two, "wait; cat /tmp/heard"), /^from one$/m);
+  await shellCommand(node, two, "/p/vsock discard 7001 >/tmp/count & sleep 1");
+  await shellCommand(node, one, "/p/vsock supply 6 7001 8");
+  assert.match(await shellCommand(node, two, "wait; cat /tmp/count"), /^8388608$/m);
 });

@@ -1,33 +1,30 @@
 // Eight Linux guests from one file, each with its own console, network and disk: what one suffers is nothing to the others.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { DOMAIN_CONSOLE_PATH } from "../../src/contract/domains.ts";
 import { NodeClient } from "../../src/server/domains/client.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
-import { GuestProcess, ROOT } from "../support/atoll.ts";
+import { atoll, ROOT } from "../support/atoll.ts";
+import { HAS_NETWORK } from "../support/in-guest.ts";
+import { listening } from "../support/listening.ts";
+import { nodeOfTest } from "../support/node-of-test.ts";
 
 const MAIN = join(ROOT, "src", "cli", "main.ts");
 const NAMES = Array.from({ length: 8 }, (_, i) => `guest-${i}`);
 const PROMPT = "~# ";
 
-const folder = mkdtempSync(join(tmpdir(), "atoll-eight-"));
-process.env.ATOLL_HOME = join(folder, "home");
-const node = new NodeClient(new StateDirectory(process.env.ATOLL_HOME), [process.execPath, MAIN]);
-after(async () => {
-  await node.down(true, () => {}).catch(() => {});
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = nodeOfTest();
+const node = new NodeClient(new StateDirectory(process.env.ATOLL_HOME as string), [process.execPath, MAIN]);
 
 class Console {
   shown = "";
+  #closed = false;
   readonly #socket: WebSocket;
 
   constructor(name: string) {
@@ -43,12 +40,12 @@ class Console {
   }
 
   async waitFor(text: string, seconds: number, from = 0): Promise<void> {
-    for (
-      const deadline = performance.now() + seconds * 1000;
-      !this.shown.slice(from).includes(text);
-      await setTimeout(50)
-    )
+    const deadline = performance.now() + seconds * 1000;
+    while (!this.shown.slice(from).includes(text)) {
       assert.ok(performance.now() < deadline, `${text} did not come: ${this.shown.slice(-2000)}`);
+      assert.ok(!this.#closed, `${text} is not waited for any more`);
+      await setTimeout(50);
+    }
   }
 
   /** What a command prints. */
@@ -59,8 +56,10 @@ class Console {
     return this.shown.slice(from).replaceAll("\r", "");
   }
 
+  /** Who waits for something is told that it does not come: one console's failure ends the test. */
   close(): void {
-    this.#socket.close();
+    this.#closed = true;
+    this.#socket.terminate();
   }
 }
 
@@ -73,8 +72,7 @@ test("eight Linux guests run from one file; killing, panicking or attacking one 
     asked.push(url);
     response.end("there\n");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listening(server);
   const file = join(folder, "eight.yaml");
   const domain = (name: string, more = ""): string =>
     `  ${name}: { memory: 64M, disk: "new:4M", append: "console=ttyAMA0 quiet panic=1"${more} }\n`;
@@ -83,21 +81,20 @@ test("eight Linux guests run from one file; killing, panicking or attacking one 
     `node: { memory: 640M, cpus: 2 }\ndomains:\n${NAMES.map((name, i) => domain(name, i === 1 ? ", noReboot: true" : "")).join("")}`,
   );
   const began = performance.now();
-  const up = await new GuestProcess(process.execPath, [MAIN, "up", file]).finished;
+  const up = await atoll("up", file);
   assert.equal(up.status, 0, up.stderr);
   const consoles = NAMES.map((name) => new Console(name));
   t.after(() => {
     for (const console of consoles) console.close();
     server.close();
+    server.closeAllConnections();
   });
   await Promise.all(consoles.map((console) => console.waitFor(PROMPT, 600)));
   t.diagnostic(`eight prompts after ${((performance.now() - began) / 1000).toFixed(1)} s`);
 
   const each = (who: readonly number[], what: (console: Console, i: number) => Promise<void>): Promise<unknown> =>
     Promise.all(who.map((i) => what(consoles[i] as Console, i)));
-  // The guest asks for its address beside its shell.
-  const fetched = (i: number): string =>
-    `for try in 1 2 3 4 5 6 7 8 9; do wget -q -O - http://10.0.2.2:${port}/${i} 2>/dev/null && break; sleep 1; done`;
+  const fetched = (i: number): string => `${HAS_NETWORK}; wget -q -O - http://10.0.2.2:${port}/${i}`;
   const isWell = async (console: Console, i: number): Promise<void> => {
     assert.match(
       await console.ask(`head -c 6 /dev/vda; echo; echo $me; ${fetched(i)}`),

@@ -2,20 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { bootDomains, shellCommand } from "../support/linux-domains.ts";
 
 const MiB = 2 ** 20;
-const PROMPT = "atoll:~# ";
-
-/** What a shell command prints. */
-async function command(node: Hypervisor, console: Console, text: string, seconds = 240): Promise<string> {
-  const before = console.shown.length;
-  console.type(`${text}; echo end-$((40+2))\n`);
-  const shown = (): string => console.shown.slice(before);
-  assert.ok(await runUntil(node, () => shown().includes("end-42"), seconds), `${text}: ${shown()}`);
-  return shown().replaceAll("\r", "");
-}
 
 for (const cpus of [2]) {
   test(`eight copies of a booted Linux of ${cpus} vCPUs go on from where it was, cost little, and see none of each other's writes`, {
@@ -23,10 +13,8 @@ for (const cpus of [2]) {
   }, async (t) => {
     const { node } = hypervisor({ cpus });
     const [config, console] = embeddedLinux("parent", { memory: 512 * MiB, cpus });
-    node.define(config);
-    node.start("parent");
-    assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 240));
-    await command(
+    await bootDomains(node, [[config, console]]);
+    await shellCommand(
       node,
       console,
       "echo parent >/tmp/who; n=7; dd if=/dev/urandom of=/tmp/b bs=1M count=8 2>/dev/null; md5sum /tmp/b >/tmp/sum",
@@ -56,19 +44,19 @@ for (const cpus of [2]) {
     // The shell's variable is there; each writes its own name, then all are asked.
     for (const [i, copy] of consoles.entries())
       assert.match(
-        await command(node, copy, `cat /tmp/who; echo copy-$n-${i} >/tmp/who; head -c 8 /dev/hwrng | md5sum`),
+        await shellCommand(node, copy, `cat /tmp/who; echo copy-$n-${i} >/tmp/who; head -c 8 /dev/hwrng | md5sum`),
         /^parent$/m,
       );
-    await command(node, console, "echo still-parent >/tmp/who");
+    await shellCommand(node, console, "echo still-parent >/tmp/who");
     const after = used();
     t.diagnostic(`after a command in each ${(after / MiB).toFixed(1)} MiB`);
     for (const [i, copy] of consoles.entries()) {
-      const shown = await command(node, copy, "cat /tmp/who; md5sum -c /tmp/sum; sleep 0.05; echo woke");
+      const shown = await shellCommand(node, copy, "cat /tmp/who; md5sum -c /tmp/sum; sleep 0.05; echo woke");
       assert.match(shown, new RegExp(`^copy-7-${i}$`, "m"));
       assert.match(shown, /^\/tmp\/b: OK$/m);
       assert.match(shown, /^woke$/m);
     }
-    assert.match(await command(node, console, "cat /tmp/who; md5sum -c /tmp/sum"), /^still-parent[\s\S]*OK$/m);
+    assert.match(await shellCommand(node, console, "cat /tmp/who; md5sum -c /tmp/sum"), /^still-parent[\s\S]*OK$/m);
     // The parent's end is nothing to its copies; all memory comes back.
     node.stop("parent");
     assert.ok(await runUntil(node, () => node.status("parent") === "stopped", 10));
@@ -80,7 +68,7 @@ for (const cpus of [2]) {
     node.fork("copy-0", "copy-of-copy", () => ({ serial: second.serial, disks: [] }));
     assert.equal(node.status("copy-of-copy"), "paused");
     node.resume("copy-of-copy");
-    assert.match(await command(node, second, "cat /tmp/who; md5sum -c /tmp/sum"), /^copy-7-0[\s\S]*OK$/m);
+    assert.match(await shellCommand(node, second, "cat /tmp/who; md5sum -c /tmp/sum"), /^copy-7-0[\s\S]*OK$/m);
     for (const name of node.names()) if (node.domain(name)) node.stop(name);
     assert.ok(await runUntil(node, () => node.names().every((name) => node.domain(name) === undefined), 10));
     assert.equal(node.node().free, node.node().memory);
@@ -92,8 +80,8 @@ test("what cannot be forked is refused with a reason, and the original goes on",
   const [config, console] = embeddedLinux("parent");
   node.define(config);
   assert.throws(() => node.fork("parent", "copy", () => ({ serial: new Console().serial, disks: [] })), /does not run/);
-  node.start("parent");
-  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 240));
+  node.remove("parent");
+  await bootDomains(node, [[config, console]]);
   const used = node.node().free;
   assert.throws(() => node.fork("parent", "parent", () => ({ serial: new Console().serial, disks: [] })), /already/);
   assert.throws(() => node.fork("parent", "copy", (of) => ({ serial: of.serial, disks: [] })), /another domain has/);
@@ -112,5 +100,5 @@ test("what cannot be forked is refused with a reason, and the original goes on",
   );
   assert.deepEqual(node.names(), ["parent"]);
   assert.ok(Math.abs(node.node().free - used) < MiB);
-  assert.match(await command(node, console, "echo $((20+1))"), /^21$/m);
+  assert.match(await shellCommand(node, console, "echo $((20+1))"), /^21$/m);
 });

@@ -4,20 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { ROOT } from "../support/atoll.ts";
+import { PROMPT } from "../support/embedded-guest.ts";
 import { bareMetal, Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
-
-const PROMPT = "atoll:~# ";
-
-/** What a shell command prints; the domain is at its prompt. */
-async function command(node: Hypervisor, console: Console, text: string, seconds = 60): Promise<string> {
-  const before = console.shown.length;
-  console.type(`${text}; echo end-$((40+2))\n`);
-  const shown = (): string => console.shown.slice(before);
-  assert.ok(await runUntil(node, () => shown().includes("end-42"), seconds), `${text}: ${shown()}`);
-  return shown().replaceAll("\r", "");
-}
+import { bootDomains, shellCommand } from "../support/linux-domains.ts";
 
 for (const cpus of [1, 2]) {
   test(`two Linux domains on ${cpus} PEs reach their shells, each on its own console`, {
@@ -25,19 +15,14 @@ for (const cpus of [1, 2]) {
   }, async () => {
     const { node, events } = hypervisor({ cpus });
     const domains = ["one", "two"].map((name) => embeddedLinux(name, { cpus }));
-    for (const [config] of domains) {
-      node.define(config);
-      node.start(config.name);
-    }
-    const booted = await runUntil(node, () => domains.every(([, { shown }]) => shown.includes(PROMPT)), 100);
-    assert.ok(booted, domains.map(([, { shown }]) => shown.slice(-500)).join("\n"));
+    await bootDomains(node, domains);
     for (const [{ name }, console] of domains) {
-      assert.match(await command(node, console, `echo I am ${name}`), new RegExp(`^I am ${name}$`, "m"));
-      assert.match(await command(node, console, "grep -c ^processor /proc/cpuinfo"), new RegExp(`^${cpus}$`, "m"));
-      assert.match(await command(node, console, "cat /proc/device-tree/compatible"), /linux,dummy-virt/);
-      assert.match(await command(node, console, "grep -c GICv3 /proc/interrupts"), /^[1-9]/m);
-      assert.match(await command(node, console, "dd if=/dev/hwrng bs=16 count=1 2>/dev/null | wc -c"), /^16$/m);
-      assert.match(await command(node, console, "sleep 0.2; echo slept"), /^slept$/m);
+      assert.match(await shellCommand(node, console, `echo I am ${name}`), new RegExp(`^I am ${name}$`, "m"));
+      assert.match(await shellCommand(node, console, "grep -c ^processor /proc/cpuinfo"), new RegExp(`^${cpus}$`, "m"));
+      assert.match(await shellCommand(node, console, "cat /proc/device-tree/compatible"), /linux,dummy-virt/);
+      assert.match(await shellCommand(node, console, "grep -c GICv3 /proc/interrupts"), /^[1-9]/m);
+      assert.match(await shellCommand(node, console, "dd if=/dev/hwrng bs=16 count=1 2>/dev/null | wc -c"), /^16$/m);
+      assert.match(await shellCommand(node, console, "sleep 0.2; echo slept"), /^slept$/m);
     }
     assert.ok(!domains[0]?.[1].shown.includes("I am two"));
 
@@ -48,7 +33,7 @@ for (const cpus of [1, 2]) {
     assert.deepEqual(events.at(-1), { kind: "stopped", domain: "one", cause: "off" });
     assert.ok(node.node().free > free);
     const [, second] = domains[1] as [unknown, Console];
-    assert.match(await command(node, second, "echo $((6*7))"), /^42$/m);
+    assert.match(await shellCommand(node, second, "echo $((6*7))"), /^42$/m);
 
     second.type("reboot\n");
     assert.ok(await runUntil(node, () => events.some(({ kind }) => kind === "reset"), 30));
@@ -70,19 +55,17 @@ test("a domain has disks of its own, and nobody else gets them", { timeout: 200_
     writeZeroes: (offset: number, length: number) => void bytes.fill(0, offset, offset + length),
   };
   const [config, console] = embeddedLinux("one", { disks: [{ store }] });
-  node.define(config);
-  node.start("one");
+  await bootDomains(node, [[config, console]]);
   node.define(embeddedLinux("two", { disks: [{ store }] })[0]);
   assert.throws(() => node.start("two"), /another domain has/);
-  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 100));
   const write =
     "mkfs.ext2 /dev/vda >/dev/null 2>&1; mount /dev/vda /mnt && echo persisted >/mnt/f && umount /mnt && echo done-it";
-  assert.match(await command(node, console, write), /^done-it$/m);
+  assert.match(await shellCommand(node, console, write), /^done-it$/m);
   assert.ok(Buffer.from(bytes).includes("persisted"));
   // 4 MiB of numbers to the disk and back, through pages wherever they are.
   const copy =
     "seq 1 500000 | head -c 3000000 >/tmp/n; mount /dev/vda /mnt; cp /tmp/n /mnt/n; umount /mnt; mount /dev/vda /mnt; cmp /tmp/n /mnt/n && echo the-same";
-  assert.match(await command(node, console, copy), /^the-same$/m);
+  assert.match(await shellCommand(node, console, copy), /^the-same$/m);
 });
 
 const debian = ["vmlinuz", "initramfs.cpio.gz"].map((name) => join(ROOT, ".cache", "debian", name));
@@ -133,11 +116,9 @@ test("U-Boot runs from a domain's flash to its prompt", {
 test("a paused domain stands still, its time too", { timeout: 120_000 }, async () => {
   const { node } = hypervisor();
   const [config, console] = embeddedLinux("one");
-  node.define(config);
-  node.start("one");
-  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 60));
+  await bootDomains(node, [[config, console]]);
   const uptime = async (): Promise<number> => {
-    const shown = await command(node, console, "cut -d' ' -f1 /proc/uptime");
+    const shown = await shellCommand(node, console, "cut -d' ' -f1 /proc/uptime");
     return Number(/^(\d+\.\d+)$/m.exec(shown)?.[1]);
   };
   const before = await uptime();
@@ -156,23 +137,21 @@ test("a running domain's pages are logged, shared and taken back without its not
 }, async () => {
   const { node } = hypervisor({ cpus: 2 });
   const [config, console] = embeddedLinux("one", { cpus: 2, balloon: true });
-  node.define(config);
-  node.start("one");
-  assert.ok(await runUntil(node, () => console.shown.includes(PROMPT), 100));
+  await bootDomains(node, [[config, console]]);
   const domain = node.domain("one");
   assert.ok(domain);
   const { space, gic, vcpus } = domain;
   assert.match(
-    await command(node, console, "dd if=/dev/zero of=/tmp/a bs=64k count=64 2>/dev/null; md5sum </tmp/a"),
+    await shellCommand(node, console, "dd if=/dev/zero of=/tmp/a bs=64k count=64 2>/dev/null; md5sum </tmp/a"),
     /b5cfa9d6c8febd618f91ac2843d50a1c/,
   );
 
   // Dirty logging: rounds of it end with few pages, as a migration needs.
   space.startLogging();
-  assert.match(await command(node, console, "echo $((1+1))"), /^2$/m);
+  assert.match(await shellCommand(node, console, "echo $((1+1))"), /^2$/m);
   const first = space.takeDirty().length;
   assert.ok(first > 10 && first < 5000, `${first}`);
-  assert.match(await command(node, console, "md5sum </tmp/a"), /b5cfa9d6/);
+  assert.match(await shellCommand(node, console, "md5sum </tmp/a"), /b5cfa9d6/);
   assert.ok(space.takeDirty().length > 0);
   assert.deepEqual(space.takeDirty(), []);
   space.stopLogging();
@@ -191,18 +170,21 @@ test("a running domain's pages are logged, shared and taken back without its not
   let copies = 0;
   space.onWriteFault = () => copies++;
   node.resume("one");
-  assert.match(await command(node, console, "md5sum </tmp/a; echo x >/tmp/b; cat /tmp/b"), /b5cfa9d6[\s\S]*^x$/m);
+  assert.match(await shellCommand(node, console, "md5sum </tmp/a; echo x >/tmp/b; cat /tmp/b"), /b5cfa9d6[\s\S]*^x$/m);
   assert.ok(copies > 10 && copies < shared);
   assert.match(
-    await command(node, console, "grep -c ^processor /proc/cpuinfo; sleep 0.1; echo woke"),
+    await shellCommand(node, console, "grep -c ^processor /proc/cpuinfo; sleep 0.1; echo woke"),
     /^2$[\s\S]*^woke$/m,
   );
 
   // The balloon gives memory back to the machine.
-  assert.match(await command(node, console, "rm /tmp/a; echo 3 >/proc/sys/vm/drop_caches; echo dropped"), /^dropped$/m);
+  assert.match(
+    await shellCommand(node, console, "rm /tmp/a; echo 3 >/proc/sys/vm/drop_caches; echo dropped"),
+    /^dropped$/m,
+  );
   const { resident } = node.statistics("one")?.memory ?? { resident: 0 };
   domain.balloon?.setTarget(64 * 2 ** 20);
   const smaller = (): boolean => (node.statistics("one")?.memory.resident ?? 0) < resident - 2 ** 20;
   assert.ok(await runUntil(node, smaller, 30), `${resident} ${node.statistics("one")?.memory.resident}`);
-  assert.match(await command(node, console, "echo fine"), /^fine$/m);
+  assert.match(await shellCommand(node, console, "echo fine"), /^fine$/m);
 });

@@ -1,26 +1,13 @@
 // A node's domain is looked into, and guarded, by the `atoll` command.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type Finished, GuestProcess, ROOT } from "../support/atoll.ts";
+import { test } from "node:test";
+import { Atoll, atoll } from "../support/atoll.ts";
+import { nodeOfTest } from "../support/node-of-test.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "atoll-inspect-"));
-
-before(() => {
-  process.env.ATOLL_HOME = join(folder, "state");
-});
-after(async () => {
-  await atoll("down", "--force");
-  delete process.env.ATOLL_HOME;
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const start = (...args: string[]): GuestProcess =>
-  new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), ...args]);
-const atoll = (...args: string[]): Promise<Finished> => start(...args).finished;
+const folder = nodeOfTest();
 
 async function printed(...args: string[]): Promise<string> {
   const { stdout, stderr, status } = await atoll(...args);
@@ -34,7 +21,7 @@ test("memory and registers are shown, and a guard stops a change to the kernel's
   const file = join(folder, "one.yaml");
   writeFileSync(file, "domains:\n  one: { memory: 96M }\n");
   await printed("up", file);
-  const console = start("console", "one");
+  const console = new Atoll(["console", "one"]);
   await console.waitFor("~# ", 100);
 
   const [, vectors] = /VBAR_EL1 +(0x[0-9a-f]{16})/.exec(await printed("inspect", "one", "registers")) ?? [];

@@ -12,7 +12,9 @@ import { listModules, listProcesses } from "../../src/hypervisor/introspection/l
 import { registersOf } from "../../src/hypervisor/introspection/registers.ts";
 import { Watches } from "../../src/hypervisor/introspection/watches.ts";
 import { ROOT } from "../support/atoll.ts";
+import { PROMPT } from "../support/embedded-guest.ts";
 import { bareMetal, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { bootDomains } from "../support/linux-domains.ts";
 
 const debian = (name: string): string => join(ROOT, ".cache", "debian", name);
 const missing =
@@ -20,13 +22,9 @@ const missing =
     ? false
     : "run guests/debian/fetch.sh to get Debian's kernel";
 
-const PROMPT = "atoll:~# ";
-
-async function booted(node: Hypervisor, [config, console]: ReturnType<typeof bareMetal>, text: string) {
-  node.define(config);
-  node.start(config.name);
-  assert.ok(await runUntil(node, () => console.shown.includes(text), 180), console.shown.slice(-1000));
-  return node.domain(config.name) as Domain;
+async function booted(node: Hypervisor, guest: ReturnType<typeof bareMetal>, text: string): Promise<Domain> {
+  await bootDomains(node, [guest], { text });
+  return node.domain(guest[0].name) as Domain;
 }
 
 test("Debian's processes and kernel, from its own types and symbols", { skip: missing, timeout: 240_000 }, async () => {

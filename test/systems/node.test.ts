@@ -1,29 +1,16 @@
 // A node with domains, driven as its user drives it: by the `atoll` command.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { type Finished, GuestProcess, ROOT } from "../support/atoll.ts";
+import { test } from "node:test";
+import { Atoll, atoll } from "../support/atoll.ts";
+import { nodeOfTest } from "../support/node-of-test.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "atoll-node-"));
+const folder = nodeOfTest();
 const file = join(folder, "shop.yaml");
 
-before(() => {
-  process.env.ATOLL_HOME = join(folder, "state");
-});
-after(async () => {
-  await atoll("down", "--force");
-  delete process.env.ATOLL_HOME;
-  rmSync(folder, { recursive: true, force: true });
-});
-
-function atoll(...args: string[]): Promise<Finished> {
-  return new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), ...args]).finished;
-}
-
-async function leave(console: GuestProcess): Promise<void> {
+async function leave(console: Atoll): Promise<void> {
   console.child.kill("SIGTERM");
   await console.finished;
 }
@@ -83,7 +70,7 @@ test("domains run side by side from one file; each can be stopped, and the node 
   });
 
   await t.test("each has a console of its own", async () => {
-    const db = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "db"]);
+    const db = new Atoll(["console", "db"]);
     await db.ask("echo data | dd of=/dev/vda conv=fsync; head -c 4 /dev/vda | tr a-z A-Z\n", "DATA", 60);
     await leave(db);
     const { stdout } = await atoll("logs", "front");
@@ -96,7 +83,7 @@ test("domains run side by side from one file; each can be stopped, and the node 
       const { status, stdout, stderr } = await atoll("fork", "db", "twin");
       assert.equal(status, 0, stderr);
       assert.match(stdout, /^twin is a copy of db, which stood still for [\d.]+ ms\n$/);
-      const twin = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "twin"]);
+      const twin = new Atoll(["console", "twin"]);
       // What the shell had typed is in its history, what it had in its page cache is there, too.
       await twin.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "DATA", 60);
       await twin.ask(
@@ -105,7 +92,7 @@ test("domains run side by side from one file; each can be stopped, and the node 
         60,
       );
       await leave(twin);
-      const db = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "db"]);
+      const db = new Atoll(["console", "db"]);
       await db.ask("echo 3 >/proc/sys/vm/drop_caches; head -c 4 /dev/vda | rev\n", "atad", 60);
       await leave(db);
       const infos = await Promise.all(["db", "twin"].map((name) => atoll("info", name, "--json")));
@@ -121,7 +108,7 @@ test("domains run side by side from one file; each can be stopped, and the node 
 
   await t.test("one that shuts down and is to run always is started again; the other goes on", async () => {
     await until(({ domains }) => domains[1]?.status === "running", 30);
-    const front = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "front"]);
+    const front = new Atoll(["console", "front"]);
     await front.waitFor("~# ", 60);
     front.type("poweroff\n");
     await until(({ domains }) => domains[1]?.restarts === 1 && domains[1].status === "running", 60);
@@ -136,11 +123,11 @@ test("domains run side by side from one file; each can be stopped, and the node 
     assert.equal(status, 9, stderr);
     assert.match(stderr, /^atoll: the node is not running: atoll up starts it\n$/);
     assert.equal((await atoll("up")).status, 0);
-    const db = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "db"]);
+    const db = new Atoll(["console", "db"]);
     await db.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "DATA", 60);
     await leave(db);
     // A copy is a domain as others are: it boots again, with its own disk.
-    const twin = new GuestProcess(process.execPath, [join(ROOT, "src/cli/main.ts"), "console", "twin"]);
+    const twin = new Atoll(["console", "twin"]);
     await twin.ask("head -c 4 /dev/vda | tr a-z A-Z\n", "TWIN", 60);
     await leave(twin);
   });

@@ -3,24 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BlockStore } from "../../src/bus/device.ts";
-import type { Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { type Console, embeddedLinux, hypervisor, program, runUntil, victimReport } from "../support/hypervisor.ts";
+import { bootDomains, shellCommand } from "../support/linux-domains.ts";
 
 const MiB = 2 ** 20;
-const PROMPT = "atoll:~# ";
-
-/** What a shell command prints. @param look is called again and again while it runs. */
-async function command(node: Hypervisor, console: Console, text: string, look = (): void => {}): Promise<string> {
-  const before = console.shown.length;
-  console.type(`${text}; echo end-$((40+2))\n`);
-  const shown = (): string => console.shown.slice(before);
-  const ended = (): boolean => {
-    look();
-    return shown().includes("end-42");
-  };
-  assert.ok(await runUntil(node, ended, 240), `${text}: ${shown()}`);
-  return shown().replaceAll("\r", "");
-}
 
 /** Different in each page. */
 const disk = (bytes: number): BlockStore => ({
@@ -39,48 +25,46 @@ test("a guest's free pages are free for others, and who has most gives its cache
   timeout: 900_000,
 }, async (t) => {
   const { node, events } = hypervisor({ memory: 176 * MiB });
-  const guests = ["one", "two", "three"].map((name) => {
-    const [config, console] = embeddedLinux(name, {
-      memory: 128 * MiB,
-      balloon: true,
-      disks: [{ store: disk(80 * MiB) }],
-    });
-    node.define(config);
-    node.start(name);
-    return console;
-  }) as [Console, Console, Console];
-  const [one, two] = guests;
-  assert.ok(await runUntil(node, () => guests.every(({ shown }) => shown.includes(PROMPT)), 400));
+  const guests = await bootDomains(
+    node,
+    ["one", "two", "three"].map((name) =>
+      embeddedLinux(name, { memory: 128 * MiB, balloon: true, disks: [{ store: disk(80 * MiB) }] }),
+    ),
+    { seconds: 400 },
+  );
+  const [one, two] = guests as [Console, Console, Console];
   const free = (): number => node.node().free / MiB;
   const resident = (name: string): number => (node.statistics(name)?.memory.resident ?? 0) / MiB;
   const booted = free();
   // Free pages are reported after two seconds.
-  await command(node, one, "dd if=/dev/zero of=/tmp/f bs=1M count=60 2>/dev/null");
+  await shellCommand(node, one, "dd if=/dev/zero of=/tmp/f bs=1M count=60 2>/dev/null");
   const taken = free();
-  await command(node, one, "rm /tmp/f");
+  await shellCommand(node, one, "rm /tmp/f");
   assert.ok(await runUntil(node, () => free() > taken + 40, 60), `${booted}, ${taken}, ${free()}`);
   // Pages that are cached, of a device that is open, are not free, until the balloon asks for them.
-  await command(node, one, "exec 5</dev/vda; cat /dev/vda >/dev/null");
+  await shellCommand(node, one, "exec 5</dev/vda; cat /dev/vda >/dev/null");
   const cached = resident("one");
   const balloon = (): number => node.statistics("one")?.memory.balloon ?? 0;
   let held = 0;
-  await command(node, two, "dd if=/dev/zero of=/tmp/f bs=1M count=50 2>/dev/null; md5sum /tmp/f >/tmp/sum", () => {
-    held = Math.max(held, balloon());
+  await shellCommand(node, two, "dd if=/dev/zero of=/tmp/f bs=1M count=50 2>/dev/null; md5sum /tmp/f >/tmp/sum", {
+    look: () => {
+      held = Math.max(held, balloon());
+    },
   });
-  assert.match(await command(node, two, "md5sum -c /tmp/sum"), /OK/);
+  assert.match(await shellCommand(node, two, "md5sum -c /tmp/sum"), /OK/);
   const after = resident("one");
   t.diagnostic(
     `free ${booted.toFixed(0)} MiB, with 60 more ${taken.toFixed(0)}; a cache of ${cached.toFixed(0)} MiB became ${after.toFixed(0)}`,
   );
   assert.ok(after < cached - 20, `${after} of ${cached}`);
   assert.ok(held > 20 * MiB, `${held}`);
-  for (const console of guests) assert.match(await command(node, console, "echo $((20+1))"), /^21$/m);
+  for (const console of guests) assert.match(await shellCommand(node, console, "echo $((20+1))"), /^21$/m);
   assert.deepEqual(
     events.filter(({ kind }) => kind === "stopped" || kind === "paused"),
     [],
   );
   // What is not needed any more is given back.
-  await command(node, two, "rm /tmp/f");
+  await shellCommand(node, two, "rm /tmp/f");
   assert.ok(await runUntil(node, () => balloon() === 0, 120));
 });
 

@@ -3,19 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { bootDomains } from "../support/linux-domains.ts";
 
-const PROMPT = "atoll:~# ";
 const MiB = 2 ** 20;
 
 test("guests that booted the same share its pages, and go on in them", { timeout: 240_000 }, async (t) => {
   const { node } = hypervisor();
-  const consoles = ["a", "b", "c"].map((name) => {
-    const [config, console] = embeddedLinux(name, { sameMemory: true });
-    node.define(config);
-    node.start(name);
-    return console;
-  });
-  assert.ok(await runUntil(node, () => consoles.every(({ shown }) => shown.includes(PROMPT)), 120));
+  const domains = ["a", "b", "c"].map((name) => embeddedLinux(name, { sameMemory: true }));
+  const consoles = await bootDomains(node, domains);
   const used = (): number => (node.node().memory - node.node().free) / MiB;
   const before = used();
   // What changed between two looks is left alone: two passes, and some.

@@ -2,21 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
-
-const PROMPT = "atoll:~# ";
+import { PROMPT } from "../support/embedded-guest.ts";
+import { type Console, embeddedLinux, hypervisor, runUntil } from "../support/hypervisor.ts";
+import { bootDomains } from "../support/linux-domains.ts";
 
 test("Linux drives the watchdog: it is reset when nobody writes to /dev/watchdog any more, and goes on while somebody does", {
   timeout: 400_000,
 }, async () => {
   const { node, events } = hypervisor();
-  const [hangs, hanging] = embeddedLinux("hangs", { watchdog: "restart" });
-  const [kicks, kicking] = embeddedLinux("kicks", { watchdog: "restart" });
-  for (const config of [hangs, kicks]) {
-    node.define(config);
-    node.start(config.name);
-  }
-  assert.ok(await runUntil(node, () => [hanging, kicking].every(({ shown }) => shown.includes(PROMPT)), 240));
+  const domains = ["hangs", "kicks"].map((name) => embeddedLinux(name, { watchdog: "restart" }));
+  const [hanging, kicking] = (await bootDomains(node, domains)) as [Console, Console];
   kicking.type("exec 3>/dev/watchdog; while :; do echo >&3; sleep 1; done &\n");
   hanging.type("echo 1 >/dev/watchdog; echo armed-$((1+1))\n");
   assert.ok(await runUntil(node, () => hanging.shown.includes("armed-2"), 30));

@@ -7,6 +7,8 @@ const CHUNK = 0x1_0000;
 const SIZE_MAX = 2 ** 32;
 /** Bytes that may wait in memory, of all files of a folder. */
 const WAITING_MAX = 256 * 2 ** 20;
+/** Bytes that are loaded at a time. */
+const LOAD = 16 * 2 ** 20;
 const ZEROS = new Blob([new Uint8Array(2 ** 20)]);
 
 /** Reads a part of a file at once, as only workers can. */
@@ -127,8 +129,13 @@ export class FolderFile {
 
   /** Its place is about to be taken: what is not in memory is loaded. */
   async load(): Promise<void> {
-    const bytes = this.#base && (await this.#base.slice(0, this.#baseBytes).arrayBuffer());
-    if (bytes) this.#base = new Blob([bytes]);
+    const base = this.#base;
+    const parts: Blob[] = [];
+    // Part by part: browsers move large blobs out of memory.
+    for (let at = 0; base && at < this.#baseBytes; at += LOAD) {
+      parts.push(new Blob([await base.slice(at, Math.min(at + LOAD, this.#baseBytes)).arrayBuffer()]));
+    }
+    if (base) this.#base = new Blob(parts);
   }
 
   /** Gives up what is in memory. */

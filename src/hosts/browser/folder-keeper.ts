@@ -202,7 +202,7 @@ export class FolderKeeper {
       const directories = [...directoriesOf(this.#tree.root)];
       const fresh = directories.filter((each) => each.parent && !this.#isKept(each)).filter(isOpen);
       const files = [...this.#tree.dirty].filter(isOpen);
-      const less = directories.filter(({ removed }) => removed.size > 0).filter(isOpen);
+      const less = directories.filter((each) => this.#removable(each).length > 0).filter(isOpen);
       if (fresh.length + files.length + less.length === 0) break;
       for (const node of fresh) await this.#attempt(node, failed, async () => void (await this.#place(node)));
       for (const node of files) await this.#attempt(node, failed, () => this.#keepFile(node));
@@ -274,6 +274,9 @@ export class FolderKeeper {
     if (parent === undefined) return;
     const moves = this.#moves;
     const folder = await this.#place(parent);
+    // What is in its place is about to change: it is read from memory until the new is there, and so is what was in that place before.
+    await this.#load(node);
+    if (!this.#isKept(node)) await this.#loadWandering();
     // It is dirty still, if it is anywhere.
     if (moves !== this.#moves || node.parent !== parent) return;
     this.#tree.dirty.delete(node);
@@ -298,13 +301,20 @@ export class FolderKeeper {
     if (moves !== this.#moves && node.parent) this.#tree.dirty.add(node);
   }
 
+  /** Names that may go now: those that have been given again wait for what has them, which may fail. */
+  #removable({ children, removed }: DirectoryNode): ByteString[] {
+    return [...removed].filter((name) => {
+      const successor = children.get(name);
+      return successor === undefined || this.#isKept(successor);
+    });
+  }
+
   async #remove(directory: DirectoryNode): Promise<void> {
     const handle = await this.#place(directory);
-    for (const name of [...directory.removed]) {
-      const successor = directory.children.get(name);
-      if (successor === undefined) await this.#removeFrom(handle, directory, name);
-      // A file has been written over what was there; a directory takes its place when it is made.
-      else if (this.#isKept(successor)) directory.removed.delete(name);
+    for (const name of this.#removable(directory)) {
+      // A file has been written over what was there; a directory has taken its place when it was made.
+      if (directory.children.has(name)) directory.removed.delete(name);
+      else await this.#removeFrom(handle, directory, name);
     }
   }
 

@@ -34,10 +34,16 @@ after(async () => {
   for (const server of servers) await server.close(0);
 });
 
+/** Waits for what comes in its own time; the test's timeout is the limit. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(2);
+}
+
 async function serve() {
   const { machine, calls } = target();
   const server = await GdbSocket.listen({ host: "127.0.0.1", port: 0 }, machine, events);
   servers.push(server);
+  /** Connects, says `text`, and has been answered or turned away where it said something. */
   const client = async (text: string) => {
     const socket = connect(server.port, "127.0.0.1");
     sockets.push(socket);
@@ -51,13 +57,15 @@ async function serve() {
     });
     await once(socket, "connect");
     socket.write(text);
-    await sleep(100);
+    await until(() => text === "" || got.closed || /#..$/.test(got.text));
     return { socket, got };
   };
   return { server, calls, client };
 }
 
-test("a client stops the machine and is served; the next one is turned away, until the first has gone", async () => {
+test("a client stops the machine and is served; the next one is turned away, until the first has gone", {
+  timeout: 20_000,
+}, async () => {
   const { client, calls } = await serve();
   const first = await client("+$qAttached#8f");
   assert.equal(first.got.text, "+$1#31");
@@ -65,12 +73,14 @@ test("a client stops the machine and is served; the next one is turned away, unt
   const second = await client("+$qAttached#8f");
   assert.deepEqual(second.got, { text: "", closed: true });
   first.socket.destroy();
-  await sleep(100);
+  await until(() => calls.length > 1);
   assert.deepEqual(calls, ["hold", "clear"]);
   assert.equal((await client("$qAttached#8f")).got.text, "+$1#31");
 });
 
-test("what is no client, such as a web page, does not stop the machine, and one that is silent is in nobody's way", async () => {
+test("what is no client, such as a web page, does not stop the machine, and one that is silent is in nobody's way", {
+  timeout: 20_000,
+}, async () => {
   const { client, calls } = await serve();
   const page = await client("POST / HTTP/1.1\r\n\r\n$k#6b");
   assert.deepEqual(page.got, { text: "", closed: true });
@@ -79,11 +89,11 @@ test("what is no client, such as a web page, does not stop the machine, and one 
   assert.equal((await client("+$qAttached#8f")).got.text, "+$1#31");
 });
 
-test("the end of the machine is the end of the connection", async () => {
+test("the end of the machine is the end of the connection", { timeout: 20_000 }, async () => {
   const { server, client } = await serve();
   const { got } = await client("$QStartNoAckMode#b0");
   await server.close(4);
-  await sleep(50);
+  await until(() => got.closed);
   assert.deepEqual(got, { text: "+$OK#9a$W04#bb", closed: true });
 });
 

@@ -14,7 +14,7 @@ import type { WantedDevices, WantedNet } from "../library/wanted-machine.ts";
 import { reasonOf } from "./files.ts";
 import { NodeNetwork } from "./network-host.ts";
 import { OutputFile } from "./output-file.ts";
-import { SwitchLink } from "./switch-link.ts";
+import { SwitchMember } from "./switch-member.ts";
 import { TapLink } from "./tap.ts";
 
 /** Its interfaces, in their order. */
@@ -107,8 +107,8 @@ async function plugIn(
   }
   if (net.kind === "switch") {
     try {
-      const link = await SwitchLink.open(net.name, macOf(net) ?? randomMac(), wake);
-      return { links: [link], close: () => link.close() };
+      const member = await SwitchMember.open(net.name, macOf(net) ?? randomMac(), wake);
+      return { links: [member.link], close: () => member.close() };
     } catch (error) {
       throw new BadInput(`--net switch:${net.name}: ${reasonOf(error)}`);
     }

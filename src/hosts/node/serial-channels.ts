@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { SerialChannel } from "../../bus/channel.ts";
 import { InputQueue } from "../library/input-queue.ts";
 import { asBadInput } from "./files.ts";
-import { listenAt } from "./stream-sockets.ts";
+import { listenAtSocket } from "./listen.ts";
 
 /** No more is read of a socket when so many bytes wait for the guest. */
 const HIGH_WATER = 0x1_0000;
@@ -26,7 +26,7 @@ export class SocketChannel implements SerialChannel {
   /** @param wake called when the guest may have something to do. @throws BadInput when the path cannot be listened at. */
   static async listen(path: string, wake: () => void): Promise<SocketChannel> {
     const channel = new SocketChannel(wake);
-    await listenAt(channel.#server, path);
+    await listenAtSocket(channel.#server, path);
     return channel;
   }
 

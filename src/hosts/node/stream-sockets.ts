@@ -1,13 +1,11 @@
 // A guest's vsock on this computer's Unix sockets, as Firecracker has it: what the guest connects to at port N of the host is the socket
 // PATH_N, and who connects to PATH and says "CONNECT N" reaches the guest's port N.
 
-import { unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import type { OuterStream, StreamEvents, StreamHost } from "../../bus/streams.ts";
 import { CID_HOST } from "../../devices/virtio/vsock/packet.ts";
-import { BadInput } from "../../machine/runnable.ts";
 import { InputQueue } from "../library/input-queue.ts";
-import { reasonOf } from "./files.ts";
+import { listenAtSocket } from "./listen.ts";
 
 /** No more is read of a socket when so many bytes wait for the guest. */
 const HIGH_WATER = 0x4_0000;
@@ -39,7 +37,7 @@ export class StreamSockets implements StreamHost {
    */
   static async listen(path: string, wake: () => void): Promise<StreamSockets> {
     const sockets = new StreamSockets(path, wake);
-    await listenAt(sockets.#server, path);
+    await listenAtSocket(sockets.#server, path);
     return sockets;
   }
 
@@ -171,40 +169,4 @@ class SocketStream implements OuterStream {
     socket.resume();
     socket.end(() => socket.destroy());
   }
-}
-
-/** Listens at a Unix socket. One that a process has left behind is taken over. @throws BadInput */
-export async function listenAt(server: Server, path: string): Promise<void> {
-  for (const last of [false, true]) {
-    const error = await tryListen(server, path);
-    if (error === undefined) return;
-    if (!last && error.code === "EADDRINUSE" && (await isAbandoned(path))) unlinkSync(path);
-    else {
-      throw new BadInput(`cannot listen at ${path}: ${reasonOf(error)}`);
-    }
-  }
-}
-
-function tryListen(server: Server, path: string): Promise<NodeJS.ErrnoException | undefined> {
-  return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException): void => resolve(error);
-    server.once("error", failed);
-    server.listen(path, () => {
-      server.off("error", failed);
-      server.on("error", () => {});
-      resolve(undefined);
-    });
-  });
-}
-
-/** Whether it is a socket that nobody listens at. */
-function isAbandoned(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ path });
-    socket.on("connect", () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on("error", ({ code }: NodeJS.ErrnoException) => resolve(code === "ECONNREFUSED"));
-  });
 }

@@ -105,7 +105,7 @@ class Check {
     const { image } = this;
     const { header } = image;
     this.count(0, image.clusterBytes, "the header");
-    this.tables(image.l1, header.l1Offset, "the active L1 table", true);
+    this.tables(image.map.l1, header.l1Offset, "the active L1 table", true);
     if (image.snapshots.length > 0)
       this.count(header.snapshotsOffset, tableBytes(image.snapshots), "the snapshot table");
     for (const snapshot of image.snapshots) {
@@ -155,8 +155,8 @@ class Check {
     const { image, result } = this;
     const bytes = readInside(this.storage, offset, image.clusterBytes, "L2 table");
     const view = viewOf(bytes);
-    for (let i = 0; i < image.entriesPerTable; i++) {
-      const entry = image.entries.read(view, i);
+    for (let i = 0; i < image.map.entriesPerTable; i++) {
+      const entry = image.map.entries.read(view, i);
       if (entry.host === 0) {
         if (entry.allocated !== 0) this.fault(`entry ${i} of the L2 table at ${offset} contradicts itself`);
         continue;
@@ -268,9 +268,9 @@ class Check {
   copied(): void {
     const { image } = this;
     let wrong = 0;
-    const l1 = viewOf(image.l1);
+    const l1 = viewOf(image.map.l1);
     const tables = new Set<number>();
-    for (let at = 0; at < image.l1.length; at += 8) {
+    for (let at = 0; at < image.map.l1.length; at += 8) {
       const offset = entryOffset(l1, at);
       if (offset === 0 || offset % image.clusterBytes !== 0) continue;
       if (offset + image.clusterBytes > this.storage.size()) continue;
@@ -279,11 +279,11 @@ class Check {
     }
     for (const offset of tables) {
       const view = viewOf(readInside(this.storage, offset, image.clusterBytes, "L2 table"));
-      for (let i = 0; i < image.entriesPerTable; i++) {
-        const entry = image.entries.read(view, i);
+      for (let i = 0; i < image.map.entriesPerTable; i++) {
+        const entry = image.map.entries.read(view, i);
         if (entry.host === 0 || entry.compressed || entry.host % image.clusterBytes !== 0) continue;
         const references = image.refcounts.get(entry.host / image.clusterBytes);
-        if (isCopied(view, i * image.entries.bytes) !== (references === 1)) wrong++;
+        if (isCopied(view, i * image.map.entries.bytes) !== (references === 1)) wrong++;
       }
     }
     for (let i = 0; i < wrong; i++) this.fault("an entry's COPIED flag contradicts the reference count");

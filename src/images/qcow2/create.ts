@@ -1,7 +1,7 @@
 import { putBe64, viewOf } from "../bytes.ts";
 import { refused } from "../error.ts";
 import type { Storage } from "../storage.ts";
-import { l1EntriesFor, makeHeader } from "./header.ts";
+import { l1EntriesFor, MAX_L1_BYTES, makeHeader } from "./header.ts";
 import { writeCount } from "./refcounts.ts";
 
 export interface Qcow2CreateOptions {
@@ -35,7 +35,7 @@ export function createQcow2(storage: Storage, bytes: number, options: Qcow2Creat
   }
   if (extendedL2 && clusterBits < 14) throw refused("extended_l2 needs a cluster_size of 16K or more");
   const l1Size = Math.max(1, l1EntriesFor(bytes, clusterBits, extendedL2));
-  if (l1Size * 8 > 32 * 2 ** 20) throw refused("the disk is too large for this cluster_size");
+  if (l1Size * 8 > MAX_L1_BYTES) throw refused("the disk is too large for this cluster_size");
   const l1Clusters = Math.ceil((l1Size * 8) / clusterBytes);
   const perBlock = (clusterBytes * 8) / refcountBits;
   // The header, the refcount table, its blocks, the L1 table.

@@ -11,7 +11,7 @@ const COMPRESSION_HEADER_BYTES = 112;
 const MAX_HEADER_BYTES = 4096;
 
 /** As QEMU has them: what is larger is not believed, so that nothing huge is allocated. */
-const MAX_L1_BYTES = 32 * 2 ** 20;
+export const MAX_L1_BYTES = 32 * 2 ** 20;
 const MAX_REFCOUNT_TABLE_BYTES = 8 * 2 ** 20;
 const MAX_SNAPSHOTS = 65536;
 const MAX_BACKING_NAME_BYTES = 1023;

@@ -350,7 +350,7 @@ test("an image found corrupt while it is written is marked, and written no more"
   const first = open();
   first.write(0, new Uint8Array(4096).fill(1));
   first.close();
-  const { l1 } = open(false);
+  const { l1 } = open(false).map;
   const table = viewOf(l1).getUint32(4);
   const entry = new Uint8Array(8);
   // The disk's first cluster is where the L1 table is.

@@ -6,25 +6,19 @@
 // is lost is what was not flushed, and clusters may leak.
 
 import { isZero, putBe64, roundUp, viewOf } from "../bytes.ts";
-import { corrupt, ImageError, refused } from "../error.ts";
+import { corrupt, refused } from "../error.ts";
 import type { Extent, Image } from "../image.ts";
 import { type Codecs, readInside, type Storage } from "../storage.ts";
 import { claimMetadata } from "./claims.ts";
 import type { MetadataCluster } from "./cluster-cache.ts";
-import { ClusterCache } from "./cluster-cache.ts";
+import { ClusterMap } from "./cluster-map.ts";
 import { CompressedClusters } from "./compressed.ts";
-import { type Entry, EntryFormat, entryOffset, SUBCLUSTERS, setCopied } from "./entry.ts";
-import { FIELD, type Header, INCOMPATIBLE, l1EntriesFor } from "./header.ts";
+import { Damage } from "./damage.ts";
+import type { Entry } from "./entry.ts";
+import { FIELD, type Header, INCOMPATIBLE } from "./header.ts";
 import { Refcounts } from "./refcounts.ts";
+import { resizeDisk } from "./resize.ts";
 import { findSnapshot, loadSnapshots, type Snapshot } from "./snapshot-table.ts";
-
-interface Run {
-  readonly kind: "data" | "zero" | "hole" | "compressed";
-  readonly length: number;
-  /** Where data is; of compressed data, its entry says it. */
-  readonly host: number;
-  readonly entry: Entry | undefined;
-}
 
 /** Clusters that one write takes at once, at most. */
 const MAX_CLUSTERS_AT_ONCE = 1024;
@@ -41,19 +35,13 @@ export class Qcow2Image implements Image {
   readonly storage: Storage;
   readonly header: Header;
   readonly refcounts: Refcounts;
-  readonly entries: EntryFormat;
-  readonly l2: ClusterCache;
+  readonly map: ClusterMap;
   readonly clusterBytes: number;
-  readonly entriesPerTable: number;
-  /** The active L1 table as it is in the file. */
-  l1: Uint8Array;
-  #l1View: DataView;
-  #l1Dirty = false;
   snapshots: Snapshot[];
   /** Clusters whose counts shrink by one once the tables that no longer refer to them are on disk. */
   readonly #frees: number[] = [];
   readonly #compressed: CompressedClusters;
-  #broken: string | undefined;
+  readonly #damage: Damage;
   #closed = false;
   /** Of the snapshot that is looked at. */
   #snapshotBytes: number | undefined;
@@ -71,19 +59,17 @@ export class Qcow2Image implements Image {
     this.readOnly = storage.readOnly;
     this.clusterBytes = header.clusterBytes;
     this.#compressed = new CompressedClusters(storage, codecs, header.compression, this.clusterBytes);
-    this.entries = new EntryFormat(header.clusterBits, header.version, header.extendedL2);
-    this.entriesPerTable = this.clusterBytes / this.entries.bytes;
-    this.l2 = new ClusterCache(storage, this.clusterBytes, "L2 table");
+    this.#damage = new Damage(storage.name, header, this.readOnly);
     const metadata = new Set<number>();
     this.refcounts = new Refcounts(storage, header, metadata);
-    this.l1 = readInside(storage, header.l1Offset, header.l1Size * 8, "L1 table");
-    this.#l1View = viewOf(this.l1);
+    const l1 = readInside(storage, header.l1Offset, header.l1Size * 8, "L1 table");
+    this.map = new ClusterMap(storage, header, this.#damage, l1);
     this.snapshots = loadSnapshots(storage, header);
     if (options.forCheck || this.readOnly) return;
     if (header.incompatible & INCOMPATIBLE.corrupt) {
       throw corrupt(`${storage.name} is marked corrupt: atoll image check --repair may help, or open it read-only`);
     }
-    claimMetadata(this, this.#l1View);
+    claimMetadata(this, viewOf(l1));
     // What we do not keep right must not be believed afterwards.
     if (header.anyAutoclear) header.update((view) => putBe64(view, FIELD.autoclear, 0));
   }
@@ -98,14 +84,13 @@ export class Qcow2Image implements Image {
     const snapshot = findSnapshot(this.snapshots, nameOrId, this.storage.name);
     const bytes = snapshot.diskBytes ?? this.header.size;
     if (!Number.isSafeInteger(bytes)) throw corrupt(`${this.storage.name}: the size of a snapshot is no good number`);
-    this.l1 = readInside(this.storage, snapshot.l1Offset, snapshot.l1Size * 8, "snapshot's L1 table");
-    this.#l1View = viewOf(this.l1);
+    this.map.use(readInside(this.storage, snapshot.l1Offset, snapshot.l1Size * 8, "snapshot's L1 table"));
     this.#snapshotBytes = bytes;
   }
 
   /** Nothing was ever written to it: it reads as what is under it. */
   get isEmpty(): boolean {
-    return isZero(this.l1);
+    return isZero(this.map.l1);
   }
 
   fileBytes(): number {
@@ -135,7 +120,7 @@ export class Qcow2Image implements Image {
   read(offset: number, into: Uint8Array): void {
     this.#check(offset, into.length);
     for (let done = 0; done < into.length; ) {
-      const run = this.#run(offset + done, into.length - done);
+      const run = this.map.run(offset + done, into.length - done);
       const part = into.subarray(done, done + run.length);
       if (run.kind === "data") this.storage.read(run.host, part);
       else if (run.kind === "compressed") {
@@ -149,54 +134,12 @@ export class Qcow2Image implements Image {
 
   extent(offset: number, length: number): Extent {
     this.#check(offset, length);
-    const run = this.#run(offset, length);
+    const run = this.map.run(offset, length);
     return { kind: run.kind === "compressed" ? "data" : run.kind, length: run.length };
   }
 
-  /** What is at `offset`, as far as it is the same and in one piece. */
-  #run(offset: number, length: number): Run {
-    const covered = this.clusterBytes * this.entriesPerTable;
-    const inTable = Math.min(length, covered - (offset % covered));
-    const table = this.#table(Math.floor(offset / covered));
-    if (table === undefined) return { kind: "hole", length: inTable, host: 0, entry: undefined };
-    const unit = this.entries.extended ? this.clusterBytes / SUBCLUSTERS : this.clusterBytes;
-    let run: Run | undefined;
-    let known = 0;
-    while (known < inTable) {
-      const at = offset + known;
-      const within = at % this.clusterBytes;
-      const entry = this.entries.read(table.view, Math.floor(at / this.clusterBytes) % this.entriesPerTable);
-      const piece = Math.min(inTable - known, entry.compressed ? this.clusterBytes - within : unit - (at % unit));
-      const kind = this.#kind(entry, this.entries.extended ? Math.floor(within / unit) : 0);
-      const host = kind === "data" ? entry.host + within : 0;
-      if (run === undefined) run = { kind, length: piece, host, entry };
-      else if (kind !== run.kind || kind === "compressed" || (kind === "data" && host !== run.host + known)) break;
-      known += piece;
-    }
-    const found = run as Run;
-    return { ...found, length: known };
-  }
-
-  #kind(entry: Entry, subcluster: number): Run["kind"] {
-    if (entry.compressed) return "compressed";
-    const bit = 2 ** subcluster;
-    const zero = (entry.zero & bit) !== 0;
-    if ((entry.allocated & bit) === 0) return zero ? "zero" : "hole";
-    if (zero || entry.host === 0) throw this.#corrupt("an L2 entry contradicts itself");
-    if (entry.host % this.clusterBytes !== 0) throw this.#corrupt("an L2 entry points between clusters");
-    return "data";
-  }
-
-  #table(index: number): MetadataCluster | undefined {
-    if ((index + 1) * 8 > this.l1.length) return undefined;
-    const offset = entryOffset(this.#l1View, index * 8);
-    if (offset === 0) return undefined;
-    if (offset % this.clusterBytes !== 0) throw this.#corrupt("an L1 entry points between clusters");
-    return this.l2.get(offset);
-  }
-
   #inflate(entry: Entry): Uint8Array {
-    if (entry.host >= this.storage.size()) throw this.#corrupt("compressed data is beyond the end of the file");
+    if (entry.host >= this.storage.size()) throw this.#damage.error("compressed data is beyond the end of the file");
     return this.#compressed.inflate(entry);
   }
 
@@ -215,14 +158,14 @@ export class Qcow2Image implements Image {
     const table = this.#writableTable(offset);
     const first = Math.floor(offset / this.clusterBytes);
     const last = Math.floor((offset + from.length - 1) / this.clusterBytes);
-    const index = first % this.entriesPerTable;
-    const most = Math.min(last - first + 1, this.entriesPerTable - index, MAX_CLUSTERS_AT_ONCE);
+    const index = first % this.map.entriesPerTable;
+    const most = Math.min(last - first + 1, this.map.entriesPerTable - index, MAX_CLUSTERS_AT_ONCE);
     const inPlace = this.#inPlace(table, index, most);
     const count = inPlace > 0 ? inPlace : this.#notInPlace(table, index, most);
     const length = Math.min(from.length, (first + count) * this.clusterBytes - offset);
     const within = offset - first * this.clusterBytes;
     if (inPlace > 0) {
-      const host = this.entries.read(table.view, index).host;
+      const host = this.map.entries.read(table.view, index).host;
       this.storage.write(host + within, from.subarray(0, length));
       return length;
     }
@@ -232,10 +175,10 @@ export class Qcow2Image implements Image {
     const end = (first + count) * this.clusterBytes;
     this.#copyAround(offset + length, end, host + within + length, end - offset - length);
     for (let i = 0; i < count; i++) {
-      this.#free(this.entries.read(table.view, index + i));
-      this.entries.writeData(table.view, index + i, host + i * this.clusterBytes);
+      this.#free(this.map.entries.read(table.view, index + i));
+      this.map.entries.writeData(table.view, index + i, host + i * this.clusterBytes);
     }
-    this.l2.touch(table);
+    this.map.l2.touch(table);
     return length;
   }
 
@@ -244,16 +187,16 @@ export class Qcow2Image implements Image {
     let host = 0;
     let count = 0;
     for (; count < most; count++) {
-      const entry = this.entries.read(table.view, index + count);
-      if (entry.allocated !== 0xffff_ffff || entry.compressed || this.#kind(entry, 0) !== "data") break;
+      const entry = this.map.entries.read(table.view, index + count);
+      if (entry.allocated !== 0xffff_ffff || entry.compressed || this.map.kind(entry, 0) !== "data") break;
       if (count > 0 && entry.host !== host + this.clusterBytes) break;
       const cluster = entry.host / this.clusterBytes;
       const references = this.refcounts.get(cluster);
       if (references !== 1) {
-        if (references === 0) throw this.#corrupt("a cluster in use has no reference count");
+        if (references === 0) throw this.#damage.error("a cluster in use has no reference count");
         break;
       }
-      if (this.refcounts.metadata.has(cluster)) throw this.#corrupt("an L2 entry points to metadata");
+      if (this.refcounts.metadata.has(cluster)) throw this.#damage.error("an L2 entry points to metadata");
       host = entry.host;
     }
     return count;
@@ -292,17 +235,17 @@ export class Qcow2Image implements Image {
     const table = this.#writableTable(offset);
     const host = this.#compressed.pack(data.length, this.refcounts, (count) => this.#allocate(count));
     this.storage.write(host, data);
-    const index = Math.floor(offset / this.clusterBytes) % this.entriesPerTable;
-    this.#free(this.entries.read(table.view, index));
-    this.entries.writeCompressed(table.view, index, host, data.length);
-    this.l2.touch(table);
+    const index = this.map.indexOf(offset);
+    this.#free(this.map.entries.read(table.view, index));
+    this.map.entries.writeCompressed(table.view, index, host, data.length);
+    this.map.l2.touch(table);
   }
 
   writeZeroes(offset: number, length: number, unmap: boolean): void {
     void unmap;
     this.#writing(offset, length);
     this.#eachCluster(offset, length, (at, size, whole) => {
-      if (whole) this.#empty(at, true);
+      if (whole) this.empty(at, true);
       else if (!this.#readsZero(at, size)) this.write(at, new Uint8Array(size));
     });
   }
@@ -311,18 +254,18 @@ export class Qcow2Image implements Image {
   discard(offset: number, length: number): void {
     this.#writing(offset, length);
     this.#eachCluster(offset, length, (at, _size, whole) => {
-      if (whole) this.#empty(at, true);
+      if (whole) this.empty(at, true);
     });
   }
 
   #eachCluster(offset: number, length: number, visit: (at: number, size: number, whole: boolean) => void): void {
-    const covered = this.clusterBytes * this.entriesPerTable;
+    const { covered } = this.map;
     const end = offset + length;
     for (let at = offset; at < end; ) {
       const within = at % this.clusterBytes;
       const size = Math.min(end - at, this.clusterBytes - within);
       // Where there is no table and no backing file, everything reads as zeros: on to the next table.
-      if (this.backing === undefined && this.#table(Math.floor(at / covered)) === undefined) {
+      if (this.backing === undefined && this.map.tableAt(at) === undefined) {
         at = (Math.floor(at / covered) + 1) * covered;
         continue;
       }
@@ -338,8 +281,8 @@ export class Qcow2Image implements Image {
   }
 
   /** Gives a cluster's space back. @param zero it must read as zeros; otherwise it reads as what is under it. */
-  #empty(offset: number, zero: boolean): void {
-    const run = this.#run(offset, Math.min(this.clusterBytes, roundUp(this.bytes, this.clusterBytes) - offset));
+  empty(offset: number, zero: boolean): void {
+    const run = this.map.run(offset, Math.min(this.clusterBytes, roundUp(this.bytes, this.clusterBytes) - offset));
     const whole = offset + run.length >= Math.min(offset + this.clusterBytes, this.bytes);
     if (whole && (run.kind === "zero" || (run.kind === "hole" && (!zero || this.backing === undefined)))) return;
     this.#room();
@@ -350,34 +293,32 @@ export class Qcow2Image implements Image {
       return;
     }
     const table = this.#writableTable(offset);
-    const index = Math.floor(offset / this.clusterBytes) % this.entriesPerTable;
-    this.#free(this.entries.read(table.view, index));
-    this.entries.writeEmpty(table.view, index, zero && this.backing !== undefined);
-    this.l2.touch(table);
+    const index = this.map.indexOf(offset);
+    this.#free(this.map.entries.read(table.view, index));
+    this.map.entries.writeEmpty(table.view, index, zero && this.backing !== undefined);
+    this.map.l2.touch(table);
   }
 
   /** The L2 table of an offset, made or copied so that it may be changed. */
   #writableTable(offset: number): MetadataCluster {
-    const index = Math.floor(offset / (this.clusterBytes * this.entriesPerTable));
-    const old = this.#table(index);
+    const number = Math.floor(offset / this.map.covered);
+    const old = this.map.table(number);
     if (old !== undefined) {
       const references = this.refcounts.get(old.offset / this.clusterBytes);
-      if (references === 0) throw this.#corrupt("an L2 table has no reference count");
+      if (references === 0) throw this.#damage.error("an L2 table has no reference count");
       if (references === 1) return old;
     }
     const cluster = this.#allocate(1);
-    const table = this.l2.create(cluster * this.clusterBytes, old?.bytes.slice());
+    const table = this.map.l2.create(cluster * this.clusterBytes, old?.bytes.slice());
     this.refcounts.metadata.add(cluster);
-    putBe64(this.#l1View, index * 8, table.offset);
-    setCopied(this.#l1View, index * 8, true);
-    this.#l1Dirty = true;
+    this.map.setTable(number, table.offset);
     // Its other users still have the old one.
     if (old !== undefined) this.#frees.push(old.offset / this.clusterBytes);
     return table;
   }
 
   #allocate(count: number): number {
-    return this.#marking(() => this.refcounts.allocate(count));
+    return this.#damage.watch(() => this.refcounts.allocate(count));
   }
 
   #free(entry: Entry): void {
@@ -385,46 +326,38 @@ export class Qcow2Image implements Image {
     if (entry.compressed) this.#compressed.forget();
     const end = entry.compressed ? entry.host + entry.compressedBytes : entry.host + 1;
     for (let c = Math.floor(entry.host / this.clusterBytes); c * this.clusterBytes < end; c++) {
-      if (this.refcounts.metadata.has(c)) throw this.#corrupt("an L2 entry points to metadata");
+      if (this.refcounts.metadata.has(c)) throw this.#damage.error("an L2 entry points to metadata");
       this.#frees.push(c);
     }
   }
 
   /** Before a change: writes what there is, when that is much. */
   #room(): void {
-    if (this.l2.full || this.refcounts.full || this.#frees.length > 2 ** 18) this.flush();
+    if (this.map.l2.full || this.refcounts.full || this.#frees.length > 2 ** 18) this.flush();
   }
 
   // Flushing.
 
   flush(): void {
     if (this.readOnly) return;
-    this.#usable();
-    if (this.#l1Dirty || this.l2.anyDirty || this.refcounts.anyDirty) this.refcounts.store();
+    this.#damage.check();
+    if (this.map.anyDirty || this.refcounts.anyDirty) this.refcounts.store();
     this.storage.flush();
-    if (this.l2.anyDirty) {
-      this.l2.write();
-      this.storage.flush();
-    }
-    if (this.#l1Dirty) {
-      this.storage.write(this.header.l1Offset, this.l1);
-      this.#l1Dirty = false;
-      this.storage.flush();
-    }
+    this.map.write(this.storage, this.header.l1Offset);
     for (const cluster of this.#frees.splice(0)) this.release(cluster);
   }
 
   /** Takes references away from a cluster that no table on the host's disk makes any more. */
   release(cluster: number, count = 1): void {
-    this.#marking(() => this.refcounts.add(cluster, -count));
+    this.#damage.watch(() => this.refcounts.add(cluster, -count));
     if (this.refcounts.get(cluster) > 0) return;
     this.refcounts.metadata.delete(cluster);
-    this.l2.forget(cluster * this.clusterBytes);
+    this.map.l2.forget(cluster * this.clusterBytes);
     this.storage.discard(cluster * this.clusterBytes, this.clusterBytes);
   }
 
   settle(): void {
-    if (this.readOnly || this.#broken !== undefined) return;
+    if (this.readOnly || this.#damage.found) return;
     this.flush();
     // What the flush has freed.
     this.refcounts.store();
@@ -463,8 +396,7 @@ export class Qcow2Image implements Image {
       view.setUint32(FIELD.l1Size, table.length / 8);
     });
     this.storage.flush();
-    this.l1 = bytes.subarray(0, table.length);
-    this.#l1View = viewOf(this.l1);
+    this.map.use(bytes.subarray(0, table.length));
     this.#compressed.forget();
     this.releaseTable(old.offset, old.bytes);
   }
@@ -476,49 +408,7 @@ export class Qcow2Image implements Image {
   }
 
   resize(bytes: number): void {
-    if (this.readOnly) throw refused(`${this.storage.name} is read-only`);
-    const entries = l1EntriesFor(bytes, this.header.clusterBits, this.header.extendedL2);
-    if (entries * 8 > 32 * 2 ** 20) throw refused(`${this.storage.name}: clusters of its size cannot hold that much`);
-    if (this.snapshots.length > 0 && (bytes < this.bytes || this.header.version === 2)) {
-      throw refused(`${this.storage.name} has snapshots: delete them first`);
-    }
-    const before = this.bytes;
-    if (bytes < before) this.#shrink(bytes);
-    else this.#clearTail(bytes);
-    this.flush();
-    if (entries * 8 > this.l1.length) {
-      const table = new Uint8Array(entries * 8);
-      table.set(this.l1);
-      this.activate(table, bytes);
-    } else this.header.update((view) => putBe64(view, FIELD.size, bytes));
-    this.storage.flush();
-    this.flush();
-    // What a longer backing file has there is not part of this disk.
-    if (bytes > before && this.backing !== undefined && this.backing.bytes > before) {
-      this.writeZeroes(before, Math.min(bytes, this.backing.bytes) - before, true);
-      this.flush();
-    }
-  }
-
-  #shrink(bytes: number): void {
-    const from = roundUp(bytes, this.clusterBytes);
-    for (let at = from; at < this.bytes; at += this.clusterBytes) {
-      const covered = this.clusterBytes * this.entriesPerTable;
-      if (this.#table(Math.floor(at / covered)) === undefined)
-        at = (Math.floor(at / covered) + 1) * covered - this.clusterBytes;
-      else this.#empty(at, false);
-    }
-  }
-
-  /** A disk that ends within a cluster may have anything behind its end, which must not be seen when it grows. */
-  #clearTail(bytes: number): void {
-    const end = Math.min(roundUp(this.bytes, this.clusterBytes), bytes);
-    if (end <= this.bytes) return;
-    const run = this.#run(this.bytes, end - this.bytes);
-    if (run.kind === "hole" || run.kind === "zero") return;
-    const before = this.bytes;
-    this.header.update((view) => putBe64(view, FIELD.size, end));
-    this.write(before, new Uint8Array(end - before));
+    resizeDisk(this, bytes);
   }
 
   // Checks.
@@ -531,37 +421,8 @@ export class Qcow2Image implements Image {
 
   #writing(offset: number, length: number): void {
     if (this.readOnly) throw refused(`${this.storage.name} is read-only`);
-    this.#usable();
+    this.#damage.check();
     this.#check(offset, length);
-  }
-
-  #usable(): void {
-    if (this.#broken !== undefined) throw corrupt(this.#broken);
-  }
-
-  #marking<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (error) {
-      if (error instanceof ImageError && error.failure === "corrupt") this.#mark(error.message);
-      throw error;
-    }
-  }
-
-  #corrupt(what: string): ImageError {
-    const error = corrupt(`${this.storage.name}: ${what}`);
-    if (!this.readOnly) this.#mark(error.message);
-    return error;
-  }
-
-  /** Nothing more is written to an image that was found corrupt; it is marked so that nobody else does, either. */
-  #mark(message: string): void {
-    if (this.#broken !== undefined) return;
-    this.#broken = message;
-    if (this.header.version < 3) return;
-    this.header.update((view) => {
-      view.setUint32(FIELD.incompatible + 4, view.getUint32(FIELD.incompatible + 4) | INCOMPATIBLE.corrupt);
-    });
   }
 }
 

@@ -3,11 +3,10 @@
 import { be64, putBe64, toUtf8, utf8, viewOf } from "../bytes.ts";
 import { corrupt, refused } from "../error.ts";
 import { readInside, type Storage } from "../storage.ts";
-import type { Header } from "./header.ts";
+import { type Header, MAX_L1_BYTES } from "./header.ts";
 
 const ENTRY_BYTES = 40;
 const MAX_EXTRA_BYTES = 1024;
-const MAX_L1_BYTES = 32 * 2 ** 20;
 /** Beyond this a table of snapshots is not believed. */
 const MAX_TABLE_BYTES = 64 * 2 ** 20;
 

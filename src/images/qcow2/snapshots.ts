@@ -5,7 +5,7 @@ import { putBe64, toUtf8, viewOf } from "../bytes.ts";
 import { corrupt, refused } from "../error.ts";
 import { readInside } from "../storage.ts";
 import { entryOffset, setCopied } from "./entry.ts";
-import { FIELD, l1EntriesFor } from "./header.ts";
+import { FIELD, l1EntriesFor, MAX_L1_BYTES } from "./header.ts";
 import type { Qcow2Image } from "./qcow2.ts";
 import { findSnapshot, makeExtra, makeTable, type Snapshot, tableBytes } from "./snapshot-table.ts";
 
@@ -15,11 +15,11 @@ export function createSnapshot(image: Qcow2Image, name: string, milliseconds: nu
   if (name === "" || toUtf8(name).length > 1023) throw refused("give the snapshot a name of 1 to 1023 bytes");
   if (image.snapshots.some((s) => s.name === name)) throw refused(`there is a snapshot ${name} already`);
   image.flush();
-  addReferences(image, image.l1);
-  const l1Offset = writeTable(image, withoutCopied(image.l1));
+  addReferences(image, image.map.l1);
+  const l1Offset = writeTable(image, withoutCopied(image.map.l1));
   const id = 1 + image.snapshots.reduce((most, s) => Math.max(most, Number(s.id) || 0), 0);
   const snapshot: Snapshot = {
-    ...{ id: String(id), name, l1Offset, l1Size: image.l1.length / 8, vmClock: 0, vmStateBytes: 0 },
+    ...{ id: String(id), name, l1Offset, l1Size: image.map.l1.length / 8, vmClock: 0, vmStateBytes: 0 },
     ...{ seconds: Math.floor(milliseconds / 1000), nanoseconds: Math.floor(milliseconds % 1000) * 1e6 },
     ...{ diskBytes: image.bytes, extra: makeExtra(image.bytes) },
   };
@@ -35,11 +35,11 @@ export function applySnapshot(image: Qcow2Image, nameOrId: string): void {
   const snapshot = findSnapshot(image.snapshots, nameOrId, image.storage.name);
   const size = snapshot.diskBytes ?? image.bytes;
   const entries = Math.max(snapshot.l1Size, l1EntriesFor(size, image.header.clusterBits, image.header.extendedL2));
-  if (!(entries * 8 <= 32 * 2 ** 20)) throw corrupt(`${image.storage.name}: the size of a snapshot is no good number`);
+  if (!(entries * 8 <= MAX_L1_BYTES)) throw corrupt(`${image.storage.name}: the size of a snapshot is no good number`);
   image.flush();
   const table = new Uint8Array(entries * 8);
   table.set(withoutCopied(tableOf(image, snapshot)));
-  const before = image.l1.slice();
+  const before = image.map.l1.slice();
   addReferences(image, table);
   image.activate(table, size);
   drop(image, before);
@@ -94,12 +94,13 @@ function l2Tables(image: Qcow2Image, l1: Uint8Array): Map<number, number> {
 
 /** Visits each cluster that an L1 table refers to, at one remove or two, with the number of references. */
 function references(image: Qcow2Image, l1: Uint8Array, visit: (cluster: number, count: number) => void): void {
-  const { clusterBytes, entries } = image;
+  const { clusterBytes, map } = image;
+  const { entries } = map;
   for (const [offset, count] of l2Tables(image, l1)) {
     // Read before it is visited, which may be its end.
-    const { view } = image.l2.get(offset);
+    const { view } = map.l2.get(offset);
     visit(offset / clusterBytes, count);
-    for (let i = 0; i < image.entriesPerTable; i++) {
+    for (let i = 0; i < map.entriesPerTable; i++) {
       const entry = entries.read(view, i);
       if (entry.host === 0) continue;
       const end = entry.compressed ? entry.host + entry.compressedBytes : entry.host + clusterBytes;
@@ -136,32 +137,32 @@ export function fixCopied(image: Qcow2Image): number {
     fixed++;
     return true;
   };
-  const l1 = viewOf(image.l1);
+  const l1 = viewOf(image.map.l1);
   let l1Changed = false;
-  for (let at = 0; at < image.l1.length; at += 8) {
+  for (let at = 0; at < image.map.l1.length; at += 8) {
     const offset = entryOffset(l1, at);
     if (offset === 0) continue;
     if (set(l1, at, image.refcounts.get(offset / image.clusterBytes) === 1)) l1Changed = true;
   }
-  for (const offset of l2Tables(image, image.l1).keys()) {
-    const table = image.l2.get(offset);
-    for (let i = 0; i < image.entriesPerTable; i++) {
-      const entry = image.entries.read(table.view, i);
+  for (const offset of l2Tables(image, image.map.l1).keys()) {
+    const table = image.map.l2.get(offset);
+    for (let i = 0; i < image.map.entriesPerTable; i++) {
+      const entry = image.map.entries.read(table.view, i);
       if (entry.host === 0 || entry.compressed || entry.host % image.clusterBytes !== 0) continue;
       const copied = image.refcounts.get(entry.host / image.clusterBytes) === 1;
-      if (set(table.view, i * image.entries.bytes, copied)) image.l2.touch(table);
+      if (set(table.view, i * image.map.entries.bytes, copied)) image.map.l2.touch(table);
     }
-    if (image.l2.full) image.l2.write();
+    if (image.map.l2.full) image.map.l2.write();
   }
-  image.l2.write();
-  if (l1Changed) image.storage.write(image.header.l1Offset, image.l1);
+  image.map.l2.write();
+  if (l1Changed) image.storage.write(image.header.l1Offset, image.map.l1);
   image.storage.flush();
   return fixed;
 }
 
 /** L2 tables that became the active ones are metadata, too. */
 function claimTables(image: Qcow2Image): void {
-  for (const offset of l2Tables(image, image.l1).keys()) image.refcounts.metadata.add(offset / image.clusterBytes);
+  for (const offset of l2Tables(image, image.map.l1).keys()) image.refcounts.metadata.add(offset / image.clusterBytes);
 }
 
 function writeTable(image: Qcow2Image, table: Uint8Array): number {

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
+import { wholeMachine } from "../../../test/support/whole-machine.ts";
 import { encodeSysreg, sysregId } from "../../arch/sysreg-names.ts";
-import { inflate } from "../../hosts/node/inflate.ts";
-import { Machine } from "../machine.ts";
 import type { MachineParts } from "../runnable.ts";
 import { TRACE_KINDS, type TraceOptions } from "./options.ts";
 
-const build = (name: string): Uint8Array => readFileSync(join(import.meta.dirname, "../../../build", name));
 const START = 0x4008_0000;
 
 const system = (id: number, rt: number, read = false): number =>
@@ -41,29 +37,9 @@ async function traced(
   const write = (more: string): void => {
     text += more;
   };
-  const machine = await Machine.create({
-    ...{
-      memory: 0x400_0000,
-      cpus: 1,
-      cpu: "max",
-      gicVersion: 3,
-      tier: "interpreter",
-      append: "",
-      loads: [],
-      disks: [],
-    },
-    kernel: { name: "code", bytes: new Uint8Array(image.buffer) },
-    serial: { write() {}, read: () => new Uint8Array(0), onReadable() {} },
-    terminalSize: { get: () => undefined, onChange() {} },
-    entropy: { fill: (into) => into.fill(0x55) },
-    wallClock: { now: () => 0 },
+  const { machine } = await wholeMachine([...image], {
+    tier: "interpreter",
     monotonic: () => (time += 1000),
-    artifacts: {
-      native: build("native.wasm"),
-      interpreter: build("interpreter.wasm"),
-      handlers: new TextDecoder().decode(build("interpreter.json")),
-    },
-    inflate,
     trace: { kinds: new Set(TRACE_KINDS), levels: new Set(), cpus: new Set(), symbols: [], write, ...options },
     ...changes,
   });

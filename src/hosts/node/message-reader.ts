@@ -1,12 +1,7 @@
-// Frames on the Unix socket of a virtual switch: messages of network/frame-message.ts, one after the other.
+import { FRAME_MAX } from "../../network/frame.ts";
+import { LENGTH_BYTES, OFFLOAD_BYTES } from "../../network/frame-message.ts";
 
-import { FRAME_MAX, type Frame } from "../../network/frame.ts";
-import { decodeFrame, encodeFrame, LENGTH_BYTES, OFFLOAD_BYTES } from "../../network/frame-message.ts";
-
-export const encode = (frame: Frame): Buffer => Buffer.from(encodeFrame(frame).buffer);
-export const decode = decodeFrame;
-
-/** Cuts what arrives into messages, header and all. */
+/** Cuts what arrives on the Unix socket of a virtual switch into messages of network/frame-message.ts, header and all. */
 export class MessageReader {
   #pending: Buffer = Buffer.alloc(0);
 

@@ -3,13 +3,13 @@
 import { linkSync, renameSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { Frame } from "../../network/frame.ts";
-import type { NetworkLink, Offloads, Station } from "../../network/link.ts";
+import type { NetworkLink } from "../../network/link.ts";
+import { MessageLink } from "../../network/message-link.ts";
 import { SwitchHub, type SwitchPort } from "../../network/switch-hub.ts";
+import { MessageReader } from "./message-reader.ts";
 import { runtimeDirectory } from "./runtime-directory.ts";
-import { decode, encode, MessageReader } from "./switch-wire.ts";
 
-/** Bytes that wait for a machine; more are dropped, as a switch does. */
+/** Bytes that wait to be sent to another machine; more are dropped, as a switch does. */
 const WAITING_MAX = 4 * 0x100000;
 /** Milliseconds between two tries of finding or becoming the server, and as many more, by chance, that not all try at once. */
 const RETRY = 50;
@@ -18,17 +18,14 @@ const WATCH = 2000;
 const PORTS_MAX = 64;
 
 /**
- * A port of a switch. The first machine to come serves the others; when it goes, one of them takes its place, and those that are left
+ * A machine's part in a switch. The first machine to come serves the others; when it goes, one of them takes its place, and those that are left
  * go on with it. What is on its way at that moment is lost, as frames may be.
  */
-export class SwitchLink implements NetworkLink, SwitchPort {
-  readonly mac: Uint8Array;
+export class SwitchMember {
   readonly #path: string;
-  readonly #wake: () => void;
-  readonly #received: Uint8Array[] = [];
-  #receivedBytes = 0;
-  readonly #frame = new Frame();
-  #station: Station | undefined;
+  readonly #link: MessageLink;
+  /** Where the machine is connected while it serves. */
+  readonly #port: SwitchPort;
   #hub: SwitchHub | undefined;
   #server: Server | undefined;
   /** Of the socket that the server listens at. */
@@ -41,15 +38,20 @@ export class SwitchLink implements NetworkLink, SwitchPort {
 
   private constructor(path: string, mac: Uint8Array, wake: () => void) {
     this.#path = path;
-    this.mac = mac;
-    this.#wake = wake;
+    this.#link = new MessageLink(mac, (message) => this.#send(message), wake);
+    this.#port = { deliver: (message) => this.#link.deliver(message) };
   }
 
   /** Connects to the switch of that name, or makes it. @param wake called when a frame has come. Rejects where neither is possible. */
-  static async open(name: string, mac: Uint8Array, wake: () => void): Promise<SwitchLink> {
-    const link = new SwitchLink(join(runtimeDirectory(), `switch-${name}.sock`), mac, wake);
-    await link.#join();
-    return link;
+  static async open(name: string, mac: Uint8Array, wake: () => void): Promise<SwitchMember> {
+    const member = new SwitchMember(join(runtimeDirectory(), `switch-${name}.sock`), mac, wake);
+    await member.#join();
+    return member;
+  }
+
+  /** What the machine's interface is plugged into. */
+  get link(): NetworkLink {
+    return this.#link;
   }
 
   /** Whether the others are connected to this one. */
@@ -79,42 +81,9 @@ export class SwitchLink implements NetworkLink, SwitchPort {
     return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode;
   }
 
-  // Of NetworkLink.
-
-  attach(station: Station): void {
-    this.#station = station;
-  }
-
-  /** What the driver does not take over its device does. */
-  setOffloads(_offloads: Offloads): void {}
-
-  transmit(frame: Frame): void {
-    const message = encode(frame);
-    if (this.#hub) this.#hub.forward(message, this);
+  #send(message: Uint8Array): void {
+    if (this.#hub) this.#hub.forward(message, this.#port);
     else if (this.#socket && this.#socket.writableLength < WAITING_MAX) this.#socket.write(message);
-  }
-
-  receive(): Frame | undefined {
-    for (let message = this.#received.shift(); message !== undefined; message = this.#received.shift()) {
-      this.#receivedBytes -= message.length;
-      if (decode(message, this.#frame)) return this.#frame;
-    }
-    return undefined;
-  }
-
-  reset(): void {
-    this.#received.length = 0;
-    this.#receivedBytes = 0;
-  }
-
-  // Of SwitchPort.
-
-  deliver(message: Uint8Array): void {
-    if (this.#receivedBytes + message.length > WAITING_MAX) return;
-    this.#received.push(message);
-    this.#receivedBytes += message.length;
-    this.#station?.ready();
-    this.#wake();
   }
 
   // Finding the others.
@@ -138,7 +107,7 @@ export class SwitchLink implements NetworkLink, SwitchPort {
     this.#socket = socket;
     const reader = new MessageReader();
     socket.on("data", (bytes: Buffer) => {
-      if (!reader.feed(bytes, (message) => this.deliver(message))) socket.destroy();
+      if (!reader.feed(bytes, (message) => this.#link.deliver(message))) socket.destroy();
     });
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -152,8 +121,7 @@ export class SwitchLink implements NetworkLink, SwitchPort {
     this.#join().then(
       () => {
         // The new server learns where everybody is.
-        this.#station?.announce();
-        this.#wake();
+        this.#link.announce();
       },
       () => {
         this.#retry = setTimeout(() => this.#rejoin(), 20 * RETRY);
@@ -183,7 +151,7 @@ export class SwitchLink implements NetworkLink, SwitchPort {
     }, WATCH).unref();
     this.#server = server;
     this.#hub = new SwitchHub();
-    this.#hub.add(this);
+    this.#hub.add(this.#port);
     return true;
   }
 
