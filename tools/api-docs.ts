@@ -1,140 +1,97 @@
-// Makes docs/api.md of the library's docstrings: `node tools/api-docs.ts`, or with --check to say whether it is up to date.
-// (docs/decisions.md says why this is no TypeDoc.)
+// Makes docs/api.md of the library's docstrings, by TypeDoc: `node tools/api-docs.ts`, or with --check to say whether it is up to date.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DeclarationReflection } from "typedoc";
 
 const root = join(import.meta.dirname, "..");
+const FILE = "api.md";
 
-/** Files with public names, and what heads their part. */
-const FILES = [
-  ["src/hosts/node/index.ts", "Making machines"],
-  ["src/hosts/library/machine.ts", "Machine"],
-  ["src/hosts/library/inspected-machine.ts", "Looking at machines"],
-  ["src/hosts/library/console-streams.ts", "ConsoleStreams"],
-  ["src/hosts/library/errors.ts", "AtollError"],
-] as const;
+const HEAD = `# API reference
 
+Made of the docstrings by \`node tools/api-docs.ts\`; each example is run as a test. [library.md](library.md) is where to begin.
+In the examples, \`Machine\` and \`AtollError\` come from \`atoll\`, and \`assert\` from \`node:assert/strict\`.
+`;
+
+/** A public class, or a member of one. */
 export interface ApiMember {
-  readonly file: string;
-  readonly part: string;
   readonly name: string;
-  /** As it is declared, without its body. */
-  readonly signature: string;
-  readonly text: string;
-  readonly tags: readonly string[];
   readonly example: string | undefined;
-  /** A class or a function, or a member of a class; not a type. */
-  readonly isCallable: boolean;
 }
 
-/** Every public name: classes and their members, then types. */
-export function apiMembers(): ApiMember[] {
-  return [
-    ...FILES.flatMap(([file, part]) => membersOf(file, part, readFileSync(join(root, file), "utf8"))),
-    ...publicTypes(),
-  ];
+export interface ApiReference {
+  readonly members: readonly ApiMember[];
+  /** docs/api.md as it should be. */
+  readonly document: string;
 }
 
-/** Where the library's names for types come together. */
-const PUBLIC = "src/hosts/library/public.ts";
-
-function publicTypes(): ApiMember[] {
-  const exports = readFileSync(join(root, PUBLIC), "utf8").matchAll(/^export (?:type )?\{([^}]*)\} from "([^"]*)"/gm);
-  return [...exports].flatMap(([, names = "", from = ""]) => {
-    const file = join(PUBLIC, "..", from);
-    const source = readFileSync(join(root, file), "utf8");
-    return names.split(",").flatMap((each) => {
-      const name = each.replace(/\btype\b/, "").trim();
-      const found = new RegExp(
-        `((?:^/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?)^export ((?:interface ${name}\\b[^]*?^\\})|(?:type ${name} =[^]*?;$(?!\\n )))`,
-        "m",
-      ).exec(source);
-      const [, comment = "", signature = ""] = found ?? [];
-      // A class is among the files above.
-      if (signature === "") return [];
-      const text = comment
-        .replace(/^\/\*\*|\*\/$/gm, "")
-        .replace(/^ *\*? ?/gm, "")
-        .trim();
-      const part = "Types";
-      return [{ file, part, name, signature, text, tags: [], example: undefined, isCallable: false }];
-    });
+/** What the docstrings say of the names that `import … from "atoll"` gives. */
+export async function apiReference(): Promise<ApiReference> {
+  // TypeDoc works on the compiler API of TypeScript 6, which TypeScript 7 does not have.
+  const hooks = registerHooks({
+    resolve: (name, context, next) => next(name === "typescript" ? "typescript-6" : name, context),
   });
-}
-
-const DOCSTRING = /^( *)\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n([^\n]*)/gm;
-
-function membersOf(file: string, part: string, source: string): ApiMember[] {
-  const found: ApiMember[] = [];
-  for (const [, indent = "", comment = "", line = ""] of source.matchAll(DOCSTRING)) {
-    const isMember =
-      indent === "  " && /^ {2}(?:readonly |static |get |async )*[a-z]\w*(?:<[^(]*>)?(?:\(|:| )/.test(line);
-    const isExport = indent === "" && line.startsWith("export ") && !/^export (?:type|interface)\b/.test(line);
-    if ((!isMember && !isExport) || /^\s*(?:#|private|protected|case)/.test(line)) continue;
-    // Fields of interfaces and classes that are nobody's business.
-    const body = comment.replace(/^ *\*? ?/gm, "").trim();
-    if (body.includes("@internal") || /Access/.test(line)) continue;
-    const [before = "", example] = body.split(/@example\n/);
-    const [text = "", ...tags] = before.split(/(?=@(?:param|returns|throws)\b)/);
-    const isInterfaceField = isMember && /;$/.test(line) && /^(?:interface|type)/.test(kindAround(source, comment));
-    if (isInterfaceField) continue;
-    found.push({
-      ...{ file, part, text: text.trim(), tags: tags.map((tag) => tag.trim()), example: example?.trimEnd() },
-      name:
-        /(?:class|interface|type|const|function)\s+(\w+)/
-          .exec(isExport ? line : "")?.[1]
-          ?.replace("LibraryMachine", "Machine") ?? nameOf(line),
-      signature: line
-        .trim()
-        .replace(/ ?[{;]?$/, "")
-        .replace(/^export /, "")
-        .replace("LibraryMachine", "Machine"),
-      isCallable: isMember || /class|function/.test(line),
+  const { Application, ReflectionKind } = await import("typedoc");
+  const out = mkdtempSync(join(tmpdir(), "atoll-api-"));
+  try {
+    const app = await Application.bootstrapWithPlugins({
+      entryPoints: [join(root, "src/hosts/node/index.ts")],
+      tsconfig: join(root, "tsconfig.api.json"),
+      // tsc checks types, with the TypeScript that is used everywhere else.
+      skipErrorChecking: true,
+      plugin: ["typedoc-plugin-markdown"],
+      ...{ excludeInternal: true, excludePrivate: true, excludeProtected: true, excludeExternals: true },
+      outputs: [{ name: "markdown", path: out }],
+      ...{
+        readme: "none",
+        disableSources: true,
+        sort: ["static-first", "source-order"],
+        logLevel: "Warn",
+        treatWarningsAsErrors: true,
+      },
+      validation: { invalidLink: true, notExported: false, notDocumented: false },
+      ...{ outputFileStrategy: "modules", entryFileName: FILE, hideBreadcrumbs: true, hidePageHeader: true },
+      ...{ useCodeBlocks: true, hidePageTitle: true, hideGroupHeadings: true, parametersFormat: "table" },
+      ...{ interfacePropertiesFormat: "table", typeDeclarationFormat: "table" },
     });
-  }
-  return found;
-}
-
-/** Whether what is around a docstring is a class or an interface. */
-function kindAround(source: string, comment: string): string {
-  const before = source.slice(0, source.indexOf(comment));
-  return [...before.matchAll(/^(?:export )?(?:abstract )?(class|interface|type)\b/gm)].at(-1)?.[1] ?? "";
-}
-
-const nameOf = (line: string): string => /^ *(?:readonly |static |get |async )*(\w+)/.exec(line)?.[1] ?? line.trim();
-
-/** docs/api.md as it should be. */
-export function apiDocument(): string {
-  const lines = [
-    "# API reference",
-    "",
-    "Made from the docstrings by `node tools/api-docs.ts`; each example is run as a test. `docs/library.md` is where to begin.",
-    "In the examples, `Machine` and `AtollError` come from `atoll`, and `assert` from `node:assert/strict`.",
-  ];
-  let part = "";
-  for (const member of apiMembers()) {
-    if (member.part !== part) lines.push("", `## ${member.part}`);
-    part = member.part;
-    lines.push("", `### ${member.name}`, "", "```ts", member.signature, "```");
-    if (member.text !== "") lines.push("", member.text.replace(/\n(?!\n)/g, " "));
-    for (const tag of member.tags) {
-      const [, kind, rest = ""] = /^@(\w+)\s*([\s\S]*)$/.exec(tag) ?? [];
-      const label =
-        kind === "param"
-          ? `\`${rest.split(/\s/)[0]}\`: ${rest.split(/\s/).slice(1).join(" ")}`
-          : `${kind === "throws" ? "Throws" : "Returns"}: ${rest}`;
-      lines.push("", `- ${label.replace(/\s+/g, " ").trim()}`);
+    const project = await app.convert();
+    if (project === undefined || app.logger.hasWarnings()) throw new Error("TypeDoc cannot read the docstrings");
+    const declared = Object.values(project.reflections) as DeclarationReflection[];
+    const classes = declared.filter((each) => each.kind === ReflectionKind.Class);
+    // Of what classes and types nobody can name the public ones are made is no reader's business.
+    for (const each of declared) {
+      delete each.inheritedFrom;
+      if (each.name !== "AtollError") delete each.typeHierarchy;
     }
-    if (member.example) lines.push("", "```js", member.example, "```");
+    const members = classes.flatMap((each) => [
+      member(each, each.name),
+      ...(each.children ?? [])
+        .filter((child) => child.kind !== ReflectionKind.Constructor && child.overwrites === undefined)
+        .map((child) => member(child, `${each.name}.${child.name}`)),
+    ]);
+    await app.generateOutputs(project);
+    const text = readFileSync(join(out, FILE), "utf8");
+    return { members, document: `${HEAD}\n${text.replaceAll("***\n\n", "").trim()}\n` };
+  } finally {
+    hooks.deregister();
+    rmSync(out, { recursive: true });
   }
-  return `${lines.join("\n")}\n`;
+}
+
+function member(reflection: DeclarationReflection, name: string): ApiMember {
+  const comment = reflection.comment ?? reflection.getSignature?.comment ?? reflection.signatures?.[0]?.comment;
+  const content = comment?.getTag("@example")?.content;
+  const text = content?.map(({ text }) => text).join("");
+  return { name, example: text && /^```\w*\n([\s\S]*)\n```/.exec(text)?.[1] };
 }
 
 if (import.meta.main) {
-  const path = join(root, "docs", "api.md");
-  if (!process.argv.includes("--check")) writeFileSync(path, apiDocument());
-  else if (readFileSync(path, "utf8") !== apiDocument()) {
+  const path = join(root, "docs", FILE);
+  const { document } = await apiReference();
+  if (!process.argv.includes("--check")) writeFileSync(path, document);
+  else if (readFileSync(path, "utf8") !== document) {
     console.error("docs/api.md is not what the docstrings say: run node tools/api-docs.ts");
     process.exit(1);
   }

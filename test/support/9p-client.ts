@@ -2,7 +2,7 @@
 
 import type { ByteString } from "../../src/bus/folder.ts";
 import * as P from "../../src/devices/virtio/9p/messages.ts";
-import { MSIZE_MAX, type Session } from "../../src/devices/virtio/9p/session.ts";
+import type { Session } from "../../src/devices/virtio/9p/session.ts";
 import { MessageReader, MessageWriter } from "../../src/devices/virtio/9p/wire.ts";
 
 const { T } = P;
@@ -23,8 +23,8 @@ export interface Entry {
 
 export class NinepClient {
   readonly #session: Session;
-  readonly #request = new Uint8Array(MSIZE_MAX);
-  readonly #reply = new Uint8Array(MSIZE_MAX);
+  readonly #request = new Uint8Array(P.MSIZE_MAX);
+  readonly #reply = new Uint8Array(P.MSIZE_MAX);
   #tag = 0;
 
   constructor(session: Session) {
@@ -50,7 +50,7 @@ export class NinepClient {
     return reader;
   }
 
-  version(version: string = P.VERSION, msize = MSIZE_MAX): { msize: number; version: string } {
+  version(version: string = P.VERSION, msize = P.MSIZE_MAX): { msize: number; version: string } {
     const answer = this.call(T.version, (w) => {
       w.u32(msize);
       w.string(version);

@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Atoll, atoll } from "./atoll.ts";
 import { PROMPT } from "./embedded-guest.ts";
+import { HAS_NETWORK } from "./in-guest.ts";
+import { listening } from "./listening.ts";
 
 const LINES = 150;
 const FETCHED = Buffer.alloc(300_000, "x");
@@ -26,15 +27,14 @@ function work(port: number): string {
   const fetch = `wget -q -T 20 -O /dev/null http://10.0.2.2:${port}/ || failed=$((failed+1))`;
   const line = `echo $i >>/mnt/work; [ $((i%7)) = 0 ] && sync; [ $((i%5)) = 0 ] && { ${fetch}; }`;
   const loop = `i=0; failed=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); ${line}; done`;
-  const network = "until route -n | grep -q ^0.0.0.0; do sleep 1; done";
-  return `${network}; mount /dev/vda /mnt && { echo ST''ARTED; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
+  return `${HAS_NETWORK}; mount /dev/vda /mnt && { echo ST''ARTED; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
 }
 
 /** Runs a round; throws where the guest or its disk is not as it should be. @returns how many fetches failed. */
 export async function busyRound({ format, saves, options = [] }: Round): Promise<{ failed: number; restores: number }> {
   const folder = mkdtempSync(join(tmpdir(), "atoll-busy-"));
   const server = createServer((_, response) => response.end(FETCHED));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = listening(server);
   try {
     const raw = join(folder, "disk.raw");
     const disk = join(folder, `disk.${format}`);
@@ -43,7 +43,7 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
     truncateSync(raw, 64 << 20);
     execFileSync("mkfs.ext4", ["-q", raw]);
     if (format === "qcow2") assert.equal((await atoll("image", "convert", "-O", "qcow2", raw, disk)).status, 0);
-    const command = work((server.address() as AddressInfo).port);
+    const command = work(await address);
     const machine = ["--disk", `${disk},format=${format}`, "--append", "console=ttyAMA0", ...options];
     let typed = false;
     let shown = "";

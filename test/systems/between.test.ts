@@ -8,6 +8,7 @@ import { NodeFolder } from "../../src/hosts/node/shared-folder.ts";
 import { type PortOptions, VirtualSwitch } from "../../src/network/virtual-switch.ts";
 import { ROOT } from "../support/atoll.ts";
 import { type Console, embeddedLinux, hypervisor } from "../support/hypervisor.ts";
+import { NO_DHCP } from "../support/in-guest.ts";
 import { bootDomains, shellCommand } from "../support/linux-domains.ts";
 
 test("Linux domains find a channel in their device trees, write and ring by its addresses, and a reader cannot write", {
@@ -60,7 +61,7 @@ test("Linux domains ping each other over the node's networks, but in an isolatio
   );
   const [router, a, b] = (await bootDomains(node, domains)) as [Console, Console, Console];
   for (const [i, console] of [router, a, b].entries())
-    await shellCommand(node, console, `ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
+    await shellCommand(node, console, `${NO_DHCP}; ip addr add 10.7.0.${i + 1}/24 dev eth0; ip link set eth0 up`);
   await shellCommand(node, router, "ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up");
   await shellCommand(node, b, "ip addr add 10.8.0.3/24 dev eth1; ip link set eth1 up");
   assert.match(await shellCommand(node, router, "cat /sys/class/net/eth*/address"), /00:01\n52:54:00:00:00:04\n/);

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -12,6 +11,8 @@ import { DOMAIN_CONSOLE_PATH } from "../../src/contract/domains.ts";
 import { NodeClient } from "../../src/server/domains/client.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
 import { atoll, ROOT } from "../support/atoll.ts";
+import { HAS_NETWORK } from "../support/in-guest.ts";
+import { listening } from "../support/listening.ts";
 import { nodeOfTest } from "../support/node-of-test.ts";
 
 const MAIN = join(ROOT, "src", "cli", "main.ts");
@@ -71,8 +72,7 @@ test("eight Linux guests run from one file; killing, panicking or attacking one 
     asked.push(url);
     response.end("there\n");
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listening(server);
   const file = join(folder, "eight.yaml");
   const domain = (name: string, more = ""): string =>
     `  ${name}: { memory: 64M, disk: "new:4M", append: "console=ttyAMA0 quiet panic=1"${more} }\n`;
@@ -94,9 +94,7 @@ test("eight Linux guests run from one file; killing, panicking or attacking one 
 
   const each = (who: readonly number[], what: (console: Console, i: number) => Promise<void>): Promise<unknown> =>
     Promise.all(who.map((i) => what(consoles[i] as Console, i)));
-  // The guest asks for its address beside its shell.
-  const fetched = (i: number): string =>
-    `for try in 1 2 3 4 5 6 7 8 9; do wget -q -O - http://10.0.2.2:${port}/${i} 2>/dev/null && break; sleep 1; done`;
+  const fetched = (i: number): string => `${HAS_NETWORK}; wget -q -O - http://10.0.2.2:${port}/${i}`;
   const isWell = async (console: Console, i: number): Promise<void> => {
     assert.match(
       await console.ask(`head -c 6 /dev/vda; echo; echo $me; ${fetched(i)}`),

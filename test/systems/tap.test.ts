@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { atoll, GuestProcess, ROOT } from "../support/atoll.ts";
+import { NO_DHCP } from "../support/in-guest.ts";
 
 const BYTES = 0x40000;
 /** IFF_TAP, IFF_NO_PI; IFF_VNET_HDR. */
@@ -58,7 +59,7 @@ for (const [what, command, script, option] of [
         t.skip(`no macvtap here: ${ended.stderr.trim()}`);
         return;
       }
-      await ask("ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up");
+      await ask(`${NO_DHCP}; ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up`);
       assert.match(await ask("ping -c 2 -W 20 10.9.0.1"), / 0% packet loss/);
       assert.match(await ask("wget -q -O - http://10.9.0.1/ | tr -d A | wc -c"), /^0\r?$/m);
       assert.match(await ask("wget -q -O - http://10.9.0.1/ | wc -c"), new RegExp(`^${BYTES}\\r?$`, "m"));

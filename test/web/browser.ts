@@ -3,7 +3,13 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { buildSite } from "../../tools/build-web.ts";
+import { serveSite, type WebServer } from "../../tools/web-server.ts";
+
+/** The embedded guest's. */
+export const PROMPT = "~# ";
 
 const CHROMIUM = "/usr/bin/chromium";
 
@@ -33,6 +39,37 @@ export async function openBrowser(viewport = { width: 1200, height: 800 }, hasTo
     close: async () => {
       await context.close();
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** The site's page is served, with cross-origin isolation and without it, and a browser is there, while the tests of a file run. */
+export function siteAndBrowser(...how: Parameters<typeof openBrowser>): {
+  readonly browser: Browser;
+  readonly url: string;
+  readonly plainUrl: string;
+} {
+  let browser: Browser | undefined;
+  let sites: WebServer[] = [];
+  before(async () => {
+    if (missing) return;
+    const folder = await buildSite();
+    sites = await Promise.all([serveSite(folder, 0, true), serveSite(folder, 0, false)]);
+    browser = await openBrowser(...how);
+  });
+  after(async () => {
+    await browser?.close();
+    for (const site of sites) site.close();
+  });
+  return {
+    get browser() {
+      return browser as Browser;
+    },
+    get url() {
+      return sites[0]?.url ?? "";
+    },
+    get plainUrl() {
+      return sites[1]?.url ?? "";
     },
   };
 }

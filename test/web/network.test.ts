@@ -2,32 +2,14 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { buildSite } from "../../tools/build-web.ts";
-import { serveSite, type WebServer } from "../../tools/web-server.ts";
-import { type Browser, missing, openBrowser, openPage, shows, type } from "./browser.ts";
+import { test } from "node:test";
+import { HAS_NETWORK, NO_DHCP } from "../support/in-guest.ts";
+import { listening } from "../support/listening.ts";
+import { missing, openPage, PROMPT, shows, siteAndBrowser, type } from "./browser.ts";
 
-const PROMPT = "~# ";
-
-let browser: Browser;
-let site: WebServer;
-
-before(async () => {
-  if (missing) return;
-  [site, browser] = await Promise.all([serveSite(await buildSite(), 0, true), openBrowser()]);
-});
-
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
-
-function listening(server: Server): Promise<number> {
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)));
-}
+const web = siteAndBrowser();
 
 /** `atoll relay`, its address and its token. */
 async function startRelay(): Promise<{ relay: ChildProcess; url: string; token: string }> {
@@ -47,14 +29,14 @@ test("a guest fetches from a server of this computer's, through atoll relay", { 
   const port = await listening(server);
   const { relay, url, token } = await startRelay();
   try {
-    const { page, errors } = await openPage(browser, `${site.url}#none`);
+    const { page, errors } = await openPage(web.browser, `${web.url}#none`);
     await page.getByRole("button", { name: "New machine" }).click();
     await page.getByLabel("Network").selectOption("relay");
     await page.getByLabel("Relay's address").fill(url);
     await page.getByLabel("Relay's token").fill(token);
     await page.getByRole("button", { name: "Boot" }).click();
     await shows(page, PROMPT);
-    await type(page, `wget -qO- http://10.0.2.2:${port}/\n`);
+    await type(page, `${HAS_NETWORK}; wget -qO- http://10.0.2.2:${port}/\n`);
     await shows(page, "\nserved to a page");
     assert.deepEqual(errors, []);
     // One without the token is refused, in words.
@@ -72,7 +54,7 @@ test("a guest fetches from a server of this computer's, through atoll relay", { 
 });
 
 test("machines side by side in one page talk to each other", { skip: missing }, async () => {
-  const { page, errors } = await openPage(browser, `${site.url}#memory=128M&switch=page`);
+  const { page, errors } = await openPage(web.browser, `${web.url}#memory=128M&switch=page`);
   await shows(page, PROMPT);
   await page.getByRole("button", { name: "New machine" }).click();
   await page.getByLabel("Network").selectOption("switch");
@@ -80,11 +62,15 @@ test("machines side by side in one page talk to each other", { skip: missing }, 
   await page.getByRole("button", { name: "Boot" }).click();
   await shows(page, PROMPT, 1);
   for (const machine of [0, 1]) {
-    await type(page, `ip addr add 10.9.8.${machine + 1}/24 dev eth0; ip link set eth0 up; echo address $?\n`, machine);
+    await type(
+      page,
+      `${NO_DHCP}; ip addr add 10.9.8.${machine + 1}/24 dev eth0; ip link set eth0 up; echo address $?\n`,
+      machine,
+    );
     await shows(page, "\naddress 0", machine);
   }
   await type(page, "echo from the first | nc -l -p 7777\n", 0);
-  await type(page, "sleep 1; nc 10.9.8.1 7777 < /dev/null\n", 1);
+  await type(page, "until nc 10.9.8.1 7777 < /dev/null; do sleep 1; done\n", 1);
   await shows(page, "\nfrom the first", 1);
   assert.deepEqual(errors, []);
   await page.close();
@@ -111,7 +97,7 @@ test("a link boots a disk of another site's, of which only what is read is loade
   const port = await listening(server);
   try {
     const disk = encodeURIComponent(`http://localhost:${port}/disk.img`);
-    const { page, errors } = await openPage(browser, `${site.url}#memory=128M&disk=${disk}`);
+    const { page, errors } = await openPage(web.browser, `${web.url}#memory=128M&disk=${disk}`);
     await shows(page, PROMPT);
     await type(page, `dd if=/dev/vda bs=1M skip=200 count=1 2>/dev/null | head -c 10; echo\n`);
     await shows(page, "\nfar inside");

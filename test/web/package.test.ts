@@ -60,7 +60,7 @@ test("its types are found, by Node's rules and by bundlers'", () => {
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
   ]) {
-    const compiler = join(root, "node_modules", ".bin", "tsc");
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
     const options = ["--noEmit", "--strict", "--target", "es2024", "--lib", "es2024,dom", "--types", "node"];
     execFileSync(
       compiler,

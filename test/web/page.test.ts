@@ -1,31 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { buildSite } from "../../tools/build-web.ts";
-import { serveSite, type WebServer } from "../../tools/web-server.ts";
-import { type Browser, drop, missing, openBrowser, openPage, shows, type } from "./browser.ts";
+import { test } from "node:test";
+import { drop, missing, openPage, PROMPT, shows, siteAndBrowser, type } from "./browser.ts";
 
-const PROMPT = "~# ";
-
-let browser: Browser;
-let site: WebServer;
-let plain: WebServer;
-
-before(async () => {
-  if (missing) return;
-  const folder = await buildSite();
-  [site, plain, browser] = await Promise.all([serveSite(folder, 0, true), serveSite(folder, 0, false), openBrowser()]);
-});
-
-after(async () => {
-  await browser?.close();
-  site?.close();
-  plain?.close();
-});
+const web = siteAndBrowser();
 
 test("the page boots the embedded guest, which reads what is typed and writes what it does", {
   skip: missing,
 }, async () => {
-  const { page, errors } = await openPage(browser, site.url);
+  const { page, errors } = await openPage(web.browser, web.url);
   assert.equal(await page.evaluate("crossOriginIsolated"), true);
   await shows(page, PROMPT);
   await type(page, "echo $((6 * 7)) from $(uname -m)\n");
@@ -35,7 +17,7 @@ test("the page boots the embedded guest, which reads what is typed and writes wh
 });
 
 test("it does so without cross-origin isolation", { skip: missing }, async () => {
-  const { page, errors } = await openPage(browser, plain.url);
+  const { page, errors } = await openPage(web.browser, web.plainUrl);
   assert.equal(await page.evaluate("crossOriginIsolated"), false);
   await shows(page, PROMPT);
   assert.deepEqual(errors, []);
@@ -43,14 +25,14 @@ test("it does so without cross-origin isolation", { skip: missing }, async () =>
 });
 
 test("a snapshot that is kept in the browser is there after a reload, and goes on", { skip: missing }, async () => {
-  const { page, errors } = await openPage(browser, `${site.url}#memory=128M`);
+  const { page, errors } = await openPage(web.browser, `${web.url}#memory=128M`);
   page.on("dialog", (dialog) => void dialog.accept());
   await shows(page, PROMPT);
   await type(page, "kept=42\n");
   await shows(page, `kept=42\n`);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("is kept in this browser").waitFor();
-  await page.goto(`${site.url}#none`);
+  await page.goto(`${web.url}#none`);
   await page.reload();
   await page.getByRole("button", { name: "Stored" }).click();
   await page.getByRole("button", { name: "Restore" }).click();
@@ -62,7 +44,7 @@ test("a snapshot that is kept in the browser is there after a reload, and goes o
 });
 
 test("the display shows what the guest draws, and takes keys", { skip: missing }, async () => {
-  const { page } = await openPage(browser, `${site.url}#display=1`);
+  const { page } = await openPage(web.browser, `${web.url}#display=1`);
   await shows(page, PROMPT);
   const canvas = page.getByRole("application");
   await canvas.waitFor();
@@ -82,7 +64,7 @@ test("the display shows what the guest draws, and takes keys", { skip: missing }
 });
 
 test("a disk that is dropped is one of the machine's", { skip: missing }, async () => {
-  const { page } = await openPage(browser, `${site.url}#none`);
+  const { page } = await openPage(web.browser, `${web.url}#none`);
   await drop(page, "some.img", "dropped into a page", 1 << 20);
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Boot" }).click();
@@ -92,8 +74,25 @@ test("a disk that is dropped is one of the machine's", { skip: missing }, async 
   await page.close();
 });
 
+test("a disk that is chosen is one of the machine's", { skip: missing }, async () => {
+  const { page } = await openPage(web.browser, `${web.url}#none`);
+  await page.getByRole("button", { name: "New machine" }).click();
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByLabel("Disk, a file", { exact: true }).click();
+  await (await chooser).setFiles({
+    name: "some.img",
+    mimeType: "",
+    buffer: Buffer.alloc(1 << 20, "chosen in a page "),
+  });
+  await page.getByRole("button", { name: "Boot" }).click();
+  await shows(page, PROMPT);
+  await type(page, "head -c 16 /dev/vda; echo\n");
+  await shows(page, "\nchosen in a page");
+  await page.close();
+});
+
 test("what cannot be booted is said, and the page goes on", { skip: missing }, async () => {
-  const { page } = await openPage(browser, `${site.url}#kernel=nowhere`);
+  const { page } = await openPage(web.browser, `${web.url}#kernel=nowhere`);
   await page.getByText("could not start: cannot load").waitFor();
   await page.close();
 });

@@ -1,34 +1,16 @@
 // The page on a phone, with fingers; and without any pointer, with a keyboard.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { buildSite } from "../../tools/build-web.ts";
-import { serveSite, type WebServer } from "../../tools/web-server.ts";
-import { type Browser, missing, openBrowser, openPage, shows, type } from "./browser.ts";
+import { missing, openPage, PROMPT, shows, siteAndBrowser, type } from "./browser.ts";
 
-const PROMPT = "~# ";
-
-let phone: Browser;
-let site: WebServer;
-
-before(async () => {
-  if (missing) return;
-  [site, phone] = await Promise.all([
-    serveSite(await buildSite(), 0, true),
-    openBrowser({ width: 390, height: 844 }, true),
-  ]);
-});
-
-after(async () => {
-  await phone?.close();
-  site?.close();
-});
+const web = siteAndBrowser({ width: 390, height: 844 }, true);
 
 const wide = (page: Page): Promise<number> => page.evaluate("document.documentElement.scrollWidth");
 
 test("everything is reached and done with a keyboard alone, and has a name", { skip: missing }, async () => {
-  const { page, errors } = await openPage(phone, `${site.url}#memory=128M`);
+  const { page, errors } = await openPage(web.browser, `${web.url}#memory=128M`);
   await shows(page, PROMPT);
   const focused = (): Promise<string> =>
     page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim()");
@@ -99,7 +81,7 @@ test("everything is reached and done with a keyboard alone, and has a name", { s
 test("fingers press what the display shows and the keys that phones lack; nothing is wider than the phone", {
   skip: missing,
 }, async () => {
-  const { page, errors } = await openPage(phone, `${site.url}#display=1&memory=128M`);
+  const { page, errors } = await openPage(web.browser, `${web.url}#display=1&memory=128M`);
   await shows(page, PROMPT);
   // The tablet's events: type, code, value.
   await type(page, 'hexdump -e \'16/1 "%d" 2/2 " %d" 1/4 " %d\\n"\' /dev/input/event1 & sleep 1; echo listening\n');

@@ -1,34 +1,20 @@
 // What goes wrong around a machine is said in a line, and nothing else is lost.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { buildSite } from "../../tools/build-web.ts";
-import { serveSite, type WebServer } from "../../tools/web-server.ts";
-import { type Browser, drop, missing, openBrowser, openPage, shows, type } from "./browser.ts";
+import { drop, missing, openPage, PROMPT, shows, siteAndBrowser, type } from "./browser.ts";
 
-const PROMPT = "~# ";
 /** Bytes that are too few for any snapshot. */
 const FULL = 100_000;
 const LONG = { timeout: 180_000 };
 
-let browser: Browser;
-let site: WebServer;
-
-before(async () => {
-  if (missing) return;
-  [site, browser] = await Promise.all([serveSite(await buildSite(), 0, true), openBrowser()]);
-});
-
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
+const web = siteAndBrowser();
 
 /** What the browser lets the site keep; undefined: as much as it would. */
 async function setQuota(page: Page, quotaSize?: number): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const origin = new URL(site.url).origin;
+  const origin = new URL(web.url).origin;
   await session.send("Storage.overrideQuotaForOrigin", { origin, ...(quotaSize !== undefined && { quotaSize }) });
 }
 
@@ -42,7 +28,7 @@ async function restoreStored(page: Page): Promise<void> {
 test("full storage, a tab that is closed while it saves, and a reset after a restore: what was kept stays", {
   skip: missing,
 }, async () => {
-  const { page, errors } = await openPage(browser, `${site.url}#memory=128M`);
+  const { page, errors } = await openPage(web.browser, `${web.url}#memory=128M`);
   page.on("dialog", (dialog) => void dialog.accept());
   await shows(page, PROMPT);
   await setQuota(page, FULL);
@@ -64,7 +50,7 @@ test("full storage, a tab that is closed while it saves, and a reset after a res
   await page.close();
   assert.deepEqual(errors, []);
 
-  const again = await openPage(browser, `${site.url}#none`);
+  const again = await openPage(web.browser, `${web.url}#none`);
   again.page.on("dialog", (dialog) => void dialog.accept());
   await again.page.getByText("that run is gone").waitFor();
   await restoreStored(again.page);
@@ -85,7 +71,7 @@ test("full storage, a tab that is closed while it saves, and a reset after a res
 });
 
 test("a fork has disks of its own, with what was on them", { skip: missing }, async () => {
-  const { page } = await openPage(browser, `${site.url}#none`);
+  const { page } = await openPage(web.browser, `${web.url}#none`);
   page.on("dialog", (dialog) => void dialog.accept());
   await drop(page, "kept.img", "a disk that stays", 1 << 16);
   await page.getByLabel("Keep the disk").check();
@@ -106,7 +92,7 @@ test("a fork has disks of its own, with what was on them", { skip: missing }, as
 test("a machine that wants more memory than there is, and a damaged disk, are said; the others go on", {
   skip: missing,
 }, async () => {
-  const { page } = await openPage(browser, `${site.url}#memory=128M`);
+  const { page } = await openPage(web.browser, `${web.url}#memory=128M`);
   page.on("dialog", (dialog) => void dialog.accept());
   await shows(page, PROMPT);
   // QFI, version 3, and then nothing that makes sense.

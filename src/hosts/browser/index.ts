@@ -6,6 +6,7 @@ import { openInWorker } from "./in-worker.ts";
 
 export * from "../library/public.ts";
 
+/** A 64-bit Arm machine. The examples of its members are with those of the one in Node. */
 export class Machine extends LibraryMachine {
   /** Makes a machine in a worker of its own, which is paused. The rest is as in Node (docs/library.md). @throws AtollError */
   static async create(configuration: MachineConfiguration = {}): Promise<Machine> {
@@ -24,7 +25,6 @@ export class Machine extends LibraryMachine {
 
   /**
    * Another machine that goes on from where this one is. Disks that are written to are one machine's alone: give the new one its own.
-   *
    */
   async fork(configuration: MachineConfiguration = {}): Promise<Machine> {
     return Machine.restore(await this.save(), configuration);

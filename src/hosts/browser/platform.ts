@@ -51,7 +51,10 @@ export const browserPlatform = (base: string, report: Report): Platform => ({
   openDisk: async (disk) => openDiskOn(await storage(disk, base, report), disk, tools, await changes(disk, report)),
   openDevices: async ({ net, share, vsock, serialPort }, wake) => {
     if (vsock || serialPort.length > 0) {
-      throw new AtollError("unsupported", "a browser has no sockets that vsock or serial ports could lead to");
+      throw new AtollError(
+        "unsupported",
+        "a browser has no sockets that a vsock's path or a serial port could lead to",
+      );
     }
     const opened: Closable[] = [];
     const close = (): Promise<void> => Promise.all(opened.map((each) => each.close())).then(() => {});
@@ -76,11 +79,11 @@ export const browserPlatform = (base: string, report: Report): Platform => ({
   },
 });
 
-const isInOpfs = (source: Source): source is { opfs: string } =>
+const isInOpfs = (source: Source): source is { readonly opfs: string } =>
   typeof source === "object" && "opfs" in source && typeof source.opfs === "string";
 
 /** A source that is no name of the browser's storage, and no relative URL. */
-async function wholeFile(source: Source, base: string): Promise<Exclude<Source, { opfs: string }>> {
+async function wholeFile(source: Source, base: string): Promise<Exclude<Source, { readonly opfs: string }>> {
   if (isInOpfs(source)) return (await opfsHandle(source.opfs, false)).getFile();
   return typeof source === "string" ? new URL(source, base) : source;
 }

@@ -10,6 +10,7 @@ import {
   nets,
   serialPort,
   share,
+  vsock,
 } from "../../contract/definition.ts";
 import { DEFAULT_MEMORY } from "../../contract/limits.ts";
 import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
@@ -34,8 +35,10 @@ const isBinary = (value: unknown): value is Blob | ArrayBuffer | Uint8Array =>
 
 const opfs = z.strictObject({ opfs: z.string().regex(/^[^/\0]{1,200}$/, "give a name without /") });
 
-/** A whole file. Strings are paths (Node) or URLs, relative to the page in a browser. */
-const source = z.union(
+/** A whole file. Strings are paths (Node) or URLs, relative to the page in a browser; `opfs` names one that the browser keeps for the site. */
+export type Source = string | URL | Blob | ArrayBuffer | Uint8Array | { readonly opfs: string };
+
+const source: z.ZodType<Source, Source> = z.union(
   [z.string().min(1), z.custom<Blob | ArrayBuffer | Uint8Array>(isBinary), z.instanceof(URL), opfs],
   { error: "give a path or URL, a Blob, an ArrayBuffer, a Uint8Array, or { opfs: name }" },
 );
@@ -105,6 +108,7 @@ const machineConfiguration = machineDefinition.extend({
       (ports) => new Set(ports.map(({ name }) => name)).size === ports.length,
       "give each port a name of its own",
     ),
+  vsock: vsock.partial({ path: true }).optional(),
   // VNC is the command line's: here the display is for whoever has the machine.
   display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),
@@ -117,11 +121,10 @@ const machineConfiguration = machineDefinition.extend({
   trace: trace.optional(),
 });
 
-/** What a caller gives. */
-export type MachineConfiguration = z.input<typeof machineConfiguration>;
+/** What a machine is made of. Every field has a default; docs/library.md says what each means, and on which hosts it is there. */
+export interface MachineConfiguration extends z.input<typeof machineConfiguration> {}
 /** With every default filled in. */
 export type CheckedConfiguration = Readonly<z.output<typeof machineConfiguration>>;
-export type Source = z.output<typeof source>;
 export type DiskConfiguration = Readonly<z.output<typeof disk>>;
 
 /** @throws AtollError ("configuration") that names the first field that is wrong. */

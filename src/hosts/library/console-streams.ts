@@ -3,7 +3,7 @@ const KEPT = 2 ** 20;
 
 /** A serial port of a machine's, its console or another, as web streams. */
 export class ConsoleStreams {
-  /** What the guest writes. */
+  /** What the guest writes: of output that nobody reads, the last MiB is kept. Ends when the machine is closed. */
   readonly readable: ReadableStream<Uint8Array>;
   /** What is typed for the guest. */
   readonly writable: WritableStream<Uint8Array>;

@@ -37,7 +37,12 @@ export type ErrorCode =
  */
 export class AtollError extends Error {
   override readonly name = "AtollError";
-  /** What went wrong. */
+  /**
+   * What went wrong.
+   *
+   * @example
+   * await assert.rejects(Machine.create({ memory: "1K" }), { code: "configuration" });
+   */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {

@@ -7,6 +7,17 @@ import { nodePlatform } from "./platform.ts";
 
 export * from "../library/public.ts";
 
+/**
+ * A 64-bit Arm machine.
+ *
+ * @example
+ * const machine = await Machine.create({ memory: "256M", consoleSize: { columns: 80, rows: 25 } });
+ * await machine.start();
+ * await machine.waitFor("~# ");
+ * await machine.type("echo $((6 * 7)) answers\n");
+ * await machine.waitFor("42 answers");
+ * await machine.close();
+ */
 export class Machine extends LibraryMachine {
   /**
    * Makes a machine, which is paused. Without a kernel or firmware it boots the embedded Linux.

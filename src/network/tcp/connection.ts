@@ -1,4 +1,3 @@
-import { ByteRing } from "../byte-ring.ts";
 import { type Frame, MTU, TCP4, TCP6 } from "../frame.ts";
 import { type Packet, TCP } from "../packet.ts";
 import type { Stream, StreamEvents, StreamFailure } from "../ports.ts";
@@ -17,11 +16,9 @@ import {
   writeSynOptions,
 } from "./header.ts";
 import type { Orphan } from "./orphans.ts";
+import { Receiving } from "./receiving.ts";
+import { Sending } from "./sending.ts";
 
-/** What the guest may send before the host has taken it. A slice of the machine's at a gigabit in a second is less. */
-const RECEIVE_BUFFER = 0x100000;
-/** Of the window that is told to the guest: 2^6 times 65535 is more than there is of it. */
-const SCALE = 6;
 /** The host's bytes that wait for the guest; while there are more, the host is not read. */
 const SEND_BUFFER = 0x100000;
 /** Largest IP packet. */
@@ -91,35 +88,23 @@ export class Connection implements StreamEvents, Source {
   readonly #owner: ConnectionOwner;
   #stream: Stream | undefined;
   #phase = CONNECTING;
+  readonly #send: Sending;
+  readonly #receive = new Receiving();
 
-  // What is sent to the guest: SND.UNA, SND.NXT, and the highest that ever was SND.NXT.
-  #unacknowledged: number;
-  #next: number;
-  #highest: number;
-  #peerWindow = 0;
-  #peerScale = 0;
-  #mss = 0;
-  /** Data from SND.UNA on. */
-  readonly #out = new ByteRing();
+  /** The host is not read for the moment. */
   #paused = false;
-  #hostEnded = false;
-  #finAcknowledged = false;
+  // What is to be sent.
   #synDue = false;
-  #probeDue = false;
-  #duplicates = 0;
-  #retries = 0;
-
-  // What comes from the guest: RCV.NXT, and the right edge of the window that it was told.
-  #expected = 0;
-  #edge = 0;
-  #scaled = true;
-  #guestEnded = false;
   #ackDue = false;
+  #probeDue = false;
+  /** A reset, and that is the last. */
+  #resetDue = false;
+  #retries = 0;
 
   constructor(owner: ConnectionOwner, ends: ConnectionEnds, initialSequence: number) {
     this.#owner = owner;
     this.ends = ends;
-    this.#unacknowledged = this.#next = this.#highest = initialSequence;
+    this.#send = new Sending(initialSequence);
   }
 
   /** The guest has sent a SYN; `stream` connects. */
@@ -146,12 +131,12 @@ export class Connection implements StreamEvents, Source {
     const { mac, guest, peer, guestPort, peerPort } = this.ends;
     const known = this.#phase === OPEN || this.#phase === LINGERING || this.#phase === SYN_RECEIVED;
     if (!known || mac === undefined) return undefined;
-    return { mac, guest, peer, guestPort, peerPort, sequence: this.#next, expected: this.#expected };
+    return { mac, guest, peer, guestPort, peerPort, sequence: this.#send.next, expected: this.#receive.expected };
   }
 
   /** Bytes of memory that it takes. */
   get buffered(): number {
-    return this.#out.capacity + (this.#stream?.waiting ?? 0);
+    return this.#send.data.capacity + (this.#stream?.waiting ?? 0);
   }
 
   // Of the host's stream.
@@ -164,9 +149,9 @@ export class Connection implements StreamEvents, Source {
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#phase === CLOSED || this.#hostEnded) return;
-    this.#out.push(bytes);
-    if (!this.#paused && this.#out.length >= Math.min(SEND_BUFFER, this.#owner.bufferMax)) {
+    if (this.#phase === CLOSED || this.#send.ended) return;
+    this.#send.data.push(bytes);
+    if (!this.#paused && this.#send.data.length >= Math.min(SEND_BUFFER, this.#owner.bufferMax)) {
       this.#paused = true;
       this.#stream?.pause();
     }
@@ -175,18 +160,13 @@ export class Connection implements StreamEvents, Source {
   }
 
   ended(): void {
-    this.#hostEnded = true;
+    this.#send.ended = true;
     if (this.pending) this.#owner.ready(this);
   }
 
   sent(): void {
-    if (this.#phase !== OPEN || this.#guestEnded) return;
-    // RFC 9293, 3.8.6.2.2: only when that opens the window by something worth telling.
-    const told = (this.#edge - this.#expected) | 0;
-    if (this.#window() - told >= Math.min(RECEIVE_BUFFER / 4, 2 * this.#mss)) {
-      this.#ackDue = true;
-      this.#owner.ready(this);
-    }
+    if (this.#phase !== OPEN || this.#receive.ended) return;
+    if (this.#receive.isWorthTelling(this.#room, this.#send.mss)) this.#acknowledge();
   }
 
   closed(reason?: StreamFailure): void {
@@ -225,12 +205,12 @@ export class Connection implements StreamEvents, Source {
 
   #receiveInSynReceived(packet: Packet, segment: Segment): void {
     if (segment.flags & RST) {
-      if (segment.sequence === this.#expected) this.#abortHost();
+      if (segment.sequence === this.#receive.expected) this.#abortHost();
     } else if (segment.flags & SYN) {
       this.#synDue = true;
       this.#owner.ready(this);
     } else if (segment.flags & ACK) {
-      if (segment.acknowledgement !== ((this.#unacknowledged + 1) | 0)) {
+      if (segment.acknowledgement !== ((this.#send.unacknowledged + 1) | 0)) {
         this.#owner.reset(packet, segment);
         return;
       }
@@ -242,7 +222,7 @@ export class Connection implements StreamEvents, Source {
   #receiveInSynSent(packet: Packet, segment: Segment): void {
     const { flags } = segment;
     if (!(flags & ACK)) return;
-    if (segment.acknowledgement !== this.#next || this.#next === this.#unacknowledged) {
+    if (segment.acknowledgement !== this.#send.next || this.#send.flight === 0) {
       if (!(flags & RST)) this.#owner.reset(packet, segment);
     } else if (flags & RST) this.#abortHost();
     else if (flags & SYN) {
@@ -257,29 +237,23 @@ export class Connection implements StreamEvents, Source {
 
   #open(): void {
     this.#phase = OPEN;
-    this.#unacknowledged = (this.#unacknowledged + 1) | 0;
-    this.#next = this.#highest = this.#unacknowledged;
+    this.#send.synAcknowledged();
     this.#synDue = false;
     this.#armIdle();
   }
 
   #takeSyn(segment: Segment): void {
-    this.#expected = (segment.sequence + 1) | 0;
-    this.#edge = this.#expected;
-    this.#scaled = segment.scale !== undefined;
-    this.#peerScale = segment.scale ?? 0;
-    this.#peerWindow = segment.window;
-    this.#mss = Math.min(segment.mss, this.#ownMss);
+    this.#receive.takeSyn(segment);
+    this.#send.takeSyn(segment, this.#ownMss);
   }
 
   #receiveOpen(packet: Packet, segment: Segment): void {
     const { flags } = segment;
-    const ahead = (segment.sequence - this.#expected) | 0;
-    const window = (this.#edge - this.#expected) | 0;
+    const ahead = (segment.sequence - this.#receive.expected) | 0;
     if (flags & RST) {
       // RFC 5961, 3.2: exact, or it has to be sent again in answer to an acknowledgement.
       if (ahead === 0) this.#abortHost();
-      else if (ahead > 0 && ahead < window) this.#acknowledge();
+      else if (ahead > 0 && ahead < this.#receive.window) this.#acknowledge();
       return;
     }
     // RFC 5961, 4.2.
@@ -287,68 +261,27 @@ export class Connection implements StreamEvents, Source {
     if (!syn && !(flags & ACK)) return;
     // What is old was acknowledged, maybe to deaf ears (and keep-alives look like that); what is ahead had something lost before it.
     const known = ahead < 0 && ahead + segment.length <= 0;
-    if (syn || ahead > 0 || known || !this.#takeAcknowledgement(segment)) {
+    if (syn || ahead > 0 || known || !this.#send.takeAcknowledgement(segment)) {
       this.#acknowledge();
       return;
     }
-    this.#takeData(packet, segment, -ahead);
-    if (this.#finAcknowledged && this.#guestEnded && this.#phase === OPEN) {
+    this.#resumeHost();
+    if (segment.length > 0) {
+      this.#ackDue = true;
+      this.#receive.take(packet, segment, -ahead, this.#stream);
+    }
+    if (this.#send.finAcknowledged && this.#receive.ended && this.#phase === OPEN) {
       this.#phase = LINGERING;
-      this.#out.clear();
+      this.#send.data.clear();
     }
     if (this.pending) this.#owner.ready(this);
     this.#armIdle();
   }
 
-  /** False: it is of what was never sent. */
-  #takeAcknowledgement(segment: Segment): boolean {
-    const acknowledged = (segment.acknowledgement - this.#unacknowledged) | 0;
-    if (acknowledged > ((this.#highest - this.#unacknowledged) | 0)) return false;
-    if (acknowledged < 0) return true;
-    const window = segment.window << this.#peerScale;
-    if (acknowledged === 0) {
-      const pure = segment.length === 0 && window === this.#peerWindow && this.#next !== this.#unacknowledged;
-      this.#duplicates = pure ? this.#duplicates + 1 : 0;
-      // RFC 5681, 3.2, with all that follows sent again, too.
-      if (this.#duplicates === 3) this.#next = this.#unacknowledged;
-      // What probed the closed window was not taken.
-      if (this.#peerWindow === 0 && window > 0) this.#next = this.#unacknowledged;
-    } else {
-      this.#duplicates = 0;
-      const data = Math.min(acknowledged, this.#out.length);
-      if (data > 0) this.#out.drop(data);
-      if (acknowledged > data) this.#finAcknowledged = true;
-      this.#unacknowledged = segment.acknowledgement;
-      if (((this.#next - this.#unacknowledged) | 0) < 0) this.#next = this.#unacknowledged;
-      this.#resumeHost();
-    }
-    this.#peerWindow = window;
-    return true;
-  }
-
   #resumeHost(): void {
-    if (!this.#paused || this.#out.length > Math.min(SEND_BUFFER, this.#owner.bufferMax) / 2) return;
+    if (!this.#paused || this.#send.data.length > Math.min(SEND_BUFFER, this.#owner.bufferMax) / 2) return;
     this.#paused = false;
     this.#stream?.resume();
-  }
-
-  /** @param skip bytes at its start that are known. */
-  #takeData(packet: Packet, segment: Segment, skip: number): void {
-    if (segment.length === 0) return;
-    this.#ackDue = true;
-    if (this.#guestEnded) return;
-    const from = Math.min(segment.to, segment.from + skip);
-    const length = Math.min(segment.to - from, (this.#edge - this.#expected) | 0);
-    if (length > 0) {
-      this.#stream?.write(packet.bytes.subarray(from, from + length));
-      this.#expected = (this.#expected + length) | 0;
-    }
-    if (segment.flags & FIN && from + length === segment.to) {
-      this.#expected = (this.#expected + 1) | 0;
-      this.#edge = this.#expected;
-      this.#guestEnded = true;
-      this.#stream?.end();
-    }
   }
 
   #acknowledge(): void {
@@ -358,27 +291,9 @@ export class Connection implements StreamEvents, Source {
 
   // To the guest.
 
-  /** A reset is to be sent, and that is the last. */
-  #resetDue = false;
-
-  /** Bytes that may be sent now. */
-  #sendable(): number {
-    const flight = (this.#next - this.#unacknowledged) | 0;
-    const unsent = this.#out.length - flight;
-    if (unsent <= 0) return 0;
-    const usable = this.#peerWindow - flight;
-    if (usable >= unsent) return unsent;
-    // RFC 9293, 3.8.6.2.1: no small pieces because the window is nearly full, unless nothing would ever make it larger.
-    return usable >= this.#mss || (flight === 0 && usable > 0) ? usable : 0;
-  }
-
-  #finDue(): boolean {
-    return this.#hostEnded && !this.#finAcknowledged && ((this.#next - this.#unacknowledged) | 0) === this.#out.length;
-  }
-
   get pending(): boolean {
     if (this.#resetDue || this.#ackDue || this.#synDue) return true;
-    return this.#phase === OPEN && (this.#probeDue || this.#sendable() > 0 || this.#finDue());
+    return this.#phase === OPEN && (this.#probeDue || this.#send.sendable > 0 || this.#send.finAfter(0));
   }
 
   emit(frame: Frame): boolean {
@@ -392,7 +307,7 @@ export class Connection implements StreamEvents, Source {
     }
     if (this.#resetDue) {
       this.#resetDue = this.#ackDue = this.#synDue = false;
-      this.#write(frame, RST | ACK, this.#next, 0);
+      this.#write(frame, RST | ACK, this.#send.next, 0);
       return true;
     }
     if (this.#phase === SYN_RECEIVED || this.#phase === SYN_SENT) return this.#emitSyn(frame);
@@ -407,8 +322,8 @@ export class Connection implements StreamEvents, Source {
     this.#ackDue = false;
     if (!this.#synDue) return false;
     this.#synDue = false;
-    this.#write(frame, this.#phase === SYN_SENT ? SYN : SYN | ACK, this.#unacknowledged, 0);
-    this.#next = this.#highest = (this.#unacknowledged + 1) | 0;
+    this.#write(frame, this.#phase === SYN_SENT ? SYN : SYN | ACK, this.#send.unacknowledged, 0);
+    this.#send.synSent();
     this.#arm(this.#owner.now() + RETRANSMISSION * 2 ** this.#retries);
     return true;
   }
@@ -416,19 +331,18 @@ export class Connection implements StreamEvents, Source {
   #emitData(frame: Frame): boolean {
     const probe = this.#probeDue;
     this.#probeDue = false;
-    const flight = (this.#next - this.#unacknowledged) | 0;
-    let length = this.#phase === OPEN ? Math.min(this.#sendable(), this.#segmentMax()) : 0;
-    if (length === 0 && probe && this.#out.length > flight) length = 1;
-    const last = length > 0 && flight + length === this.#out.length;
-    const fin =
-      this.#phase === OPEN && this.#hostEnded && !this.#finAcknowledged && flight + length === this.#out.length;
+    const send = this.#send;
+    const unsent = send.data.length - send.flight;
+    let length = this.#phase === OPEN ? Math.min(send.sendable, this.#segmentMax()) : 0;
+    if (length === 0 && probe && unsent > 0) length = 1;
+    const last = length > 0 && length === unsent;
+    const fin = this.#phase === OPEN && send.finAfter(length);
     if (length === 0 && !fin && !this.#ackDue && !probe) return false;
     // A keep-alive is of the byte before (RFC 9293, 3.8.4).
-    const sequence = length === 0 && !fin && probe ? (this.#next - 1) | 0 : this.#next;
+    const sequence = length === 0 && !fin && probe ? (send.next - 1) | 0 : send.next;
     this.#write(frame, ACK | (last ? PSH : 0) | (fin ? FIN : 0), sequence, length);
     if (length > 0 || fin) {
-      this.#next = (this.#next + length + (fin ? 1 : 0)) | 0;
-      if (((this.#next - this.#highest) | 0) > 0) this.#highest = this.#next;
+      send.sent(length, fin);
       this.#arm(this.#owner.now() + RETRANSMISSION * 2 ** this.#retries);
     }
     return true;
@@ -443,37 +357,26 @@ export class Connection implements StreamEvents, Source {
     view.setUint16(tcp, ends.peerPort);
     view.setUint16(tcp + 2, ends.guestPort);
     view.setInt32(tcp + 4, sequence);
-    view.setInt32(tcp + 8, flags & ACK ? this.#expected : 0);
+    view.setInt32(tcp + 8, flags & ACK ? this.#receive.expected : 0);
     view.setUint16(tcp + 12, ((TCP_BYTES + options) << 10) | flags);
-    view.setUint16(tcp + 14, this.#advertise((flags & SYN) !== 0));
+    view.setUint16(tcp + 14, this.#receive.advertise(this.#room, (flags & SYN) !== 0));
     view.setUint32(tcp + 16, 0);
-    if (options > 0) writeSynOptions(view, tcp + TCP_BYTES, this.#ownMss, this.#scaled ? SCALE : undefined);
+    if (options > 0) writeSynOptions(view, tcp + TCP_BYTES, this.#ownMss, this.#receive.scale);
     if (length > 0) {
       const data = tcp + TCP_BYTES;
-      this.#out.copy((sequence - this.#unacknowledged) | 0, length, frame.bytes, data);
-      if (length > this.#mss) {
+      this.#send.data.copy((sequence - this.#send.unacknowledged) | 0, length, frame.bytes, data);
+      if (length > this.#send.mss) {
         frame.segmentation = ends.guest.length === 4 ? TCP4 : TCP6;
-        frame.segmentBytes = this.#mss;
+        frame.segmentBytes = this.#send.mss;
       }
     }
     leaveChecksum(frame, tcp, TCP_CHECKSUM, TCP);
     if (flags & ACK) this.#ackDue = false;
   }
 
-  /** The window field. What the guest has been told stays true: the right edge never goes back. */
-  #advertise(syn: boolean): number {
-    if (this.#guestEnded) return 0xffff;
-    const shift = syn || !this.#scaled ? 0 : SCALE;
-    const told = (this.#edge - this.#expected) | 0;
-    const field = Math.min(0xffff, Math.max(told, this.#window()) >> shift);
-    const window = field << shift;
-    if (window > told) this.#edge = (this.#expected + window) | 0;
-    return field;
-  }
-
   /** What may come from the guest before the host takes some. */
-  #window(): number {
-    return Math.max(0, Math.min(RECEIVE_BUFFER, this.#owner.bufferMax) - (this.#stream?.waiting ?? 0));
+  get #room(): number {
+    return this.#receive.room(this.#stream?.waiting ?? 0, this.#owner.bufferMax);
   }
 
   get #ownMss(): number {
@@ -481,9 +384,9 @@ export class Connection implements StreamEvents, Source {
   }
 
   #segmentMax(): number {
-    if (!this.#owner.segments(this.ends.guest.length === 4 ? 4 : 6)) return this.#mss;
+    if (!this.#owner.segments(this.ends.guest.length === 4 ? 4 : 6)) return this.#send.mss;
     const room = PACKET_MAX - TCP_BYTES - 40;
-    return room - (room % this.#mss);
+    return room - (room % this.#send.mss);
   }
 
   // Time.
@@ -497,8 +400,8 @@ export class Connection implements StreamEvents, Source {
   #armIdle(): void {
     const now = this.#owner.now();
     if (this.#phase === LINGERING) this.#arm(now + LINGER);
-    else if (this.#next !== this.#unacknowledged || this.#out.length > 0) this.#arm(now + RETRANSMISSION);
-    else this.#arm(now + (this.#guestEnded ? KEEPALIVE_ENDED : KEEPALIVE));
+    else if (this.#send.flight !== 0 || this.#send.data.length > 0) this.#arm(now + RETRANSMISSION);
+    else this.#arm(now + (this.#receive.ended ? KEEPALIVE_ENDED : KEEPALIVE));
   }
 
   /** Its deadline has passed. */
@@ -517,14 +420,14 @@ export class Connection implements StreamEvents, Source {
     if (this.#phase !== OPEN) {
       this.#synDue = this.#phase !== CONNECTING;
       this.#arm(now + RETRANSMISSION * 2 ** this.#retries);
-    } else if (this.#next !== this.#unacknowledged || this.#finDue()) {
-      this.#next = this.#unacknowledged;
-      this.#probeDue = this.#peerWindow === 0;
+    } else if (this.#send.flight !== 0 || this.#send.finAfter(0)) {
+      this.#send.goBack();
+      this.#probeDue = this.#send.window === 0;
       this.#arm(now + RETRANSMISSION * 2 ** this.#retries);
     } else {
       // The window is closed, or nothing has happened for long.
       this.#probeDue = true;
-      this.#arm(now + (this.#out.length > 0 ? RETRANSMISSION * 2 ** this.#retries : KEEPALIVE_INTERVAL));
+      this.#arm(now + (this.#send.data.length > 0 ? RETRANSMISSION * 2 ** this.#retries : KEEPALIVE_INTERVAL));
     }
     if (this.pending) this.#owner.ready(this);
   }
@@ -548,7 +451,7 @@ export class Connection implements StreamEvents, Source {
   #close(): void {
     if (this.#phase !== CLOSED) {
       this.#phase = CLOSED;
-      this.#out.clear();
+      this.#send.data.clear();
       this.#stream = undefined;
       this.#synDue = this.#ackDue = false;
     }

@@ -3,8 +3,8 @@ import type { SharedFolder } from "../../../bus/folder.ts";
 import type { Fields, Saved } from "../../../snapshot/fields.ts";
 import { VirtioDevice } from "../device.ts";
 import type { Queue } from "../queue.ts";
-import { ERROR_BYTES } from "./messages.ts";
-import { MSIZE_MAX, Session } from "./session.ts";
+import { ERROR_BYTES, MSIZE_MAX } from "./messages.ts";
+import { Session } from "./session.ts";
 
 const DEVICE_ID_9P = 9;
 /** Linux's transport uses 128 descriptors, whatever there are. */

@@ -44,6 +44,8 @@ export const READ_HEADER_BYTES = 11;
 export const QID_BYTES = 13;
 
 export const VERSION = "9P2000.L";
+/** Bytes of a message at most: what a client that asks for more gets. */
+export const MSIZE_MAX = 512 * 1024;
 /** Names in one Twalk (MAXWELEM). */
 export const WALK_MAX = 16;
 /** "no fid" and "no user": all ones. */

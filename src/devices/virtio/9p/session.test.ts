@@ -21,7 +21,7 @@ import { NinepClient, NinepError } from "../../../../test/support/9p-client.ts";
 import { NodeFolder } from "../../../hosts/node/shared-folder.ts";
 import { ERRNO } from "./errno.ts";
 import * as P from "./messages.ts";
-import { MSIZE_MAX, Session } from "./session.ts";
+import { Session } from "./session.ts";
 
 const { T } = P;
 const base = realpathSync(mkdtempSync(join(tmpdir(), "atoll-9p-")));
@@ -50,7 +50,7 @@ test("the version and the size of messages are agreed upon, and first", () => {
   fails("EINVAL", () => client.attach(0));
   assert.deepEqual(client.version("9P2000", 8192), { msize: 8192, version: "unknown" });
   fails("EINVAL", () => client.attach(0));
-  assert.deepEqual(client.version("9P2000.L", 2 ** 31), { msize: MSIZE_MAX, version: "9P2000.L" });
+  assert.deepEqual(client.version("9P2000.L", 2 ** 31), { msize: P.MSIZE_MAX, version: "9P2000.L" });
   fails("EMSGSIZE", () => client.version("9P2000.L", 100));
 });
 
@@ -73,11 +73,11 @@ test("files are read and written where the client says", () => {
 
 test("a read gives at most what the message holds", () => {
   const { folder, client } = setUp();
-  writeFileSync(join(folder, "f"), Buffer.alloc(3 * MSIZE_MAX, 7));
+  writeFileSync(join(folder, "f"), Buffer.alloc(3 * P.MSIZE_MAX, 7));
   client.walk(0, 1, "f");
   client.open(1, 0);
-  assert.equal(client.read(1, 0, 0xffff_ffff).length, MSIZE_MAX - P.READ_HEADER_BYTES);
-  assert.ok(client.read(1, MSIZE_MAX, MSIZE_MAX - 11).every((byte) => byte === 7));
+  assert.equal(client.read(1, 0, 0xffff_ffff).length, P.MSIZE_MAX - P.READ_HEADER_BYTES);
+  assert.ok(client.read(1, P.MSIZE_MAX, P.MSIZE_MAX - 11).every((byte) => byte === 7));
 });
 
 test("a file that is made is open", () => {
