@@ -104,6 +104,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
     if (display !== undefined) say(display.description);
     const end = await onTerminal(terminal, loop, () => {
+      if (process.stdin.isTTY) say("ctrl-a x leaves, ctrl-a h lists the other keys");
       if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
       // The guest has shown its prompt already, to somebody else.

@@ -64,7 +64,11 @@ export const nodeInfo = z.object({
   pid: z.int(),
   started: time,
   machine: nodeMachine,
-  memory: z.object({ size: counter, free: counter }),
+  memory: z.object({
+    size: counter,
+    free: counter.describe("Of it, what no domain has"),
+    taken: counter.describe("Of it, what may take memory of the computer's"),
+  }),
   busy: z.array(counter).describe("Of each physical CPU: seconds in which it had something to run"),
   worldSwitches: counter,
 });

@@ -24,6 +24,8 @@ export class FrameAllocator {
   readonly #holders: Uint32Array;
   /** A bit for each free frame of a run. */
   readonly #runs: Uint16Array;
+  /** Of each run: 1, a frame of it was given since `HostMemory` has given the run back to the host. */
+  readonly given: Uint8Array;
   readonly #owned = new Float64Array(MOST_OWNERS + 1);
   #nextRun = 0;
   #nextSingle = 0;
@@ -34,6 +36,7 @@ export class FrameAllocator {
     this.#owner = new Uint16Array(frames);
     this.#holders = new Uint32Array(frames);
     this.#runs = new Uint16Array(Math.ceil(frames / RUN_FRAMES));
+    this.given = new Uint8Array(this.#runs.length);
     for (let frame = 0; frame < frames; frame++) this.#mark(frame, true);
   }
 
@@ -72,6 +75,12 @@ export class FrameAllocator {
       }
     }
     return -1;
+  }
+
+  /** Whether nobody has a frame of so many runs. */
+  areRunsFree(first: number, count: number): boolean {
+    for (let run = first; run < first + count; run++) if (this.#runs[run] !== WHOLE_RUN) return false;
+    return true;
   }
 
   ownerOf(frame: number): number {
@@ -152,6 +161,7 @@ export class FrameAllocator {
     this.#owner[frame] = owner;
     this.#owned[owner] = (this.#owned[owner] as number) + 1;
     this.#mark(frame, false);
+    this.given[Math.floor(frame / RUN_FRAMES)] = 1;
     this.free--;
   }
 

@@ -54,7 +54,7 @@ export interface DomainHost {
   readonly template: Int32Array;
   /** PE_FEATURES. */
   readonly features: number;
-  readonly invalidateStage2: (domain: Domain) => void;
+  readonly invalidateStage2: (domain: Domain, first?: number, count?: number) => void;
   readonly frameGone: (frame: number) => void;
   readonly notify: (vcpu: Vcpu) => void;
   readonly power: PowerActions;
@@ -134,7 +134,7 @@ export class Domain {
       this.space = new Stage2Space({
         ...{ memory, frames, owner: this.owner, frameGone: host.frameGone },
         ram: { base: MAP.ram.base, bytes: config.memory },
-        invalidate: () => host.invalidateStage2(this),
+        invalidate: (first, count) => host.invalidateStage2(this, first, count),
         reserved: host.reservedFrames,
       });
     } catch (error) {

@@ -1,25 +1,23 @@
-import { MAX_CPUS } from "../contract/limits.ts";
+import { ARG0, ARG2 } from "../cpu/state-layout.ts";
 import { PE_FEATURES } from "../cpu/sysreg-layout.ts";
 import type { EngineStats } from "../engine/engine.ts";
-import { mostDisks } from "../machine/board.ts";
 import type { MachineClock } from "../machine/clock.ts";
 import type { Processors } from "../machine/processors.ts";
 import { BadInput, type RunState } from "../machine/runnable.ts";
-import { Claims, FrameAllocator, NumberAllocator } from "./allocator.ts";
+import { Admission } from "./admission.ts";
 import { Channels } from "./channels/channels.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Domain, type DomainConfig, type DomainHost, NO_MEMORY, shareOf } from "./domain.ts";
+import { type Domain, type DomainConfig, type DomainHost, NO_MEMORY } from "./domain.ts";
 import { EventStream, type Listener } from "./events.ts";
 import { continueAs, type ForkParts } from "./fork.ts";
 import type { StageTwoFault } from "./interpreters/stage2-fault.ts";
 import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
-import { MemoryPressure } from "./memory-pressure.ts";
+import { MemoryKeeper } from "./memory-keeper.ts";
 import { type BeforeOwner, initialize, PhysicalMachine, type PhysicalMachineParts } from "./physical-machine.ts";
 import type { PhysicalPe } from "./physical-pe.ts";
-import { SamePageMerging } from "./same-page-merging.ts";
 import { Scheduler, type Share } from "./scheduler.ts";
-import { RETRY, Starvation } from "./starvation.ts";
-import { type DomainStatistics, domainStatistics } from "./statistics.ts";
+import { Standstill } from "./standstill.ts";
+import { type DomainStatistics, domainStatistics, type NodeStatistics, nodeStatistics } from "./statistics.ts";
 import { CONTEXT, type Vcpu } from "./vcpu.ts";
 import { WorldSwitch } from "./world-switch.ts";
 
@@ -43,19 +41,14 @@ interface Managed {
 
 /** A bit of a number for each, where a vCPU may run. */
 const MOST_PES = 32;
-/** 2 MiB. */
-const RESERVED_FRAMES_MAX = 512;
 /** Instructions of one PE's turn. */
 const TURN_INSTRUCTIONS = 0x8000;
-/** Of each while a domain is brought off the PEs, which it leaves at its next entry to the hypervisor. */
-const SETTLE_INSTRUCTIONS = 0x100;
-const SETTLE_TURNS = 0x1000;
 const NANOSECONDS = 1e6;
 
-/** Native.tlbInvalidate: all of the current VMID, at both stages. */
+// Native.tlbInvalidate: all of the current VMID, at both stages; by IPA.
 const EL1_REGIME = 1;
 const VMID_AT_STAGE2 = 6;
-const VMIDS = 255;
+const BY_IPA = 7;
 
 /** The type-1 hypervisor: a machine whose EL2 is TypeScript's, and the domains on it. */
 export class Hypervisor {
@@ -63,23 +56,16 @@ export class Hypervisor {
   readonly #parts: NodeParts;
   readonly #clock: MachineClock;
   readonly #memory: MachineMemory;
-  readonly #frames: FrameAllocator;
-  readonly #merging: SamePageMerging;
-  /** Frames that guests' accesses leave free. */
-  readonly #reserved: number;
-  readonly #pressure: MemoryPressure;
-  readonly #starvation: Starvation;
-  readonly #vmids = new NumberAllocator(1, VMIDS);
-  readonly #claims = new Claims();
+  readonly #keeper: MemoryKeeper;
   /** What domains share: whoever is named as a member has it from its next start on. */
   readonly channels: Channels;
   readonly #processors: Processors;
   readonly #pes: readonly PhysicalPe[];
   readonly #scheduler: Scheduler<Vcpu>;
   readonly #dispatcher: Dispatcher;
-  readonly #host: DomainHost;
+  readonly #admission: Admission;
+  readonly #standstill: Standstill;
   readonly #domains = new Map<string, Managed>();
-  readonly #running = new Set<Domain>();
   /** Called when there may be something to run while the host sleeps. */
   onWork: () => void = () => {};
 
@@ -101,26 +87,23 @@ export class Hypervisor {
     this.#processors = machine.processors;
     this.#pes = machine.pes;
     this.#dispatcher = machine.owner;
-    this.#frames = new FrameAllocator(this.#memory.frames);
-    this.channels = new Channels(this.#memory, this.#frames);
-    this.#merging = new SamePageMerging(this.#memory, this.#frames);
-    this.#reserved = Math.min(RESERVED_FRAMES_MAX, Math.floor(this.#memory.frames / 64));
-    this.#pressure = new MemoryPressure(this.#frames);
-    this.#starvation = new Starvation({
-      ...{ frames: this.#frames, reserved: this.#reserved },
-      hold: (domain) => this.#hold(domain),
-      release: (domain) => this.#release(domain),
+    this.#standstill = new Standstill(this.#dispatcher, this.#processors, this.#clock);
+    this.#keeper = new MemoryKeeper({
+      ...{ memory: this.#memory, host: machine.pageRelease },
+      hold: (domain) => this.#standstill.hold(domain),
+      release: (domain) => this.#standstill.release(domain),
       waits: ({ config: { name } }, count) => this.events.emit({ kind: "short", domain: name, count }),
       givesUp: (domain) => this.#givesUp(domain),
     });
-    this.#host = this.#makeHost();
+    this.channels = new Channels(this.#memory, this.#keeper.frames);
+    this.#admission = new Admission({ pes: this.#pes, scheduler: this.#scheduler, host: this.#makeHost() });
   }
 
   #makeDispatcher({ pes, memory, clock }: BeforeOwner): Dispatcher {
     return new Dispatcher({
       ...{ pes, scheduler: this.#scheduler, worldSwitch: new WorldSwitch(memory) },
       now: () => clock.now(),
-      domains: () => this.#running,
+      domains: () => this.#admission.running,
       initialize: (pe) => initialize(pe),
       watched: (vcpu, fault) => {
         if (this.onWatched === undefined) vcpu.domain.end("failed", "a page is watched, and nobody watches it");
@@ -137,13 +120,13 @@ export class Hypervisor {
     );
     return {
       memory: this.#memory,
-      frames: this.#frames,
+      frames: this.#keeper.frames,
       channels: (name) => this.channels.placesOf(name),
       cpu: this.#parts.cpu,
       now: () => this.#clock.now(),
       template: Int32Array.from(template),
       features: state.word(PE_FEATURES),
-      invalidateStage2: (domain) => this.#invalidate(domain),
+      invalidateStage2: (domain, first, count) => this.#invalidate(domain, first, count),
       frameGone: (frame) => this.#processors.codeChanged(this.#memory.linearOf(frame), PAGE_BYTES),
       notify: (vcpu) => {
         dispatcher.notify(vcpu);
@@ -160,18 +143,26 @@ export class Hypervisor {
         end: (domain, how) => this.#end(domain, how),
         scheduling: { now: () => this.#clock.now(), yield: () => dispatcher.requestYield() },
       },
-      reservedFrames: this.#reserved,
-      starved: (domain) => this.#starvation.add(domain, this.#clock.now()),
+      reservedFrames: this.#keeper.reserved,
+      starved: (domain) => this.#keeper.starvation.add(domain, this.#clock.now()),
       watchdogExpired: (domain) => this.#watchdogExpired(domain),
       refused: (vcpu, what, address, count) =>
         this.events.emit({ kind: "refused", domain: vcpu.domain.config.name, vcpu: vcpu.index, what, address, count }),
     };
   }
 
-  /** As if a vCPU of the domain executed TLBI VMALLS12E1IS. */
-  #invalidate(domain: Domain): void {
-    const by = domain.vcpus[0]?.saved.cpu;
-    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, VMID_AT_STAGE2, by);
+  /**
+   * TLBI RIPAS2E1IS of so many pages from `first` on, as if a PE with the domain's VMID executed it; without them TLBI VMALLS12E1IS. The machine's TLBs drop
+   * the translations of both stages by either: elsewhere what goes by IPA would need TLBI VMALLE1IS after it.
+   */
+  #invalidate(domain: Domain, first?: number, count = 1): void {
+    const by = domain.vcpus[0]?.saved;
+    if (first !== undefined) {
+      by?.setNumber(ARG0, first * PAGE_BYTES);
+      by?.setNumber(ARG2, count * PAGE_BYTES);
+    }
+    const what = first === undefined ? VMID_AT_STAGE2 : BY_IPA;
+    for (const { state, native } of this.#pes) native.tlbInvalidate(state.cpu, EL1_REGIME, what, by?.cpu);
   }
 
   subscribe(listener: Listener): () => void {
@@ -180,16 +171,9 @@ export class Hypervisor {
 
   /** Makes a domain known. @throws BadInput when its name is taken, or it can never run here. */
   define(config: DomainConfig): void {
-    const { name, cpus } = config;
+    const { name } = config;
     if (this.#domains.has(name)) throw new BadInput(`there is a domain ${name} already`);
-    if (cpus > MAX_CPUS[3]) throw new BadInput(`${name}: a domain has at most ${MAX_CPUS[3]} CPUs`);
-    const room = mostDisks(config);
-    if (config.disks.length > room)
-      throw new BadInput(`${name}: there is room for ${Math.max(0, room)} disks beside the other devices`);
-    checkShare(name, shareOf(config.share), this.#parts.cpus);
-    for (const pe of config.pinned?.flat() ?? []) {
-      if (!(pe >= 0 && pe < this.#parts.cpus)) throw new BadInput(`${name}: there is no CPU ${pe} to pin to`);
-    }
+    this.#admission.check(config);
     this.#domains.set(name, { config, status: "defined", domain: undefined, reason: undefined });
     this.events.emit({ kind: "defined", domain: name });
   }
@@ -199,40 +183,13 @@ export class Hypervisor {
     const managed = this.#find(name);
     if (managed.domain !== undefined) throw new BadInput(`${name} is ${managed.status}`);
     const { config } = managed;
-    const domain = this.#admit(config, (domain) => domain.powerOn());
+    const domain = this.#admission.admit(config, (domain) => domain.powerOn());
     managed.domain = domain;
     managed.status = "running";
     managed.reason = undefined;
     this.#dispatcher.wake(domain.vcpus[0] as Vcpu);
     this.events.emit({ kind: "started", domain: name });
     this.onWork();
-  }
-
-  /** A domain with what it needs of the machine, filled by `fill`. */
-  #admit(config: DomainConfig, fill: (domain: Domain) => void): Domain {
-    const { name } = config;
-    const { reservation } = shareOf(config.share);
-    if (!this.#scheduler.admits(reservation))
-      throw new BadInput(`${name}: a reservation of ${reservation} CPUs is more than what others have left`);
-    const vmid = this.#vmids.take();
-    if (vmid === undefined) throw new BadInput(`${name}: ${VMIDS} domains run already`);
-    let domain: Domain | undefined;
-    try {
-      for (const thing of [config.serial, ...config.disks.map(({ store }) => store), ...(config.networks ?? [])]) {
-        if (!this.#claims.claim(thing, vmid))
-          throw new BadInput(`${name}: another domain has its console, one of its disks or one of its networks`);
-      }
-      domain = new Domain(config, vmid, this.#host);
-      fill(domain);
-    } catch (error) {
-      domain?.close();
-      this.#claims.releaseAll(vmid);
-      this.#vmids.release(vmid);
-      throw error;
-    }
-    this.#running.add(domain);
-    this.#scheduler.add(domain.group);
-    return domain;
   }
 
   /**
@@ -248,27 +205,27 @@ export class Hypervisor {
     if (this.#domains.has(newName)) throw new BadInput(`there is a domain ${newName} already`);
     if (this.#dispatcher.busy) throw new Error("a domain is forked between two calls of run");
     const pause = managed.status === "running";
-    if (pause) this.#hold(parent);
+    if (pause) this.#standstill.hold(parent);
     let config: DomainConfig;
     let child: Domain;
     try {
-      if (!this.#settle(parent)) throw new BadInput(`${name} does not stand still`);
+      if (!this.#standstill.settle(parent)) throw new BadInput(`${name} does not stand still`);
       config = { ...parent.config, ...parts(parent.config), name: newName };
       this.define(config);
       try {
-        child = this.#admit(config, (domain) => continueAs(domain, parent));
+        child = this.#admission.admit(config, (domain) => continueAs(domain, parent));
       } catch (error) {
         this.remove(newName);
         throw error;
       }
     } finally {
-      if (pause) this.#release(parent);
+      if (pause) this.#standstill.release(parent);
     }
     const copy = this.#find(newName);
     copy.domain = child;
     copy.status = pause ? "running" : "paused";
     this.events.emit({ kind: "started", domain: newName });
-    if (pause) this.#release(child);
+    if (pause) this.#standstill.release(child);
     else this.events.emit({ kind: "paused", domain: newName });
     this.onWork();
   }
@@ -282,7 +239,7 @@ export class Hypervisor {
     this.define(config);
     let domain: Domain;
     try {
-      domain = this.#admit(config, (each) => {
+      domain = this.#admission.admit(config, (each) => {
         each.group.held = true;
         each.clock.hold(true);
         each.bus.reset();
@@ -302,7 +259,7 @@ export class Hypervisor {
   abandon(name: string): void {
     const { domain } = this.#find(name);
     if (domain === undefined || domain.vcpus.some(({ pe }) => pe !== undefined)) throw new BadInput(`${name} runs`);
-    this.#giveBack(domain);
+    this.#admission.giveBack(domain);
     this.#domains.delete(name);
     this.events.emit({ kind: "removed", domain: name });
   }
@@ -315,36 +272,8 @@ export class Hypervisor {
     const { domain, status } = this.#find(name);
     if (domain === undefined || status !== "paused") throw new BadInput(`${name} is not paused`);
     if (this.#dispatcher.busy) throw new Error("a domain is looked at between two calls of run");
-    if (!this.#settle(domain)) throw new BadInput(`${name} does not stand still`);
+    if (!this.#standstill.settle(domain)) throw new BadInput(`${name} does not stand still`);
     return domain;
-  }
-
-  /** Runs the machine until no PE has registers of a held domain. */
-  #settle(domain: Domain): boolean {
-    for (let turn = 0; turn < SETTLE_TURNS; turn++) {
-      if (domain.vcpus.every(({ pe }) => pe === undefined)) return domain.ended === undefined;
-      for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
-      this.#processors.updateTimers();
-      this.#processors.turn(SETTLE_INSTRUCTIONS);
-    }
-    return false;
-  }
-
-  #hold(domain: Domain): void {
-    domain.group.held = true;
-    domain.clock.hold(true);
-    for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
-  }
-
-  #release(domain: Domain): void {
-    domain.clock.hold(false);
-    domain.countFromNow();
-    domain.group.held = false;
-    // WFI may end at any time: each looks for itself when its timer is due now.
-    for (const vcpu of domain.vcpus) {
-      if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
-      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
-    }
   }
 
   /** Its vCPUs run no more, and its time stands still, until `resume`. */
@@ -353,8 +282,8 @@ export class Hypervisor {
     const { domain } = managed;
     if (domain === undefined || managed.status !== "running") throw new BadInput(`${name} does not run`);
     managed.status = "paused";
-    this.#starvation.forget(domain);
-    this.#hold(domain);
+    this.#keeper.starvation.forget(domain);
+    this.#standstill.hold(domain);
     this.events.emit({ kind: "paused", domain: name });
     this.onWork();
   }
@@ -365,7 +294,7 @@ export class Hypervisor {
     if (domain === undefined || managed.status !== "paused") throw new BadInput(`${name} is not paused`);
     managed.status = "running";
     managed.reason = undefined;
-    this.#release(domain);
+    this.#standstill.release(domain);
     this.events.emit({ kind: "resumed", domain: name });
     this.onWork();
   }
@@ -426,54 +355,32 @@ export class Hypervisor {
   setShare(name: string, share: Partial<Share>): void {
     const { domain } = this.#find(name);
     if (domain === undefined) throw new BadInput(`${name} does not run`);
-    const next = { ...domain.group.share, ...share };
-    checkShare(name, next, this.#parts.cpus);
-    if (!this.#scheduler.admits(next.reservation, domain.group.share.reservation))
-      throw new BadInput(`${name}: a reservation of ${next.reservation} CPUs is more than what others have left`);
-    domain.group.share = next;
+    this.#admission.setShare(domain, share);
     for (const pe of this.#pes) this.#dispatcher.reconsider(pe);
   }
 
   statistics(name: string): DomainStatistics | undefined {
     const { domain } = this.#find(name);
-    return domain && domainStatistics(domain, this.#frames, this.#clock.now());
+    return domain && domainStatistics(domain, this.#keeper.frames, this.#clock.now());
   }
 
   /** Looks at so many pages of the domains with `sameMemory`, and goes on there with the next call; gives how many frames are free by it. */
   scan(pages: number): number {
-    return this.#merging.scan(
-      [...this.#running]
-        .filter(({ config, ended }) => (config.sameMemory ?? this.#parts.sameMemory) && ended === undefined)
-        .map(({ space }) => space),
+    return this.#keeper.scan(
+      [...this.#admission.running].filter(
+        ({ config, ended }) => (config.sameMemory ?? this.#parts.sameMemory) && ended === undefined,
+      ),
       pages,
     );
   }
 
   /** Bytes that are used once and would be used more often: of forks, and of pages that `scan` found to be the same. */
   get saved(): number {
-    const { frames, holders } = this.#frames.shared();
-    return (holders - frames) * PAGE_BYTES;
+    return this.#keeper.saved;
   }
 
-  /** Of the machine: PEs, memory in bytes, world switches. */
-  node(): {
-    readonly cpus: number;
-    readonly memory: number;
-    readonly free: number;
-    readonly busy: readonly number[];
-    readonly switches: number;
-  } {
-    // What runs is charged when it stops.
-    const now = this.#clock.now();
-    return {
-      cpus: this.#parts.cpus,
-      memory: this.#memory.frames * PAGE_BYTES,
-      free: this.#frames.free * PAGE_BYTES,
-      busy: this.#pes.map(
-        ({ busy, vcpu, since }) => busy + (vcpu?.status === "running" ? Math.max(0, now - since) : 0),
-      ),
-      switches: this.#pes.reduce((sum, { switches }) => sum + switches, 0),
-    };
+  node(): NodeStatistics {
+    return nodeStatistics(this.#keeper, this.#pes, this.#clock.now());
   }
 
   get engine(): EngineStats {
@@ -491,9 +398,8 @@ export class Hypervisor {
     const deadline = this.#clock.now() + milliseconds * NANOSECONDS;
     for (;;) {
       this.#clock.runDue();
-      for (const domain of this.#running) this.#runAlarms(domain);
-      this.#pressure.look(this.#clock.now(), this.#running);
-      if (this.#starvation.any) this.#starvation.look(this.#clock.now());
+      for (const domain of this.#admission.running) this.#runAlarms(domain);
+      this.#keeper.look(this.#clock.now(), this.#admission.running);
       this.#processors.updateTimers();
       const busy = this.#processors.turn(TURN_INSTRUCTIONS);
       this.#reap();
@@ -518,9 +424,9 @@ export class Hypervisor {
   #sleepTime(): number {
     let next = Math.min(this.#clock.next(), this.#processors.nextEvent());
     const now = this.#clock.now();
-    for (const { clock, group } of this.#running)
+    for (const { clock, group } of this.#admission.running)
       if (!group.held) next = Math.min(next, now + clock.next() - clock.now());
-    if (this.#starvation.any) next = Math.min(next, now + RETRY);
+    next = Math.min(next, this.#keeper.next(now));
     this.#processors.updateTimers();
     return this.#processors.woken ? 0 : next - now;
   }
@@ -553,7 +459,7 @@ export class Hypervisor {
 
   /** Domains that have ended, and are on no PE any more, give back what they had; or start again. */
   #reap(): void {
-    for (const domain of this.#running) {
+    for (const domain of this.#admission.running) {
       if (domain.ended === undefined) continue;
       let loaded = false;
       for (const { pe } of domain.vcpus) {
@@ -581,7 +487,7 @@ export class Hypervisor {
         domain.end("failed", error instanceof Error ? error.message : String(error));
       }
     }
-    this.#giveBack(domain);
+    this.#admission.giveBack(domain);
     managed.domain = undefined;
     const cause = domain.ended === "failed" ? "failed" : how === "off" ? "off" : "stopped";
     managed.status = cause === "failed" ? "failed" : "stopped";
@@ -593,22 +499,4 @@ export class Hypervisor {
       ...(domain.reason !== undefined && { reason: domain.reason }),
     });
   }
-
-  /** All that a domain has of the machine's. */
-  #giveBack(domain: Domain): void {
-    this.#running.delete(domain);
-    this.#scheduler.remove(domain.group);
-    for (const pe of this.#pes) pe.lastOfVmid[domain.vmid] = -1;
-    domain.close();
-    this.#claims.releaseAll(domain.vmid);
-    this.#vmids.release(domain.vmid);
-  }
-}
-
-function checkShare(name: string, { weight, cap, reservation }: Share, cpus: number): void {
-  if (!(weight >= 1 && weight <= 65535)) throw new BadInput(`${name}: a weight is 1 to 65535, not ${weight}`);
-  if (!(cap > 0)) throw new BadInput(`${name}: a cap is more than 0 CPUs, not ${cap}`);
-  if (!(reservation >= 0 && reservation <= cpus))
-    throw new BadInput(`${name}: a reservation is 0 to ${cpus} CPUs, not ${reservation}`);
-  if (reservation > cap) throw new BadInput(`${name}: its reservation is more than its cap`);
 }

@@ -16,9 +16,10 @@ import { NativeModule } from "../machine/native-module.ts";
 import { Processors, peStates } from "../machine/processors.ts";
 import type { CpuModel, MachineParts, Tier } from "../machine/runnable.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
+import { PageRelease, type ReleasePages } from "../memory/page-release.ts";
 import { MachineMemory } from "./machine-memory.ts";
 import { PhysicalPe } from "./physical-pe.ts";
-import { VTCR } from "./stage2-space.ts";
+import { VTCR } from "./stage2-tables.ts";
 
 export interface PhysicalMachineParts {
   /** Bytes of RAM for all domains, a multiple of 4096. */
@@ -33,8 +34,10 @@ export interface PhysicalMachineParts {
   readonly artifacts: MachineParts["artifacts"];
   /** As MachineParts.regionThread: translates code while domains run. */
   readonly regionThread?: MachineParts["regionThread"];
-  /** False where the host has no memory that threads share. */
+  /** False where the host has no memory that threads share, or with `releasePages`. */
   readonly sharedMemory?: boolean | undefined;
+  /** How memory that nobody has goes back to the host, whose memory is then not shared. */
+  readonly releasePages?: ReleasePages | undefined;
 }
 
 /** What there is of the machine when the owner of EL2 is made: its PEs come later, into `pes`. */
@@ -56,6 +59,8 @@ export class PhysicalMachine<Owner extends LevelOwner> implements BeforeOwner {
   readonly clock: MachineClock;
   readonly processors: Processors;
   readonly owner: Owner;
+  /** How RAM goes back to the host; undefined: it does not. */
+  readonly pageRelease: PageRelease | undefined;
 
   /** `makeOwner`: who every exception to EL2 goes to. @throws BadInput when the host cannot give the memory. */
   constructor(parts: PhysicalMachineParts, makeOwner: (before: BeforeOwner) => Owner) {
@@ -85,6 +90,7 @@ export class PhysicalMachine<Owner extends LevelOwner> implements BeforeOwner {
     this.pes = pes;
     this.clock = clock;
     this.memory = new MachineMemory(buffer, plan.ram, parts.memory);
+    this.pageRelease = parts.releasePages && new PageRelease(memory, plan.ram, parts.memory, parts.releasePages);
     this.owner = makeOwner(this);
     this.processors = new Processors({
       ...{ parts: { ...parts, gicVersion: 3, measure: undefined }, memory, states, plan, clock, native },

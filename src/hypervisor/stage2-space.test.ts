@@ -5,7 +5,8 @@ import { scattered } from "../bus/scattered.ts";
 import { FIRST_DOMAIN, FrameAllocator } from "./allocator.ts";
 import { DomainMemory } from "./domain-memory.ts";
 import { MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
-import { IPA_BITS, Stage2Space } from "./stage2-space.ts";
+import { Stage2Space } from "./stage2-space.ts";
+import { IPA_BITS } from "./stage2-tables.ts";
 
 const FRAMES = 256;
 const RAM = 0x4000_0000;

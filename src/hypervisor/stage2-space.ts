@@ -1,31 +1,18 @@
 import { type FrameAllocator, RUN_FRAMES } from "./allocator.ts";
 import { type MachineMemory, PAGE_BYTES } from "./machine-memory.ts";
-
-// A domain's stage 2 translation (Arm ARM D8.3): tables of 4 KiB in the machine's RAM, from level 1, for 39 bits of IPA.
-
-export const IPA_BITS = 39;
-/** VTCR_EL2: T0SZ, SL0 = level 1, IRGN0 and ORGN0 write-back, SH0 inner shareable, TG0 4 KiB, PS 40 bits, RES1. */
-export const VTCR = (64 - IPA_BITS) | (1 << 6) | (1 << 8) | (1 << 10) | (3 << 12) | (2 << 16) | (1 << 31);
-
-const VALID = 1;
-/** Of a table, and of a page at level 3. */
-const TABLE = 3;
-const READ = 1 << 6;
-const WRITE = 1 << 7;
-/** Normal memory, write-back; inner shareable; accessed. */
-const PAGE = TABLE | (15 << 2) | (3 << 8) | (1 << 10);
-const ADDRESS_LOW = ~0xfff;
-const ADDRESS_HIGH = 0xffff;
-// High half. XN[1]: no execution. Bits 58:55 are for software.
-const EXECUTE_NEVER = 1 << (54 - 32);
-/** A write gives the domain a copy of its own. */
-const COPY_ON_WRITE = 1 << (55 - 32);
-/** Writes are logged: the first one makes the page writable again. */
-const LOGGED = 1 << (56 - 32);
-/** The page is watched: accesses that its permissions do not allow are for the watcher. */
-const WATCHED = 1 << (57 - 32);
-/** Of a watched page: writes are for the watcher. Others may be kept from it for copy-on-write or logging, too. */
-const WATCHED_WRITES = 1 << (58 - 32);
+import {
+  ADDRESS_HIGH,
+  COPY_ON_WRITE,
+  EXECUTE_NEVER,
+  LOGGED,
+  PAGE,
+  READ,
+  Stage2Tables,
+  VALID,
+  WATCHED,
+  WATCHED_WRITES,
+  WRITE,
+} from "./stage2-tables.ts";
 
 /** What a watcher wants to see of a page. */
 export interface Watch {
@@ -58,13 +45,16 @@ export interface Stage2Options {
   readonly frames: FrameAllocator;
   readonly owner: number;
   readonly ram: RamWindow;
-  /** TLBs may not hold what was there any more: of all of the domain's translations. */
-  readonly invalidate: () => void;
+  /** TLBs may not hold what was there any more, of those pages; without them: of any. */
+  readonly invalidate: (first?: number, count?: number) => void;
   /** A frame is no longer what it was: code that was made of it must go. */
   readonly frameGone: (frame: number) => void;
   /** Frames that the guest's accesses leave free. */
   readonly reserved?: number;
 }
+
+/** So many are told to the TLBs one by one. */
+const FEW_PAGES = 8;
 
 const pageOf = (ipa: number): number => Math.floor(ipa / PAGE_BYTES);
 
@@ -73,9 +63,7 @@ export class Stage2Space {
   readonly ram: RamWindow;
   readonly #o: Stage2Options;
   readonly #words: Int32Array;
-  readonly #root: number;
-  /** Frames of tables, the root's first. */
-  readonly #tables: number[] = [];
+  readonly #tables: Stage2Tables;
   /** Pages that are mapped. */
   #mapped = 0;
   /** A bit for each page of RAM that was written while writes are logged. */
@@ -91,13 +79,12 @@ export class Stage2Space {
     this.#o = options;
     this.ram = options.ram;
     this.#words = options.memory.words;
-    this.#root = this.#newTable();
-    if (this.#root < 0) throw new RangeError("no memory for translation tables");
+    this.#tables = new Stage2Tables(options);
   }
 
   /** Physical address of the table of level 1, for VTTBR_EL2. */
   get root(): number {
-    return this.#o.memory.physicalOf(this.#tables[0] as number);
+    return this.#tables.root;
   }
 
   /** Pages that have a frame. */
@@ -107,7 +94,7 @@ export class Stage2Space {
 
   /** Frames of the tables. */
   get tableFrames(): number {
-    return this.#tables.length;
+    return this.#tables.count;
   }
 
   contains(ipa: number, bytes = 1): boolean {
@@ -118,15 +105,16 @@ export class Stage2Space {
   fault(ipa: number, access: Access): FaultOutcome {
     if (!this.contains(ipa)) return "outside";
     const page = pageOf(ipa);
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) {
+    const at = this.#tables.valid(page);
+    if (at < 0) {
       if (!this.#mayTake()) return "exhausted";
       return this.#populate(page) ? "again" : "exhausted";
     }
     const high = this.#words[at + 1] as number;
     if (high & WATCHED && isWatched(this.#words[at] as number, high, access)) return "watched";
     if (access === "write" && !((this.#words[at] as number) & WRITE)) {
-      if (high & COPY_ON_WRITE && this.#o.frames.holders(this.#frame(at)) > 1 && !this.#mayTake()) return "exhausted";
+      if (high & COPY_ON_WRITE && this.#o.frames.holders(this.#tables.frame(at)) > 1 && !this.#mayTake())
+        return "exhausted";
       return this.#allowWrite(page, at);
     }
     // Another PE was faster.
@@ -135,16 +123,16 @@ export class Stage2Space {
 
   /** The frame of a page; -1: it has none yet, or is no RAM. */
   frameOf(page: number): number {
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) return -1;
-    return this.#frame(at);
+    const at = this.#tables.valid(page);
+    if (at < 0) return -1;
+    return this.#tables.frame(at);
   }
 
   /** As frameOf, for a device or a loader that reads or writes it: with a frame of its own where it writes. -1: no RAM, or no memory. */
   frameFor(page: number, write: boolean): number {
     if (!this.contains(page * PAGE_BYTES)) return -1;
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) {
+    const at = this.#tables.valid(page);
+    if (at < 0) {
       if (!this.#populate(page)) return -1;
       if (write) this.#noteDirty(page);
       return this.frameOf(page);
@@ -152,24 +140,24 @@ export class Stage2Space {
     const high = this.#words[at + 1] as number;
     if (write && high & WATCHED_WRITES) this.onWatchedDevice?.(page);
     if (write && high & (COPY_ON_WRITE | LOGGED) && this.#allowWrite(page, at) !== "again") return -1;
-    return this.#frame(at);
+    return this.#tables.frame(at);
   }
 
   /** Maps a page to a frame that the domain has. `writable` false: a write gives it a copy (copy-on-write). */
   map(page: number, frame: number, writable: boolean): boolean {
-    const at = this.#entry(page, true);
+    const at = this.#tables.entry(page, true);
     if (at < 0) return false;
     if (!((this.#words[at] as number) & VALID)) this.#mapped++;
-    this.#set(at, frame, PAGE | READ | (writable ? WRITE : 0), writable ? 0 : COPY_ON_WRITE);
+    this.#tables.set(at, frame, PAGE | READ | (writable ? WRITE : 0), writable ? 0 : COPY_ON_WRITE);
     return true;
   }
 
   /** Maps a page that is no RAM to a frame of a channel's, to be read, or written, too, and never executed. It is given back by `clear`. */
   lend(page: number, frame: number, writable: boolean): boolean {
-    const at = this.#entry(page, true);
+    const at = this.#tables.entry(page, true);
     if (at < 0) return false;
     this.#o.frames.lend(frame);
-    this.#set(at, frame, PAGE | READ | (writable ? WRITE : 0), EXECUTE_NEVER);
+    this.#tables.set(at, frame, PAGE | READ | (writable ? WRITE : 0), EXECUTE_NEVER);
     return true;
   }
 
@@ -182,23 +170,22 @@ export class Stage2Space {
   discardMapped(first: number, count: number): void {
     const gone: number[] = [];
     for (let page = first; page < first + count; page++) {
-      const at = this.#entry(page, false);
+      const at = this.#tables.entry(page, false);
       if (at < 0) {
         // Nothing of what one table of level 3 is for.
         page |= 511;
         continue;
       }
       if (!((this.#words[at] as number) & VALID)) continue;
-      gone.push(this.#frame(at));
+      gone.push(this.#tables.frame(at));
       if ((this.#words[at + 1] as number) & WATCHED_WRITES) this.onWatchedDevice?.(page);
-      this.#words[at] = 0;
-      this.#words[at + 1] = 0;
+      this.#tables.clear(at);
       this.#mapped--;
       this.#noteDirty(page);
     }
     if (gone.length === 0) return;
     // Nobody gets a frame that somebody may still find.
-    this.#o.invalidate();
+    this.#o.invalidate(first, count);
     for (const frame of gone) this.#release(frame);
   }
 
@@ -206,7 +193,7 @@ export class Stage2Space {
   nextPage(page: number): number {
     const end = pageOf(this.ram.base) + this.ram.bytes / PAGE_BYTES;
     for (let next = Math.max(page, pageOf(this.ram.base)); next < end; ) {
-      const at = this.#entry(next, false);
+      const at = this.#tables.entry(next, false);
       if (at < 0) next = (next | 511) + 1;
       else if ((this.#words[at] as number) & VALID && !((this.#words[at + 1] as number) & WATCHED)) return next;
       else next++;
@@ -224,11 +211,11 @@ export class Stage2Space {
    * there: see forgetTranslations.
    */
   replaceByShared(page: number, frame: number): void {
-    const at = this.#entry(page, false);
-    const old = this.#frame(at);
+    const at = this.#tables.entry(page, false);
+    const old = this.#tables.frame(at);
     const low = this.#words[at] as number;
     const kept = (this.#words[at + 1] as number) & (LOGGED | WATCHED | WATCHED_WRITES | EXECUTE_NEVER);
-    this.#set(at, frame, PAGE | (low & READ), COPY_ON_WRITE | kept);
+    this.#tables.set(at, frame, PAGE | (low & READ), COPY_ON_WRITE | kept);
     if (old !== frame) this.#release(old);
   }
 
@@ -242,7 +229,7 @@ export class Stage2Space {
   /** Write-protects `count` pages, those that have a frame, until their first write: onWriteFault is told of it. */
   protect(first: number, count: number): void {
     for (let page = first; page < first + count; page++) this.#protect(page);
-    this.#o.invalidate();
+    this.#o.invalidate(first, count);
   }
 
   /** How many pages takeDirty would give. */
@@ -268,7 +255,8 @@ export class Stage2Space {
         this.#protect(page);
       }
     }
-    if (pages.length > 0) this.#o.invalidate();
+    if (pages.length > FEW_PAGES) this.#o.invalidate();
+    else for (const page of pages) this.#o.invalidate(page, 1);
     return pages;
   }
 
@@ -287,13 +275,13 @@ export class Stage2Space {
   watch(page: number, watch: Watch | undefined, count = 1): boolean {
     let all = true;
     for (let each = page; each < page + count; each++) all = this.#watch(each, watch) && all;
-    this.#o.invalidate();
+    this.#o.invalidate(page, count);
     return all;
   }
 
   #watch(page: number, watch: Watch | undefined): boolean {
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) return false;
+    const at = this.#tables.valid(page);
+    if (at < 0) return false;
     const high = (this.#words[at + 1] as number) & ~(WATCHED | WATCHED_WRITES | EXECUTE_NEVER);
     let low = ((this.#words[at] as number) & ~WRITE) | READ;
     if (!(high & (COPY_ON_WRITE | LOGGED))) low |= WRITE;
@@ -320,18 +308,18 @@ export class Stage2Space {
     const end = start + this.ram.bytes / PAGE_BYTES;
     let room = true;
     for (let page = start; room && page < end; page = (page | 511) + 1) {
-      const from = this.#entry(page, false);
+      const from = this.#tables.entry(page, false);
       if (from < 0) continue;
       const last = from + 2 * (Math.min(end, (page | 511) + 1) - page);
       let to = -1;
       for (let at = from; at < last; at += 2) {
         const low = words[at] as number;
         if (!(low & VALID)) continue;
-        if (to < 0) to = child.#entry(page, true);
+        if (to < 0) to = child.#tables.entry(page, true);
         room = to >= 0;
         if (!room) break;
         const high = words[at + 1] as number;
-        frames.share(this.#frame(at));
+        frames.share(this.#tables.frame(at));
         words[at] = low & ~WRITE;
         words[at + 1] = high | COPY_ON_WRITE;
         // Neither logged nor watched, which may have taken the right to read.
@@ -346,34 +334,17 @@ export class Stage2Space {
 
   /** Every page of RAM that has a frame, ascending. `at` is for this class. */
   forEachPage(see: (page: number, at: number, frame: number) => void): void {
-    this.#forAll((page, at, frame) => {
+    this.#tables.forEach((page, at, frame) => {
       if (this.contains(page * PAGE_BYTES)) see(page, at, frame);
     });
-  }
-
-  /** Pages that are no RAM of the domain's, too: what the hypervisor shows it. */
-  #forAll(see: (page: number, at: number, frame: number) => void): void {
-    for (let i = 0; i < 512; i++) {
-      const second = this.#next(this.#root + 2 * i);
-      if (second < 0) continue;
-      for (let j = 0; j < 512; j++) {
-        const third = this.#next(second + 2 * j);
-        if (third < 0) continue;
-        for (let k = 0; k < 512; k++) {
-          const at = third + 2 * k;
-          if ((this.#words[at] as number) & VALID) see((i << 18) | (j << 9) | k, at, this.#frame(at));
-        }
-      }
-    }
   }
 
   /** No page has a frame any more. */
   clear(): void {
     this.#o.invalidate();
-    this.#forAll((page, at, frame) => {
+    this.#tables.forEach((page, at, frame) => {
       this.#noteDirty(page);
-      this.#words[at] = 0;
-      this.#words[at + 1] = 0;
+      this.#tables.clear(at);
       this.#release(frame);
     });
     this.#mapped = 0;
@@ -384,12 +355,12 @@ export class Stage2Space {
     if (this.#closed) return;
     this.#closed = true;
     this.clear();
-    for (const frame of this.#tables) this.#o.frames.release(frame, this.#o.owner);
+    this.#tables.close();
   }
 
   #protect(page: number): void {
-    const at = this.#entry(page, false);
-    if (at < 0 || !((this.#words[at] as number) & VALID)) return;
+    const at = this.#tables.valid(page);
+    if (at < 0) return;
     this.#words[at] = (this.#words[at] as number) & ~WRITE;
     this.#words[at + 1] = (this.#words[at + 1] as number) | LOGGED;
   }
@@ -407,13 +378,13 @@ export class Stage2Space {
     const high = this.#words[at + 1] as number;
     if (high & (COPY_ON_WRITE | LOGGED)) this.onWriteFault?.(page);
     if (high & COPY_ON_WRITE) {
-      const old = this.#frame(at);
+      const old = this.#tables.frame(at);
       if (!frames.unshare(old, owner)) {
         const frame = this.#take();
         if (frame < 0) return "exhausted";
         memory.copy(old, frame);
-        this.#set(at, frame, (this.#words[at] as number) & 0xfff, high);
-        this.#o.invalidate();
+        this.#tables.set(at, frame, (this.#words[at] as number) & 0xfff, high);
+        this.#o.invalidate(page, 1);
         this.#release(old);
       }
     }
@@ -435,27 +406,27 @@ export class Stage2Space {
       const run = frames.takeRun(owner);
       if (run >= 0) {
         memory.zero(run, RUN_FRAMES);
-        const at = this.#entry(first, true);
+        const at = this.#tables.entry(first, true);
         if (at >= 0) {
-          for (let i = 0; i < RUN_FRAMES; i++) this.#set(at + 2 * i, run + i, rights, logged);
+          for (let i = 0; i < RUN_FRAMES; i++) this.#tables.set(at + 2 * i, run + i, rights, logged);
           this.#mapped += RUN_FRAMES;
           return true;
         }
         for (let i = 0; i < RUN_FRAMES; i++) frames.release(run + i, owner);
       }
     }
-    const at = this.#entry(page, true);
+    const at = this.#tables.entry(page, true);
     if (at < 0) return false;
     const frame = this.#take();
     if (frame < 0) return false;
     memory.zero(frame);
-    this.#set(at, frame, rights, logged);
+    this.#tables.set(at, frame, rights, logged);
     this.#mapped++;
     return true;
   }
 
   #isEmpty(first: number): boolean {
-    const at = this.#entry(first, false);
+    const at = this.#tables.entry(first, false);
     if (at < 0) return true;
     for (let i = 0; i < RUN_FRAMES; i++) if ((this.#words[at + 2 * i] as number) & VALID) return false;
     return true;
@@ -472,48 +443,6 @@ export class Stage2Space {
 
   #release(frame: number): void {
     if (this.#o.frames.release(frame, this.#o.owner)) this.#o.frameGone(frame);
-  }
-
-  /** Index into words of a page's descriptor; -1: there is no table for it (and `make` is false, or there is no memory). */
-  #entry(page: number, make: boolean): number {
-    if (!(page >= 0 && page < 2 ** (IPA_BITS - 12))) return -1;
-    let table = this.#next(this.#root + 2 * (page >>> 18), make);
-    if (table < 0) return -1;
-    table = this.#next(table + 2 * ((page >>> 9) & 511), make);
-    return table < 0 ? -1 : table + 2 * (page & 511);
-  }
-
-  /** The table that the descriptor at `at` leads to, as an index into words. */
-  #next(at: number, make = false): number {
-    if (!((this.#words[at] as number) & VALID)) {
-      if (!make) return -1;
-      const table = this.#newTable();
-      if (table < 0) return -1;
-      this.#set(at, this.#tables.at(-1) as number, TABLE, 0);
-      return table;
-    }
-    return this.#o.memory.linearOf(this.#frame(at)) >>> 2;
-  }
-
-  #newTable(): number {
-    const frame = this.#take();
-    if (frame < 0) return -1;
-    this.#o.memory.zero(frame);
-    this.#tables.push(frame);
-    return this.#o.memory.linearOf(frame) >>> 2;
-  }
-
-  #frame(at: number): number {
-    const low = (this.#words[at] as number) & ADDRESS_LOW;
-    const high = (this.#words[at + 1] as number) & ADDRESS_HIGH;
-    return this.#o.memory.frameAt(high * 2 ** 32 + (low >>> 0));
-  }
-
-  #set(at: number, frame: number, low: number, high: number): void {
-    const address = this.#o.memory.physicalOf(frame);
-    // The high half first: a walk must not find a valid descriptor with another's address.
-    this.#words[at + 1] = Math.floor(address / 2 ** 32) | (high & ~ADDRESS_HIGH);
-    this.#words[at] = address | 0 | low;
   }
 }
 

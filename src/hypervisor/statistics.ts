@@ -2,6 +2,8 @@ import type { FrameAllocator } from "./allocator.ts";
 import type { Domain } from "./domain.ts";
 import type { Refusal } from "./events.ts";
 import { PAGE_BYTES } from "./machine-memory.ts";
+import type { MemoryKeeper } from "./memory-keeper.ts";
+import type { PhysicalPe } from "./physical-pe.ts";
 import { EXIT_KINDS, type ExitKind } from "./vcpu.ts";
 
 /** Of a domain since it was started. Times in nanoseconds, memory in bytes. */
@@ -26,6 +28,37 @@ export interface DomainStatistics {
   /** How often it had to wait for memory of the machine's. */
   readonly shortages: number;
   readonly deviceAccesses: number;
+}
+
+/** Of the machine. Memory in bytes. */
+export interface NodeStatistics {
+  readonly cpus: number;
+  readonly memory: number;
+  /** Of it, what nobody has. */
+  readonly free: number;
+  /** Of it, what may take memory of the host's. */
+  readonly taken: number;
+  /** Of each PE: nanoseconds in which it had something to run. */
+  readonly busy: readonly number[];
+  /** World switches. */
+  readonly switches: number;
+}
+
+/** `now`: nanoseconds of the machine's clock. */
+export function nodeStatistics(
+  { frames, taken }: MemoryKeeper,
+  pes: readonly PhysicalPe[],
+  now: number,
+): NodeStatistics {
+  return {
+    cpus: pes.length,
+    memory: frames.frames * PAGE_BYTES,
+    free: frames.free * PAGE_BYTES,
+    taken,
+    // What runs is charged when it stops.
+    busy: pes.map(({ busy, vcpu, since }) => busy + (vcpu?.status === "running" ? Math.max(0, now - since) : 0)),
+    switches: pes.reduce((sum, { switches }) => sum + switches, 0),
+  };
 }
 
 /** `now`: nanoseconds of the machine's clock. */

@@ -62,6 +62,11 @@ export class PageRelease {
     if (to < end) this.#releaseIfZero(to);
   }
 
+  /** Gives back [offset, offset + bytes), whole blocks of it, whatever they hold. False: the host would not. */
+  give(offset: number, bytes: number): boolean {
+    return this.#release(this.#memory, offset, bytes);
+  }
+
   #blockAt(offset: number): number {
     return offset - ((offset - this.#start) % this.block);
   }

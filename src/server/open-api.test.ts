@@ -31,7 +31,7 @@ test("counters are lines of Prometheus' text format, each family declared before
     pid: 1,
     started: "2026-01-01T00:00:00Z",
     machine: { cpus: 1, cpu: "max", sameMemory: false },
-    memory: { size: 10, free: 4 },
+    memory: { size: 10, free: 4, taken: 8 },
     busy: [1.5],
     worldSwitches: 7,
   } as const;

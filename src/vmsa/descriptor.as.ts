@@ -45,3 +45,10 @@ export function isLeaf(desc: u64, at: i32, grain: i32): bool {
   if (at == 3) return (desc & DESC_TABLE) != 0;
   return at == 2 || (at == 1 && grain == 12);
 }
+
+/** Log2 of the bytes that a contiguous run at `level` spans. */
+export function contiguousShift(grain: i32, blockShift: i32): i32 {
+  if (grain == 12) return blockShift + 4;
+  if (grain == 16) return blockShift + 5;
+  return blockShift == 14 ? 21 : 30;
+}

@@ -24,8 +24,9 @@ export interface Native {
   /**
    * TLBI on this PE: `regime` 1 (EL1&0), 2 (EL2), 3 (EL3); `what` 0 all, of every VMID, 1 by ASID (ASID in ARG1), 2 by VA and ASID (VA in
    * ARG0, ASID in ARG1), 3 by VA, all ASIDs (VA in ARG0), 4 a range of VAs (ARG0 first, ARG2 bytes, ARG1 ASID or -1), 5 all of the current
-   * VMID at stage 1, 6 at stage 2. `by`: the PE that executes it, absent for this one: its are the operands, the VMID, the Security state,
-   * and the HCR_EL2.{E2H,TGE} that make `regime` 1 (but for 0 and 6) and 2 stand for EL2&0.
+   * VMID at stage 1, 6 at stage 2, 7 by IPA (ARG0 first, ARG2 bytes), of which both stages' translations go. `by`: the PE that executes it,
+   * absent for this one: its are the operands, the VMID, the Security state, and the HCR_EL2.{E2H,TGE} that make `regime` 1 (but for 0, 6
+   * and 7) and 2 stand for EL2&0.
    */
   tlbInvalidate(cpu: number, regime: number, what: number, by?: number): void;
   /**

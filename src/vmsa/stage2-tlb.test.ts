@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attempt, HCR_VM, S2_NORMAL, Stage2, stage2Abort } from "../../test/support/stage2.ts";
-import { AF, NG, Pe, RAM } from "../../test/support/vmsa.ts";
+import { AF, NG, Pe, PXN, RAM } from "../../test/support/vmsa.ts";
 import { ARG0, ARG1, ARG2, CTX, SECURE } from "../cpu/state-layout.ts";
 import {
   FEATURE_EL2,
@@ -37,6 +37,7 @@ const BY_VA = 3;
 const RANGE = 4;
 const STAGE1 = 5;
 const STAGE2 = 6;
+const BY_IPA = 7;
 
 /** The page of RAM that `va` translates to; -1: a fault, or no memory. */
 function pageAt(pe: Pe, va: bigint): number {
@@ -149,7 +150,10 @@ test("where there is no EL2, VMID and HCR_EL2 do not count", () => {
 for (const [name, what, operands, expected] of [
   ["VMALLE1", STAGE1, {}, "--vo"],
   ["VMALLS12E1", STAGE2, {}, "--vo"],
-  ["IPAS2E1", STAGE2, { va: IPA >> 12n }, "--vo"],
+  ["IPAS2E1", BY_IPA, { va: IPA, bytes: 1n }, "-ovo"],
+  ["IPAS2E1 of a page that nothing came from", BY_IPA, { va: IPA + 0x2000n, bytes: 1n }, "vovo"],
+  ["RIPAS2E1", BY_IPA, { va: IPA + 0x1000n, bytes: 0x2000n }, "v-vo"],
+  ["RIPAS2E1 of much", BY_IPA, { va: IPA, bytes: 1n << 40n }, "--vo"],
   ["ALLE1", ALL, {}, "----"],
   ["VAE1", VA_ASID, { va: VA }, "-ovo"],
   ["VAAE1", BY_VA, { va: OTHER_VA }, "v-vo"],
@@ -186,6 +190,7 @@ test("TLBI of EL2's leaves EL1's alone, and the other way round", () => {
   };
   fill();
   for (const what of [ALL, STAGE1, STAGE2]) invalidate(pe, 1, what);
+  invalidate(pe, 1, BY_IPA, { va: IPA, bytes: 0x1000n });
   invalidate(pe, 1, BY_VA, { va: VA });
   assert.equal(inEL2(), true);
   invalidate(pe, 2, BY_VA, { va: VA });
@@ -217,6 +222,73 @@ test("what is read by IPA may be in the TLB for as long as nobody says TLBI IPAS
   assert.equal(pageAt(pe, VA), 1);
   invalidate(pe, 1, STAGE2);
   assert.equal(pageAt(pe, VA), 7);
+});
+
+test("TLBI IPAS2E1 drops all pages that one block or contiguous run of stage 2 gave", () => {
+  const CONTIGUOUS = 1n << 52n;
+  const pe = new Pe(FEATURE_EL2);
+  pe.enable();
+  pe.set(HCR_EL2, HCR_VM);
+  const s2 = new Stage2(pe, { vmid: 1n });
+  s2.mapRAM();
+  for (const [level, last, flags] of [
+    [2, 511n, 0n],
+    [3, 15n, CONTIGUOUS],
+  ] as const) {
+    const base = IPA + BigInt(level) * 0x4000_0000n;
+    const before = OTHER_VA - 0x1000n;
+    pe.map(VA, base + 0x1000n);
+    pe.map(OTHER_VA, base + last * 0x1000n);
+    pe.map(before, base - 0x1000n);
+    s2.map(base - 0x1000n, RAM + 0x5000n);
+    if (level === 2) s2.map(base, RAM & -0x20_0000n, S2_NORMAL, 2);
+    else for (let n = 0n; n < 16n; n++) s2.map(base + n * 0x1000n, RAM + n * 0x1000n, S2_NORMAL | flags);
+    invalidate(pe, 1, STAGE2);
+    const known = (): boolean[] => [VA, OTHER_VA, before].map((va) => attempt(pe, va) === undefined);
+    assert.deepEqual(known(), [true, true, true]);
+    pe.poke(s2.descriptor(base, 2), 0n);
+    invalidate(pe, 1, BY_IPA, { va: base + 0x3000n, bytes: 1n });
+    assert.deepEqual(known(), [false, false, true], `level ${level}`);
+  }
+});
+
+test("TLBI IPAS2E1 drops what the second level has lost and the first has not", () => {
+  const pe = new Pe(FEATURE_EL2);
+  pe.enable();
+  pe.set(HCR_EL2, HCR_VM);
+  const s2 = new Stage2(pe, { vmid: 1n });
+  s2.mapRAM();
+  s2.map(IPA, RAM + 0x3000n);
+  // Pages 16 MiB apart are of one set of the second level, which has two ways, and of two slots of the first.
+  const vas = [0n, 1n, 2n, 3n].map((n) => VA + n * 0x100_0000n);
+  for (const [n, va] of vas.entries()) {
+    pe.map(va, IPA + BigInt(n) * 0x1000n);
+    s2.map(IPA + BigInt(n) * 0x1000n, RAM + BigInt(n + 3) * 0x1000n);
+    assert.equal(pageAt(pe, va), n + 3);
+  }
+  s2.map(IPA, 0n, 0n);
+  assert.equal(pe.isFast(vas[0] as bigint, false), true);
+  invalidate(pe, 1, BY_IPA, { va: IPA, bytes: 1n });
+  assert.equal(pe.isFast(vas[0] as bigint, false), false);
+  assert.equal(pageAt(pe, vas[0] as bigint), -1);
+  assert.equal(pageAt(pe, vas[3] as bigint), 6);
+});
+
+test("a guest that changes a descriptor and says no TLBI keeps no page that its host takes", () => {
+  const pe = new Pe(FEATURE_EL2);
+  pe.enable();
+  pe.set(HCR_EL2, HCR_VM);
+  const s2 = new Stage2(pe, { vmid: 1n });
+  s2.mapRAM();
+  for (const n of [0n, 1n]) s2.map(IPA + n * 0x1000n, RAM + (n + 1n) * 0x1000n);
+  pe.map(VA, IPA, AF | PXN);
+  assert.equal(pageAt(pe, VA), 1);
+  pe.map(VA, IPA + 0x1000n, AF);
+  // A fetch is not allowed by what the second level has: it walks, while the data TLB still has the first page.
+  assert.equal(attempt(pe, VA, "fetch"), undefined);
+  assert.equal(pageAt(pe, VA), 1);
+  invalidate(pe, 1, BY_IPA, { va: IPA, bytes: 1n });
+  assert.equal(pageAt(pe, VA), 2);
 });
 
 test("what comes into the TLB between two TLBIs goes with the second", () => {
@@ -259,7 +331,8 @@ for (const [name, regime, what, operands, expected] of [
   ["VAE2", 2, VA_ASID, { va: OTHER_VA }, [1, 4]],
   ["ALLE2", 2, ALL, {}, [3, 4]],
   ["ALLE1", 1, ALL, {}, [1, 2]],
-  ["IPAS2E1", 1, STAGE2, {}, [1, 2]],
+  ["VMALLS12E1", 1, STAGE2, {}, [1, 2]],
+  ["IPAS2E1", 1, BY_IPA, { va: RAM, bytes: 0x8000n }, [1, 2]],
   ["ALLE3", 3, ALL, {}, [1, 2]],
 ] as const) {
   test(`TLBI ${name} of a host with E2H and TGE`, () => {

@@ -33,9 +33,11 @@ import {
   BASE_ADDRESS,
   DESC_ADDRESS,
   DESC_AF,
+  DESC_CONTIGUOUS,
   DESC_DBM,
   DESC_TABLE,
   DESC_VALID,
+  contiguousShift,
   granuleOf,
   implementedPASize,
   isLeaf,
@@ -63,6 +65,7 @@ let pa: u64 = 0;
 let rights: u32 = 0;
 let level: i32 = 0;
 let block: i32 = 0;
+let span: i32 = 0;
 let memAttr: u32 = 0;
 let shareability: u32 = 0;
 let nonSecure: bool = false;
@@ -89,6 +92,11 @@ export function stage2Level(): i32 {
 @inline
 export function stage2Block(): i32 {
   return block;
+}
+/** Log2 of the bytes of the block, page or contiguous run. */
+@inline
+export function stage2Span(): i32 {
+  return span;
 }
 @inline
 export function stage2MemAttr(): u32 {
@@ -183,6 +191,7 @@ function walkStage2(cpu: usize, ipa: u64, isNonSecureIPA: bool): i32 {
   }
   pa = output | (ipa & mask);
   block = bottom;
+  span = (desc & DESC_CONTIGUOUS) != 0 ? contiguousShift(grain, bottom) : bottom;
   memAttr = <u32>(desc >> 2) & 15;
   shareability = <u32>(desc >> 8) & 3;
   rights = permissions(desc, hasXNX(cpu), accessFlagByHardware && (control & VTCR_HD) != 0);

@@ -44,9 +44,11 @@ import {
   SPANS_2M,
   SPANS_64K,
   SPANS_HUGE,
+  SOURCES,
   blockOf,
   emptyMark,
 } from "./tlb-layout.as";
+import { forgetLost, isFrom, mayBeLost } from "./tlb-sources.as";
 import { isNoted, noteSpan } from "./tlb-spans.as";
 
 /** Is `va` in the block of 2^span bytes that holds the tag's page? The top byte does not count. */
@@ -181,6 +183,7 @@ function dropOwned(cpu: usize, everyVMID: bool): void {
   const mark = emptyMark(owner, ownerVMID << 16);
   if (!everyVMID && load<u32>(cpu, EMPTY) == mark) return;
   store<u32>(cpu, everyVMID ? 0 : mark, EMPTY);
+  forgetLost(cpu);
   memory.fill(cpu + SPANS_2M, 0, LAST_CONTEXT - SPANS_2M);
   for (let entry = cpu + PAGES; entry < cpu + CONTEXTS; entry += ENTRY_SIZE) {
     const tag = load<u64>(entry, ENTRY_TAG);
@@ -192,12 +195,38 @@ function dropOwned(cpu: usize, everyVMID: bool): void {
   retireContexts(cpu);
 }
 
+/** IPAs of up to so many bytes are looked for: of more, all of the VMID goes. */
+const SOURCE_BYTES: u64 = 512 << 12;
+
+/**
+ * Drops what stage 2 gave the owner for the blocks and pages with an IPA from `first` on: both stages' together, as nothing of stage 2 is kept alone. The
+ * other VMIDs' and pages' stay.
+ */
+function dropSources(cpu: usize, first: u64, bytes: u64): void {
+  if (load<u32>(cpu, EMPTY) == emptyMark(owner, ownerVMID << 16)) return;
+  if (bytes > SOURCE_BYTES || mayBeLost(cpu, first, bytes)) {
+    dropOwned(cpu, false);
+    return;
+  }
+  const last = first + bytes - 1;
+  let source = cpu + SOURCES;
+  for (let entry = cpu + PAGES; entry < cpu + CONTEXTS; entry += ENTRY_SIZE, source += 8) {
+    if (!isFrom(load<u64>(source), first, last)) continue;
+    const tag = load<u64>(entry, ENTRY_TAG);
+    if (tag == 0 || !isOwned(entry)) continue;
+    const isBlock = entry >= cpu + BLOCKS;
+    dropPages(cpu, tag & ~(<u64>0xfff), isBlock ? 512 : 1);
+    store<u64>(entry, 0, ENTRY_TAG);
+  }
+}
+
 function newEpoch(cpu: usize): void {
   store<u64>(cpu, load<u64>(cpu, TRANSLATION_EPOCH) + 1, TRANSLATION_EPOCH);
 }
 
 export function tlbInvalidateAll(cpu: usize): void {
   newEpoch(cpu);
+  forgetLost(cpu);
   memory.fill(cpu + PAGES, 0, CONTEXTS - PAGES);
   memory.fill(cpu + SPANS_2M, 0, LAST_CONTEXT - SPANS_2M);
   store<i32>(cpu, 0, ASID_MATTERS);
@@ -214,12 +243,13 @@ const BY_VA_AND_ASID: i32 = 2;
 const BY_VA: i32 = 3;
 const RANGE: i32 = 4;
 const STAGE2: i32 = 6;
+const BY_IPA: i32 = 7;
 
 /** See vmsa/native.ts. */
 export function tlbInvalidate(cpu: usize, regime: i32, what: i32, by: usize): void {
   if (!by) by = cpu;
   // EL2's own operations, and those of EL1's that a host with E2H and TGE makes, are about EL2&0.
-  if (regime == EL10 ? what != EVERYTHING && what != STAGE2 && isHostUser(by) : regime == 2 && isHost(by)) regime = EL20;
+  if (regime == EL10 ? what != EVERYTHING && what < STAGE2 && isHostUser(by) : regime == 2 && isHost(by)) regime = EL20;
   if (!has(cpu, FEATURE_EL2 | FEATURE_EL3) && (what == EVERYTHING || what > RANGE)) {
     tlbInvalidateAll(cpu);
     return;
@@ -237,6 +267,8 @@ export function tlbInvalidate(cpu: usize, regime: i32, what: i32, by: usize): vo
     const bytes = load<u64>(by, ARG2);
     if (bytes > RANGE_BY_PAGES) dropRange(cpu, va, bytes);
     else for (let offset: u64 = 0; offset < bytes; offset += 0x1000) dropAddress(cpu, va + offset);
+  } else if (what == BY_IPA) {
+    dropSources(cpu, va, load<u64>(by, ARG2));
   } else if (what == BY_ASID && hasTwoRanges(regime)) {
     dropASID(cpu, asid & asidMask(by, regime));
   } else {

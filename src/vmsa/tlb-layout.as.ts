@@ -48,7 +48,19 @@ export const EMPTY: usize = ASID_MATTERS + 4;
 export const SAVED: usize = EMPTY + 4;
 export const SAVED_BYTES: usize = 88;
 export const SAVED_COUNT: usize = 16;
-const STATE_END: usize = SAVED + SAVED_COUNT * SAVED_BYTES;
+/**
+ * u64 for each entry of the second level, pages and then blocks: where stage 2 had it from, an IPA | log2 of the bytes of the block or contiguous run there.
+ * 0: no stage 2. Apart from the entries, as only TLBI by IPA looks at it.
+ */
+export const SOURCES: usize = SAVED + SAVED_COUNT * SAVED_BYTES;
+const SOURCES_END: usize = SOURCES + (2 * PAGE_SETS + BLOCK_ENTRIES) * 8;
+/** Summary of the sources of entries that were pushed out of the second level, while those of the first may still be there: a set of bits by hashed page of IPA. */
+export const LOST: usize = SOURCES_END;
+export const LOST_BITS: u32 = 0x8000;
+/** i32: is any bit there? i32: was one from a block pushed out? */
+export const ANY_LOST: usize = LOST + (LOST_BITS >> 3);
+export const LOST_BLOCK: usize = ANY_LOST + 4;
+const STATE_END: usize = LOST_BLOCK + 4;
 
 export const CONTEXT_MAX: i32 = 4095;
 
@@ -57,6 +69,12 @@ export const DTLB_SPAN: usize = 20;
 export const ITLB_SPAN_SHIFT: u32 = 8;
 
 assert(STATE_END <= <usize>TLB2_END);
+
+/** The source of an entry. */
+@inline
+export function sourceOf(cpu: usize, entry: usize): usize {
+  return cpu + SOURCES + ((entry - cpu - PAGES) / ENTRY_SIZE) * 8;
+}
 
 @inline
 export function setOf(cpu: usize, va: u64): usize {

@@ -71,9 +71,11 @@ import {
   emptyMark,
   fetchSlot,
   setOf,
+  sourceOf,
 } from "./tlb-layout.as";
+import { lose } from "./tlb-sources.as";
 import { noteSpan } from "./tlb-spans.as";
-import { fullAttributes, fullPA, fullTranslate } from "./two-stages.as";
+import { fullAttributes, fullPA, fullSource, fullTranslate } from "./two-stages.as";
 
 let pa: u64 = 0;
 let attributes: u32 = 0;
@@ -125,7 +127,9 @@ function find(cpu: usize, va: u64, key: u64, space: u32): usize {
   return isMatch(entry, (va & ~(((<u64>1) << BLOCK_BITS) - 1)) | key, space) ? entry : 0;
 }
 
-function put(entry: usize, tag: u64, space: u32, address: u64): void {
+/** In the place of an entry that is moved, or lost, or of the same page. */
+function put(cpu: usize, entry: usize, tag: u64, space: u32, address: u64): void {
+  store<u64>(sourceOf(cpu, entry), fullSource());
   store<u64>(entry, tag, ENTRY_TAG);
   store<u32>(entry, space, ENTRY_SPACE);
   store<u32>(entry, attributes, ENTRY_ATTRIBUTES);
@@ -138,15 +142,22 @@ function insert(cpu: usize, va: u64, key: u64, space: u32): void {
   if (load<u32>(cpu, EMPTY) == emptyMark(key, space)) store<u32>(cpu, 0, EMPTY);
   if (((attributes >> BLOCK_SHIFT) & SHIFT_MASK) >= <u32>BLOCK_BITS) {
     const mask = ((<u64>1) << BLOCK_BITS) - 1;
-    put(blockOf(cpu, va), (va & ~mask) | key, space, pa & ~mask);
+    const block = blockOf(cpu, va);
+    if (load<u64>(block, ENTRY_TAG) != 0 && load<u64>(sourceOf(cpu, block)) != fullSource()) lose(cpu, block);
+    put(cpu, block, (va & ~mask) | key, space, pa & ~mask);
     return;
   }
   const first = setOf(cpu, va);
   const tag = (va & ~PAGE_MASK) | key;
-  if (load<u64>(first, ENTRY_TAG) != 0 && !isMatch(first, tag, space)) {
-    memory.copy(first + ENTRY_SIZE, first, ENTRY_SIZE);
+  if (load<u64>(first, ENTRY_TAG) != 0) {
+    if (!isMatch(first, tag, space)) {
+      const second = first + ENTRY_SIZE;
+      if (load<u64>(second, ENTRY_TAG) != 0) lose(cpu, second);
+      memory.copy(second, first, ENTRY_SIZE);
+      store<u64>(sourceOf(cpu, second), load<u64>(sourceOf(cpu, first)));
+    } else if (load<u64>(sourceOf(cpu, first)) != fullSource()) lose(cpu, first);
   }
-  put(first, tag, space, pa & ~PAGE_MASK);
+  put(cpu, first, tag, space, pa & ~PAGE_MASK);
 }
 
 /**

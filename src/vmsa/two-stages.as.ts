@@ -26,6 +26,7 @@ import {
   stage2PermissionFault,
   stage2Rights,
   stage2Shareability,
+  stage2Span,
 } from "./stage2.as";
 import {
   forbiddenToSecure,
@@ -42,6 +43,7 @@ let pa: u64 = 0;
 let attributes: u32 = 0;
 let attr: u32 = 0;
 let shareability: u32 = 0;
+let source: u64 = 0;
 let isWriteFault: bool = false;
 
 /** The physical address of the byte. */
@@ -52,6 +54,11 @@ export function fullPA(): u64 {
 @inline
 export function fullAttributes(): u32 {
   return attributes;
+}
+/** Where stage 2 had it from: see SOURCES of tlb-layout.as.ts. */
+@inline
+export function fullSource(): u64 {
+  return source;
 }
 /** The memory type in MAIR_ELx's encoding. */
 @inline
@@ -126,6 +133,7 @@ export function secondStage(cpu: usize, isPrivileged: bool, access: u32, commit:
   }
 
   combine(cpu, access);
+  source = (ipa & ~(<u64>0xfff)) | <u64>stage2Span();
   const block = min((attributes >> BLOCK_SHIFT) & SHIFT_MASK, <u32>stage2Block());
   let result = attributes & (rights | ~RIGHTS) & ~((SHIFT_MASK << BLOCK_SHIFT) | DEVICE | NON_SECURE);
   result |= (block << BLOCK_SHIFT) | (rights & (CLEAN | NON_SECURE));
@@ -142,6 +150,7 @@ export function secondStage(cpu: usize, isPrivileged: bool, access: u32, commit:
 export function fullTranslate(
   cpu: usize, regime: i32, va: u64, isPrivileged: bool, pan: bool, access: u32, commit: bool,
 ): i32 {
+  source = 0;
   const fault = firstStage(cpu, regime, va, isPrivileged, pan, access, commit);
   if (fault != NO_FAULT || !hasStage2(cpu, regime)) return fault;
   return secondStage(cpu, isPrivileged, access, commit);

@@ -41,6 +41,7 @@ import {
   DESC_DBM,
   DESC_TABLE,
   DESC_VALID,
+  contiguousShift,
   granuleOf,
   implementedPASize,
   isLeaf,
@@ -141,13 +142,6 @@ function granule(control: u64, high: bool): i32 {
   if (!high) return granuleOf(<u32>(control >> 14) & 3);
   const tg1 = <u32>(control >> 30) & 3;
   return tg1 == 1 ? 14 : tg1 == 3 ? 16 : 12;
-}
-
-/** Log2 of the bytes that a contiguous run at `level` spans. */
-function contiguousShift(grain: i32, blockShift: i32): i32 {
-  if (grain == 12) return blockShift + 4;
-  if (grain == 16) return blockShift + 5;
-  return blockShift == 14 ? 21 : 30;
 }
 
 /** The permissions of a leaf descriptor under what the tables above it deny (Arm ARM D8.4). */

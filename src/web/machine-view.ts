@@ -3,6 +3,7 @@
 import { AtollError, Machine, type MachineConfiguration, type MachineEnd } from "../hosts/browser/index.ts";
 import { DisplayView } from "./display-view.ts";
 import { button, element } from "./element.ts";
+import { folderShares, keepFolders } from "./folders.ts";
 import { InspectorView } from "./inspector-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { linkOf } from "./share-link.ts";
@@ -220,6 +221,7 @@ export class MachineView {
           PARTS.flatMap((part) => (this.configuration[part] instanceof Blob ? [[part, this.configuration[part]]] : [])),
         );
         await keepSnapshot(name, await machine.save(), this.terminal.screen, parts);
+        await keepFolders(name, folderShares(this.configuration));
       });
       this.isSaved = true;
       say("note", `${this.name} is kept in this browser, under Stored.${this.#withoutChanges()}`);

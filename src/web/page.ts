@@ -1,7 +1,8 @@
 // The page: machines side by side.
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
-import { byId } from "./element.ts";
+import { button, byId } from "./element.ts";
+import { folderShares, isAllowed, keptFolders } from "./folders.ts";
 import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { askForMachine, type Dropped } from "./new-machine.ts";
@@ -44,8 +45,24 @@ async function boot(
   await view.start();
 }
 
-async function restore({ name, screen }: StoredSnapshot): Promise<void> {
-  await boot(name, await snapshotParts(name), { file: await snapshotFile(name), screen });
+async function restore(snapshot: StoredSnapshot): Promise<void> {
+  const { name, screen } = snapshot;
+  const share = await keptFolders(name);
+  for (const { folder, readOnly } of share) {
+    if (await isAllowed(folder, readOnly ? "read" : "readwrite")) continue;
+    const line = say(
+      "problem",
+      `${name} shares the folder ${folder.name} with its guest, and this browser does not let the page have it. With the folder it goes on.`,
+      button("Allow the folder", () => {
+        line.remove();
+        attempt(() => restore(snapshot));
+      }),
+    );
+    return;
+  }
+  const parts = await snapshotParts(name);
+  const configuration = share.length > 0 ? { ...parts, share } : parts;
+  await boot(name, configuration, { file: await snapshotFile(name), screen });
 }
 
 /** `#snapshot=NAME`: one that this browser keeps, to be bookmarked. */
@@ -63,7 +80,8 @@ async function ask(dropped?: Dropped): Promise<void> {
     stored.map(({ name }) => name),
   );
   if (wanted === undefined) return;
-  const { name, configuration, keep } = wanted;
+  const { name, keep } = wanted;
+  const configuration = await withAllowedFolders(name, wanted.configuration);
   if (keep === undefined) return boot(name, configuration);
   const note = say("note", `Copying ${keep.name} into this browser's storage.`);
   try {
@@ -72,6 +90,21 @@ async function ask(dropped?: Dropped): Promise<void> {
   } finally {
     note.remove();
   }
+}
+
+/** A folder that was dropped may be read; who dropped it is asked whether it may be written to. */
+async function withAllowedFolders(name: string, configuration: MachineConfiguration): Promise<MachineConfiguration> {
+  const share = await Promise.all(
+    folderShares(configuration).map(async (each) => {
+      if (each.readOnly || (await isAllowed(each.folder, "readwrite"))) return each;
+      say(
+        "note",
+        `${name} may read the folder ${each.folder.name}, but this browser does not let the page write to it.`,
+      );
+      return { ...each, readOnly: true };
+    }),
+  );
+  return share.length > 0 ? { ...configuration, share } : configuration;
 }
 
 function acceptDrops(): void {

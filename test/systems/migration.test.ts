@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { nodeFile } from "../../src/contract/node.ts";
-import { GuestProcess, ROOT } from "../support/atoll.ts";
 import { freePort, TestNode } from "../support/two-nodes.ts";
 
 const MiB = 2 ** 20;
@@ -18,20 +17,6 @@ after(async () => {
   for (const node of nodes) await node.end();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** What a shell command prints. */
-async function command(node: TestNode, name: string, text: string): Promise<string> {
-  const home = { ATOLL_HOME: node.client.state.path };
-  const before = node.log(name).length;
-  const console = new GuestProcess("env", [
-    ...Object.entries(home).map((pair) => pair.join("=")),
-    ...[process.execPath, join(ROOT, "src/cli/main.ts"), "console", name],
-  ]);
-  await console.ask(`${text}; echo end-$((40+2))\n`, "end-42", 120);
-  console.child.kill("SIGTERM");
-  await console.finished;
-  return node.log(name).slice(before).replaceAll("\r", "");
-}
 
 /** An authority, and a certificate for 127.0.0.1 by it. */
 function certificates(): { good: string; foreign: string } {
@@ -68,14 +53,13 @@ test("a Linux goes on in another node, by TLS, with its memory, its disk and its
   await second.up(nodeFile.parse({ node, domains: {} }));
   await stranger.up(nodeFile.parse({ node, domains: {} }));
   await assert.rejects(first.migrate("linux", stranger.port), /cannot reach 127\.0\.0\.1:\d+: |stays here/);
-  await command(
-    first,
+  await first.shell("linux");
+  await first.command(
     "linux",
     "head -c 4000000 /dev/urandom >/tmp/a; md5sum /tmp/a >/tmp/sum; dd if=/tmp/a of=/dev/vda bs=64k conv=fsync; n=7",
   );
   // It writes to its memory and its disk while it is copied.
-  await command(
-    first,
+  await first.command(
     "linux",
     "(i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo $i >>/tmp/count; dd if=/tmp/a of=/dev/vda bs=64k seek=$((64+i%64)) count=1 2>/dev/null; done; echo finished >/tmp/end) & true",
   );
@@ -85,8 +69,7 @@ test("a Linux goes on in another node, by TLS, with its memory, its disk and its
   for (const { rounds, pages, blocks, downtime } of [there, back, again])
     t.diagnostic(`${rounds} rounds, ${pages} pages, ${blocks} blocks; ${downtime.toFixed(1)} ms`);
   assert.ok(there.blocks >= 61);
-  const shown = await command(
-    second,
+  const shown = await second.command(
     "linux",
     "md5sum -c /tmp/sum; echo n=$n; wait; cat /tmp/end; sync; echo 3 >/proc/sys/vm/drop_caches; head -c 4000000 /dev/vda | cmp - /tmp/a && echo same-disk; uniq /tmp/count | wc -l; grep -c ^processor /proc/cpuinfo",
   );
@@ -102,13 +85,12 @@ test("a Linux goes on in another node, by TLS, with its memory, its disk and its
   const file = join(folder, "linux.atoll");
   await second.client.ask("save", { name: "linux", file });
   assert.deepEqual(await stranger.client.ask("load", { file, name: "copy" }), { name: "copy" });
-  const copied = await command(
-    stranger,
+  const copied = await stranger.command(
     "copy",
     "head -c 4000000 /dev/vda | cmp - /tmp/a && echo copied-disk; echo n=$n",
   );
   assert.match(copied, /^copied-disk$/m);
   assert.match(copied, /^n=7$/m);
-  assert.match(await command(second, "linux", "echo still-$n"), /^still-7$/m);
+  assert.match(await second.command("linux", "echo still-$n"), /^still-7$/m);
   for (const { processLog } of nodes) assert.equal(processLog, "");
 });

@@ -75,6 +75,17 @@ describe("TLBI", () => {
     pe.sys(0, 8, 2, 3, 0xffff8000, (1 << 14) | 0x1f);
     assert.equal(pe.log[1], "tlb other regime 1 what 4 fffffffff8000000 ffffffffffffffff 0000000000002000");
   });
+  it("IPAS2E1IS and RIPAS2E1 of EL2 take an IPA, and a range of them", () => {
+    const pe = new Bench({ model: "max", el2: true }).at(2);
+    pe.sys(4, 8, 0, 1, 0x12345678, 0xf);
+    assert.deepEqual(pe.log, [
+      "tlb here regime 1 what 7 0000f12345678000 0000000000000001",
+      "tlb other regime 1 what 7 0000f12345678000 0000000000000001",
+    ]);
+    pe.log.length = 0;
+    pe.sys(4, 8, 4, 2, 0x40000, (1 << 14) | (2 << 7) | 0x1f);
+    assert.deepEqual(pe.log, ["tlb here regime 1 what 7 0001f00040000000 0000000000006000"]);
+  });
   it("HCR_EL2.FB makes EL1's be for all, TTLB traps them", () => {
     const pe = new Bench({ el2: true });
     pe.at(2).msr("HCR_EL2", 1 << 9);

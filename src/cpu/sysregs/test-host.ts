@@ -80,7 +80,7 @@ export class Bench {
       flushFetch() {},
       tlbInvalidateAll() {},
       tlbInvalidate(cpu, regime, what, by = cpu) {
-        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2], [], []][what] as number[];
+        const operands = [[], [ARG1], [ARG0, ARG1], [ARG0], [ARG0, ARG1, ARG2], [], [], [ARG0, ARG2]][what] as number[];
         const where = cpu === 0 ? "here" : "other";
         log.push([`tlb ${where} regime ${regime} what ${what}`, ...operands.map((slot) => arg(by, slot))].join(" "));
       },

@@ -7,7 +7,7 @@ import type { SystemRow } from "./system-row.ts";
 import { HCR, hcr } from "./traps.ts";
 
 // TLBI (Arm ARM C5.5, D8.14). A TLB may always forget more than it is told to: entries of the last level are not told from others,
-// outer shareable is as inner shareable, and what goes by IPA are all entries of the VMID. Which VMID, which Security state, and whether
+// outer shareable is as inner shareable, and what goes by IPA are the translations of both stages together. Which VMID, which Security state, and whether
 // EL2&0 is meant is for the native module to say.
 
 type Regime = 1 | 2 | 3;
@@ -20,6 +20,7 @@ const BY_VA = 3;
 const RANGE = 4;
 const STAGE1 = 5;
 const STAGE2 = 6;
+const BY_IPA = 7;
 
 const HCR_FB = 9;
 
@@ -49,6 +50,11 @@ function setVA(a: Access): void {
 /** log2 of the granule by Xt.TG; 0 is reserved. */
 const GRANULES = [undefined, 12, 14, 16] as const;
 
+/** NUM and SCALE, in granules. */
+function rangeBytes({ high }: Access, shift: number): number {
+  return (((high >>> 7) & 31) + 1) * 2 ** (5 * ((high >>> 12) & 3) + 1 + shift);
+}
+
 /** The operand of a range: BaseADDR, TTL, NUM, SCALE, TG, ASID. False: reserved, nothing to invalidate. */
 function setRange(a: Access, byASID: boolean): boolean {
   const shift = GRANULES[(a.high >>> 14) & 3];
@@ -56,11 +62,25 @@ function setRange(a: Access, byASID: boolean): boolean {
   // BaseADDR is a signed number of 37 bits, in granules.
   const base = ((a.high << 27) >> 27) * 2 ** 32 + (a.low >>> 0);
   a.state.setNumber(ARG0, base * 2 ** shift);
-  const num = (a.high >>> 7) & 31;
-  const scale = (a.high >>> 12) & 3;
-  a.state.setNumber(ARG2, (num + 1) * 2 ** (5 * scale + 1 + shift));
+  a.state.setNumber(ARG2, rangeBytes(a, shift));
   if (byASID) setASID(a);
   else a.state.set64(ARG1, -1, -1);
+  return true;
+}
+
+/** The operand of one IPA: Xt[35:0] is IPA[47:12]. What it is part of at stage 2, a page or a block, is the TLB's to know. */
+function setIPA({ state, low, high }: Access): boolean {
+  state.set64(ARG0, low << 12, ((high & 15) << 12) | (low >>> 20));
+  state.setNumber(ARG2, 1);
+  return true;
+}
+
+/** The operand of a range of IPAs: as setRange, of a BaseADDR without sign. */
+function setIPARange(a: Access): boolean {
+  const shift = GRANULES[(a.high >>> 14) & 3];
+  if (shift === undefined) return false;
+  a.state.setNumber(ARG0, ((a.high & 31) * 2 ** 32 + (a.low >>> 0)) * 2 ** shift);
+  a.state.setNumber(ARG2, rangeBytes(a, shift));
   return true;
 }
 
@@ -132,9 +152,10 @@ function rangeScopes(level: Level, op2: number, operation: Operation): SystemRow
   ];
 }
 
-/** By intermediate physical address. */
-function stage2(crm: number, op2: number, shared: boolean, ...needs: readonly Feature[]): SystemRow {
-  return row(2, crm, op2, shared, everything(1, STAGE2), ...needs);
+/** By intermediate physical address. False of `operand`: reserved, nothing to invalidate. */
+function byIPA(crm: number, op2: number, shared: boolean, ...needs: readonly Feature[]): SystemRow {
+  const operand = needs.includes("TLBIRANGE") ? setIPARange : setIPA;
+  return row(2, crm, op2, shared, (a, all) => (operand(a) ? invalidate(a, all, 1, BY_IPA) : true), ...needs);
 }
 
 export const TLB_ROWS: readonly SystemRow[] = [
@@ -159,18 +180,18 @@ export const TLB_ROWS: readonly SystemRow[] = [
   ...rangeScopes(2, 1, byRange(2, false)),
   ...rangeScopes(2, 5, byRange(2, false)),
   // IPAS2E1, IPAS2LE1, RIPAS2E1, RIPAS2LE1.
-  stage2(4, 1, false),
-  stage2(4, 5, false),
-  stage2(0, 1, true),
-  stage2(0, 5, true),
-  stage2(4, 0, true, "TLBIOS"),
-  stage2(4, 4, true, "TLBIOS"),
-  stage2(4, 2, false, "TLBIRANGE"),
-  stage2(4, 6, false, "TLBIRANGE"),
-  stage2(0, 2, true, "TLBIRANGE"),
-  stage2(0, 6, true, "TLBIRANGE"),
-  stage2(4, 3, true, "TLBIRANGE", "TLBIOS"),
-  stage2(4, 7, true, "TLBIRANGE", "TLBIOS"),
+  byIPA(4, 1, false),
+  byIPA(4, 5, false),
+  byIPA(0, 1, true),
+  byIPA(0, 5, true),
+  byIPA(4, 0, true, "TLBIOS"),
+  byIPA(4, 4, true, "TLBIOS"),
+  byIPA(4, 2, false, "TLBIRANGE"),
+  byIPA(4, 6, false, "TLBIRANGE"),
+  byIPA(0, 2, true, "TLBIRANGE"),
+  byIPA(0, 6, true, "TLBIRANGE"),
+  byIPA(4, 3, true, "TLBIRANGE", "TLBIOS"),
+  byIPA(4, 7, true, "TLBIRANGE", "TLBIOS"),
   // ALLE3, VAE3, VALE3.
   ...threeScopes(3, 0, everything(3)),
   ...threeScopes(3, 1, byVA(3, false)),

@@ -28,6 +28,12 @@ export function metricsText(node: NodeInfo, domains: readonly DomainInfo[]): str
     samples: readonly Sample[],
   ])[] = [
     ["atoll_node_memory_bytes", "gauge", "RAM of the node", [[{}, node.memory.size]]],
+    [
+      "atoll_node_memory_taken_bytes",
+      "gauge",
+      "RAM of the node that may take memory of the computer's",
+      [[{}, node.memory.taken]],
+    ],
     ["atoll_node_memory_free_bytes", "gauge", "RAM of the node that no domain has", [[{}, node.memory.free]]],
     [
       "atoll_node_cpu_busy_seconds_total",

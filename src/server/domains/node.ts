@@ -94,7 +94,10 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     );
     this.#machine = { ...machine, memory };
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
+    const releasePages = nodeBindings.pageRelease?.();
     this.#hypervisor = new Hypervisor({
+      // Its PEs are one thread's, and nothing else needs memory that threads share.
+      ...{ releasePages, sharedMemory: releasePages === undefined },
       ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
       ...{ memory, sameMemory: this.#machine.sameMemory },
       ...{ entropy: nodeBindings.entropy, monotonic },
@@ -165,11 +168,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   }
 
   get infos(): { node: NodeInfo; domains: DomainInfo[] } {
-    const { memory, free, busy, switches } = this.#hypervisor.node();
+    const { memory, free, taken, busy, switches } = this.#hypervisor.node();
     return {
       node: {
         ...{ pid: process.pid, started: this.#began.toISOString(), machine: this.#machine },
-        ...{ memory: { size: memory, free }, busy: busy.map(seconds), worldSwitches: switches },
+        ...{ memory: { size: memory, free, taken }, busy: busy.map(seconds), worldSwitches: switches },
       },
       domains: this.#inOrder().map((keeper) => keeper.info()),
     };
