@@ -60,6 +60,7 @@ function startBundle(path) {
     cachedData,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
+  const bundle = { exports: {} };
   if (cache && (cachedData === undefined || script.cachedDataRejected)) {
     let kept = false;
     const keep = () => {
@@ -67,7 +68,10 @@ function startBundle(path) {
       kept = true;
       try {
         const temporary = `${cache}.${process.pid}`;
-        writeFileSync(temporary, script.createCachedData());
+        writeFileSync(
+          temporary,
+          bundle.exports.withStartFlags(() => script.createCachedData()),
+        );
         renameSync(temporary, cache);
       } catch (_) {
         // The next start takes as long as this one.
@@ -76,7 +80,6 @@ function startBundle(path) {
     setTimeout(keep, STARTED).unref();
     process.on("exit", keep);
   }
-  const bundle = { exports: {} };
   script.runInThisContext()(bundle.exports, module.createRequire(path), bundle, path, dirname(path));
 }
 

@@ -3,7 +3,9 @@ import {
   encodingOf,
   extractField,
   type Field,
+  type FixedBits,
   fieldsOf,
+  fixedBits,
   insertField,
   type RecordOperand,
   recordLayout,
@@ -53,12 +55,38 @@ const RECENT_SHIFT = 12;
 const RECENT = 2 ** RECENT_SHIFT;
 const RECENT_WORDS = 5;
 
-/** One row, prepared for decoding. */
+/** One row that words are compared with. What else decoding takes is prepared at its first word: most rows have none. */
 class Candidate {
   readonly row: Row;
   readonly mask: number;
   readonly value: number;
   readonly fixedBits: number;
+  readonly firstKey: number;
+  #prepared: PreparedRow | undefined;
+
+  constructor(row: Row, { mask, value }: FixedBits, firstKey: number) {
+    this.row = row;
+    this.mask = mask;
+    this.value = value;
+    this.fixedBits = popcount(mask);
+    this.firstKey = firstKey;
+  }
+
+  get prepared(): PreparedRow {
+    this.#prepared ??= new PreparedRow(this.row, this.firstKey);
+    return this.#prepared;
+  }
+}
+
+/** Candidates for words with the same bits [31:21]: all, and by bits [15:10]. */
+interface Bucket {
+  readonly all: readonly Candidate[];
+  readonly byLow: (readonly Candidate[] | undefined)[];
+}
+
+/** One row, prepared for decoding. */
+class PreparedRow {
+  readonly row: Row;
   readonly firstKey: number;
   readonly fields: readonly Field[];
   readonly layout: readonly RecordOperand[];
@@ -69,11 +97,8 @@ class Candidate {
   readonly #sources: readonly (Field | undefined)[];
 
   constructor(row: Row, firstKey: number) {
-    const { mask, value, fields, shapeFields } = encodingOf(row);
+    const { fields, shapeFields } = encodingOf(row);
     this.row = row;
-    this.mask = mask;
-    this.value = value;
-    this.fixedBits = popcount(mask);
     this.fields = fields;
     this.firstKey = firstKey;
     this.layout = recordLayout(row);
@@ -123,32 +148,31 @@ export function createDecoder(
 ): Decoder {
   const firstKeys: number[] = [];
   let handlerCount = 0;
+  const candidates: Candidate[] = [];
   for (const row of rows) {
+    const fixed = fixedBits(row.bits);
+    if ((row.feat === "base" || features.has(row.feat)) && !without.has(row))
+      candidates.push(new Candidate(row, fixed, handlerCount));
     firstKeys.push(handlerCount);
-    handlerCount += shapeCount(row);
+    handlerCount += row.variants * 2 ** fixed.shapeBits;
   }
-  const keyOf = new Map(rows.map((row, i) => [row, firstKeys[i] as number]));
-  const candidates = rows
-    .filter((row) => (row.feat === "base" || features.has(row.feat)) && !without.has(row))
-    .map((row) => new Candidate(row, keyOf.get(row) as number))
-    .sort((a, b) => b.fixedBits - a.fixedBits);
+  candidates.sort((a, b) => b.fixedBits - a.fixedBits);
 
   // Two levels of buckets, by bits [31:21] and then [15:10], filled when first used: most code needs few of them.
   const HIGH = 0xffe00000 | 0;
   const LOW = 0xfc00;
-  const level1: (Candidate[] | undefined)[] = new Array(2048).fill(undefined);
-  const level2: (Candidate[] | undefined)[] = new Array(2048 * 64).fill(undefined);
+  const level1: (Bucket | undefined)[] = new Array(2048).fill(undefined);
   const among = (list: readonly Candidate[], word: number, bits: number): Candidate[] =>
     list.filter((c) => ((word ^ c.value) & c.mask & bits) === 0);
-  function fill(word: number, index: number): Candidate[] {
-    level1[word >>> 21] ??= among(candidates, word, HIGH);
-    const list = among(level1[word >>> 21] as Candidate[], word, LOW);
-    level2[index] = list;
+  function fill(word: number): readonly Candidate[] {
+    const bucket = level1[word >>> 21] ?? { all: among(candidates, word, HIGH), byLow: new Array(64).fill(undefined) };
+    level1[word >>> 21] = bucket;
+    const list = among(bucket.all, word, LOW);
+    bucket.byLow[(word >>> 10) & 63] = list;
     return list;
   }
   function find(word: number): Candidate | undefined {
-    const index = ((word >>> 21) << 6) | ((word >>> 10) & 63);
-    const list = level2[index] ?? fill(word, index);
+    const list = level1[word >>> 21]?.byLow[(word >>> 10) & 63] ?? fill(word);
     for (let i = 0; i < list.length; i++) {
       const c = list[i] as Candidate;
       if ((word & c.mask) === c.value) return c;
@@ -192,7 +216,7 @@ export function createDecoder(
     handlerOf,
     rowOf: (word) => find(word)?.row,
     firstKey(row) {
-      const key = keyOf.get(row);
+      const key = firstKeys[rows.indexOf(row)];
       if (key === undefined) throw new RangeError(`${row.id} is not in the decoder`);
       return key;
     },
@@ -203,7 +227,7 @@ export function createDecoder(
         const found = find(word);
         if (target.bytes !== bytes || target.words !== words) target = { bytes, words, address };
         else target.address = address;
-        const key = found ? found.run(word, putRecord) : -1;
+        const key = found ? found.prepared.run(word, putRecord) : -1;
         recent[slot] = word;
         recent[slot + 1] = key;
         for (let i = 1; i < 4; i++) recent[slot + 1 + i] = words[at + i] as number;
@@ -215,7 +239,7 @@ export function createDecoder(
       return recent[slot + 1] as number;
     },
     decode(word) {
-      const found = find(word);
+      const found = find(word)?.prepared;
       if (!found) return undefined;
       const operands: (number | Imm64)[] = [];
       const handlerKey = found.run(word, (operand, value, hi) => {
