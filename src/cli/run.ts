@@ -8,6 +8,7 @@ import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { keepHeapsSmall } from "../hosts/node/heaps.ts";
+import { inflateAhead } from "../hosts/node/inflate.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -104,6 +105,7 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     const display = options.display && (await screen?.serveDisplay(options.display, machine, () => loop?.wake()));
     if (display !== undefined) say(display.description);
     const end = await onTerminal(terminal, loop, () => {
+      if (process.stdin.isTTY) say("ctrl-a x leaves, ctrl-a h lists the other keys");
       if (saved === undefined) return;
       say(`${saved.path} goes on, as it was ${ago(Date.now() - saved.saved)}`);
       // The guest has shown its prompt already, to somebody else.
@@ -127,9 +129,11 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 }
 
 async function created(parts: MachineParts): Promise<Machine> {
-  // Loaded only now: most of the program is not needed to say that a file is missing.
-  const { Machine } = await import("../machine/machine.ts");
   await parts.readToBoot?.();
+  // While this thread loads the rest of the program: most of it is not needed to say that a file is missing.
+  const unpacking = parts.kernel && inflateAhead(parts.kernel.bytes);
+  const { Machine } = await import("../machine/machine.ts");
+  await unpacking;
   return Machine.create(parts);
 }
 

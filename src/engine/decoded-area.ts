@@ -1,5 +1,5 @@
 import { CODE_MAP } from "../memory/linear-layout.ts";
-import { DECODED_PAGE_BYTES } from "./decoded-layout.ts";
+import { DECODED_PAGE_BYTES, HEAT } from "./decoded-layout.ts";
 
 const PAGE_BYTES = 4096;
 /** For the most that a 32-bit memory can have. */
@@ -8,6 +8,8 @@ const MAP_BYTES = (2 ** 32 / PAGE_BYTES) * 4;
 /** Where the pool of decoded pages is in linear memory, and which page of memory each belongs to. Any thread may look at it. */
 export class DecodedArea {
   protected readonly words: Int32Array;
+  /** The same memory by halfwords: handlers and heat of records. */
+  readonly #halves: Uint16Array;
   protected readonly base: number;
   protected readonly count: number;
   /** CODE_MAP: for each 4 KiB page of linear memory, the address of its decoded page, or 0. */
@@ -28,6 +30,7 @@ export class DecodedArea {
   /** `base`: where the pool is, a multiple of 16. */
   constructor(buffer: ArrayBufferLike, base: number, count: number) {
     this.words = new Int32Array(buffer);
+    this.#halves = new Uint16Array(buffer);
     this.base = base;
     this.count = count;
     const map = base + (count + 1) * DECODED_PAGE_BYTES;
@@ -44,6 +47,22 @@ export class DecodedArea {
   /** The index of the decoded page that a record is in. */
   indexOfRecord(record: number): number {
     return Math.floor((record - this.base) / DECODED_PAGE_BYTES);
+  }
+
+  /** The table index of a record's handler. */
+  handler(record: number): number {
+    return this.#halves[record >> 1] as number;
+  }
+  setHandler(record: number, tableIndex: number): void {
+    this.#halves[record >> 1] = tableIndex;
+  }
+
+  /** How often taken branches have come to a record, modulo 2^16. */
+  heat(record: number): number {
+    return this.#halves[(record + HEAT) >> 1] as number;
+  }
+  forgetHeat(record: number): void {
+    this.#halves[(record + HEAT) >> 1] = 0;
   }
 
   /** Address of a decoded page by index. */

@@ -57,7 +57,7 @@ export class DecodedPages extends DecodedArea {
     this.#onFlush = onFlush;
     this.#isSame = isSame;
     this.#mixed = new Uint8Array(count);
-    for (let i = 0; i <= RECORDS; i++) this.words[(this.scratch + i * RECORD_BYTES) >> 2] = HANDLER_STOP;
+    for (let i = 0; i <= RECORDS; i++) this.setHandler(this.scratch + i * RECORD_BYTES, HANDLER_STOP);
   }
 
   /** A decoded page for single steps: every record stops. */
@@ -89,8 +89,8 @@ export class DecodedPages extends DecodedArea {
   /** Makes records `first` .. `first + count - 1` of a decoded page be decoded anew. */
   reset(index: number, first: number, count: number): void {
     this.#copy(index, first, count);
-    let at = (this.address(index) + first * RECORD_BYTES) >> 2;
-    for (let i = 0; i < count; i++, at += RECORD_BYTES >> 2) this.words[at] = HANDLER_DECODE;
+    let at = this.address(index) + first * RECORD_BYTES;
+    for (let i = 0; i < count; i++, at += RECORD_BYTES) this.setHandler(at, HANDLER_DECODE);
   }
 
   /** Any memory may have changed. False: none of what is in use has. */
@@ -153,7 +153,7 @@ export class DecodedPages extends DecodedArea {
     // The host gives memory to what is written to: of most pages little is executed.
     if (this.#isUsedUp) this.words.fill(HANDLER_DECODE, address >> 2, (address + DECODED_PAGE_BYTES) >> 2);
     if (this.#next === 0) this.#isUsedUp = true;
-    this.words[(address + RECORDS_BYTES) >> 2] = HANDLER_PAGE_END;
+    this.setHandler(address + RECORDS_BYTES, HANDLER_PAGE_END);
     return index;
   }
 

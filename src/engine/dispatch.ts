@@ -106,7 +106,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(record);
     code.get(budget);
     code.get(record);
-    code.memory("i32.load", 0);
+    code.memory("i32.load16_u", 0);
     code.returnCallIndirect(handlerType);
   };
 
@@ -203,15 +203,11 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     };
     defineOne("near", (code) => {
       const [, RECORD, LEFT] = [0, 1, 2];
-      const base = code.local("i32");
-      const offset = code.local("i32");
       const heat = code.local("i32");
       code.get(RECORD);
       code.get(CPU);
       code.memory("i32.load", FETCH_BASE);
-      code.tee(base);
       op(code, "i32.sub");
-      code.tee(offset);
       code.i32(RECORDS_BYTES);
       op(code, "i32.ge_u");
       code.if();
@@ -228,13 +224,8 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
         code.call(call("pcOf"));
       });
       // heat: more, and a call now and then
-      code.get(base);
-      code.get(offset);
-      code.i32(3);
-      op(code, "i32.shr_u");
-      op(code, "i32.add");
-      code.tee(base);
-      code.get(base);
+      code.get(RECORD);
+      code.get(RECORD);
       code.memory("i32.load16_u", HEAT);
       code.i32(weight);
       op(code, "i32.add");
@@ -435,7 +426,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
   enter.tee(record);
   enter.get(1);
   enter.get(record);
-  enter.memory("i32.load", 0);
+  enter.memory("i32.load16_u", 0);
   enter.callIndirect(handlerType);
   enter.get(CPU);
   enter.call(engine.proceed);

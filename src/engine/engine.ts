@@ -1,14 +1,13 @@
 import type { Decoder } from "../a64/decoder.ts";
 import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
-import { ALIGN_CHECK, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
+import { ALIGN_CHECK, BUDGET, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
 import { instantiate, isShared } from "../wasm/instantiate.ts";
 import {
   HANDLER_DECODE,
   HANDLER_STOP,
   HANDLER_UNALLOCATED,
   HANDLERS_FIRST,
-  HEAT,
   RECORD_BYTES,
   RECORDS,
 } from "./decoded-layout.ts";
@@ -174,7 +173,7 @@ export class Engine implements CodeEngine {
 
   run(cpu: number, budget: number): void {
     this.#enter(cpu, budget);
-    this.#hotPlaces.passed();
+    this.#hotPlaces.passed(budget - (this.#words[(cpu + BUDGET) >> 2] as number));
     this.#translator?.install(false);
   }
 
@@ -191,7 +190,7 @@ export class Engine implements CodeEngine {
     this.#decodeOne(index, offset / RECORD_BYTES, this.#pages.scratch + offset);
     this.#words[(cpu + FETCH_BASE) >> 2] = this.#pages.scratch;
     this.#enter(cpu, 0);
-    this.#words[(this.#pages.scratch + offset) >> 2] = HANDLER_STOP;
+    this.#pages.setHandler(this.#pages.scratch + offset, HANDLER_STOP);
     if (this.#words[(cpu + FETCH_BASE) >> 2] === this.#pages.scratch) this.#words[(cpu + FETCH_BASE) >> 2] = base;
   }
 
@@ -230,11 +229,8 @@ export class Engine implements CodeEngine {
 
   /** Branches have come to a place often. */
   #warm(cpu: number, record: number): void {
-    if (this.#translator === undefined || (this.#words[record >> 2] as number) >= this.#firstRegion) return;
-    const page = this.#pages.address(this.#pages.indexOfRecord(record));
-    const heat = page + HEAT + (record - page) / (RECORD_BYTES / 2);
-    const count = ((this.#words[heat >> 2] as number) >>> (heat & 2 ? 16 : 0)) & 0xffff;
-    if (this.#hotPlaces.isHot(record, count)) this.#translator.request(this.#requestOf(cpu, record));
+    if (this.#translator === undefined || this.#pages.handler(record) >= this.#firstRegion) return;
+    if (this.#hotPlaces.isHot(record, this.#pages.heat(record))) this.#translator.request(this.#requestOf(cpu, record));
   }
 
   /** How a region for what the PE executes is to be made. */
@@ -258,7 +254,7 @@ export class Engine implements CodeEngine {
     const last = Math.min(first + DECODE_AHEAD, RECORDS);
     for (let i = first; i < last; i++) {
       const at = this.#pages.address(index) + i * RECORD_BYTES;
-      if (i > first && this.#words[at >> 2] !== HANDLER_DECODE) break;
+      if (i > first && this.#pages.handler(at) !== HANDLER_DECODE) break;
       this.#decodeOne(index, i, at);
     }
     if (this.#eager) {
@@ -271,7 +267,7 @@ export class Engine implements CodeEngine {
   #decodeOne(index: number, i: number, at: number): void {
     const word = this.#pages.word(index, i);
     const key = this.#decoder.decodeInto(word, this.#bytes, this.#words, at);
-    this.#words[at >> 2] = key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number);
+    this.#pages.setHandler(at, key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number));
     this.stats.decodedInstructions++;
   }
 }

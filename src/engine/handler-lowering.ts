@@ -129,7 +129,7 @@ export class HandlerLowering extends Lowering {
     code.op(I32.add);
     this.#spend();
     code.get(Lowering.RECORD);
-    code.memory("i32.load", RECORD_BYTES);
+    code.memory("i32.load16_u", RECORD_BYTES);
     code.returnCallIndirect(this.functions.handlerType);
   }
   branch(offset: Value): void {

@@ -18,7 +18,7 @@ test("what is come to more slowly is hot when that was HOT times", () => {
   const places = new HotPlaces();
   for (let heat = LOOK_EVERY; heat < HOT; heat += LOOK_EVERY) {
     assert.equal(places.isHot(PLACE, heat), false);
-    for (let i = 0; i < HOT_WINDOW; i++) places.passed();
+    places.passed(HOT_WINDOW);
   }
   assert.equal(places.isHot(PLACE, HOT), true);
 });

@@ -7,7 +7,7 @@ import { HOT, HOT_LOOKS, HOT_WINDOW } from "./limits.ts";
 export class HotPlaces {
   /** How often it was looked at each place in this window. */
   readonly #looks = new Map<number, number>();
-  #slices = 0;
+  #instructions = 0;
 
   /** Branches have come to a record another LOOK_EVERY times, and `heat` in all: is it hot? Said each time. */
   isHot(record: number, heat: number): boolean {
@@ -16,10 +16,11 @@ export class HotPlaces {
     return looks >= HOT_LOOKS || heat >= HOT;
   }
 
-  /** A slice is over. */
-  passed(): void {
-    if (++this.#slices < HOT_WINDOW) return;
-    this.#slices = 0;
+  /** So many instructions have been executed. What was left early has taken its time elsewhere. */
+  passed(instructions: number): void {
+    this.#instructions += Math.max(instructions, HOT_WINDOW / 32);
+    if (this.#instructions < HOT_WINDOW) return;
+    this.#instructions = 0;
     this.#looks.clear();
   }
 }

@@ -62,11 +62,11 @@ export const WARM = 16;
 /** Taken branches to a place after which it is looked at whether it is hot: a power of 2. */
 export const LOOK_EVERY = 512;
 /**
- * A place is hot that is looked at so often in so many slices of a PE, 32768 instructions each: a loop that runs now. Of what is looked at
+ * A place is hot that is looked at so often while so many instructions are executed: a loop that runs now. Of what is looked at
  * twice only a fifth goes on for long enough that its translation pays.
  */
 export const HOT_LOOKS = 6;
-export const HOT_WINDOW = 32;
+export const HOT_WINDOW = 1 << 20;
 /**
  * Taken branches to a place after which it is hot, however long they took. The interpreter is quick, a translation costs a millisecond and
  * code that is as large as the interpreter's part for it, so it pays late.

@@ -54,8 +54,10 @@ export interface FlagUsage {
   readonly used: boolean;
   readonly mayBefore: readonly boolean[];
   readonly mayAfter: readonly boolean[];
-  /** The flags that the region is entered with are needed: read, or to be written back on a way on which they were not set. */
+  /** The flags that the region is entered with are read. */
   readonly entering: boolean;
+  /** On some way out that writes flags back the region has not set them: those that it was entered with are to stay. */
+  readonly mayStay: boolean;
 }
 
 export function usageOf({ blocks }: Region, { order }: Structure): Usage {
@@ -146,12 +148,13 @@ function flagUsage(blocks: readonly Block[], order: readonly number[]): FlagUsag
     }
   }
   const mayAfter = local.map(({ maySet }, n) => mayBefore[n] || maySet);
-  const entering = order.some((n) => {
-    const { readsFirst, leavesFirst, sets } = local[n] as (typeof local)[number];
-    if (mustBefore[n]) return false;
-    return readsFirst || (leavesFirst && mayBefore[n]) || (!sets && mayAfter[n]);
+  const early = order.filter((n) => !mustBefore[n]);
+  const entering = early.some((n) => local[n]?.readsFirst);
+  const mayStay = early.some((n) => {
+    const { leavesFirst, sets } = local[n] as (typeof local)[number];
+    return (leavesFirst && mayBefore[n]) || (!sets && mayAfter[n]);
   });
-  return { used, mayBefore, mayAfter, entering };
+  return { used, mayBefore, mayAfter, entering, mayStay };
 }
 
 const setsFlags = (op: string): boolean => op.startsWith("flags") || op === "setNZCV";

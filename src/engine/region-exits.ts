@@ -247,7 +247,7 @@ export abstract class RegionExits extends RegionState {
     const handler = this.temp("i32");
     code.block();
     code.get(record);
-    code.memory("i32.load", 0);
+    code.memory("i32.load16_u", 0);
     code.tee(handler);
     code.i32(this.context.firstRegion);
     code.op(I32.ltU);

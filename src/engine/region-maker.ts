@@ -7,7 +7,7 @@ import { Code } from "../wasm/code.ts";
 import { moduleFor } from "../wasm/instantiate.ts";
 import { ModuleWriter } from "../wasm/module.ts";
 import { DecodedArea } from "./decoded-area.ts";
-import { HEAT, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
+import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
 import { HANDLER_TYPE, handlerTable, importsAsCalled } from "./imports.ts";
 import { InsnReader } from "./insn-reader.ts";
@@ -99,7 +99,7 @@ export class RegionMaker {
     const { firstRegion, eager } = this.#setup;
     const area = this.#area;
     const index = area.indexOfRecord(record);
-    if (area.pageOf(index) === 0 || (this.#words[record >> 2] as number) >= firstRegion) return undefined;
+    if (area.pageOf(index) === 0 || area.handler(record) >= firstRegion) return undefined;
     const page = area.address(index);
     const decoded = new Map([[0, page]]);
     const decodedAt = (i: number): number => {
@@ -119,8 +119,7 @@ export class RegionMaker {
       isWarm: (i) => {
         const at = decodedAt(i);
         if (at === 0 || eager) return at !== 0;
-        const heat = at + HEAT + (i - pageNumber(i) * RECORDS) * 2;
-        return ((this.#words[heat >> 2] as number) >>> (heat & 2 ? 16 : 0)) % 65536 >= WARM;
+        return area.heat(at + (i - pageNumber(i) * RECORDS) * RECORD_BYTES) >= WARM;
       },
     });
     if (!region) return undefined;

@@ -24,6 +24,10 @@ import {
 } from "./pending-flags.ts";
 import { numberOfSlot, numbersOf, offsetOf, type Registers, type Usage, V_BASE } from "./region-analysis.ts";
 
+const I32_NE = 0x47;
+/** A kind of pending flags in a region: it has set none yet. */
+const UNTOUCHED = -1;
+
 /**
  * Guest registers and flags as locals of a region: loaded at its entry, written back where it is left. The flags of the last
  * instruction that set them stay its operands for as long as they can.
@@ -31,9 +35,11 @@ import { numberOfSlot, numbersOf, offsetOf, type Registers, type Usage, V_BASE }
 export abstract class RegionState extends Lowering {
   /** Locals of registers, numbered as region-analysis.ts says. */
   readonly #registers = new Map<number, number>();
+  /** The flags that the region is entered with are read; may be those that it is left with, though it sets flags elsewhere. */
   readonly #entering: boolean;
+  readonly #mayStay: boolean;
   readonly #flagLocals: Record<Flag, number> | undefined;
-  /** The flags between blocks, when nothing but a way out may want them: they hold if the kind is not 0, else the words do. */
+  /** The flags between blocks, when nothing but a way out may want them: they hold if the kind is above 0, else the words do. */
   readonly #pending: PendingLocals | undefined;
   #producer: FlagProducer | undefined;
   /** The region may have set the flags by the point that is being lowered. */
@@ -46,6 +52,7 @@ export abstract class RegionState extends Lowering {
   constructor(code: Code, functions: Functions, usage: Usage) {
     super(code, functions);
     this.#entering = usage.flags.entering;
+    this.#mayStay = usage.flags.mayStay && !usage.flags.entering;
     for (const n of numbersOf(usage.used)) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));
     this.#fast = usage.fast ? code.local("i32") : undefined;
     for (const word of usage.words) this.#words.set(word, code.local("v128"));
@@ -68,6 +75,10 @@ export abstract class RegionState extends Lowering {
     for (const [word, local] of this.#words) {
       super.pushWords(word);
       code.set(local);
+    }
+    if (this.#mayStay) {
+      code.i32(UNTOUCHED);
+      code.set((this.#pending as PendingLocals).kind);
     }
     if (!this.#flagLocals || !this.#entering) return;
     code.get(Lowering.CPU);
@@ -96,7 +107,23 @@ export abstract class RegionState extends Lowering {
       code.get(Lowering.CPU);
       code.i32(0);
       code.memory("i32.store", PENDING_FLAGS);
-    } else emitStoreDeferred(code, this.#pending as PendingLocals);
+      this.#storeWords();
+      return;
+    }
+    const pending = this.#pending as PendingLocals;
+    if (this.#mayStay) {
+      code.get(pending.kind);
+      code.i32(UNTOUCHED);
+      code.op(I32_NE);
+      code.if();
+    }
+    emitStoreDeferred(code, pending);
+    this.#storeWords();
+    if (this.#mayStay) code.end();
+  }
+
+  #storeWords(): void {
+    const { code } = this;
     for (const flag of FLAGS) {
       code.get(Lowering.CPU);
       this.#pushFlag(flag);

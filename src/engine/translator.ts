@@ -1,5 +1,5 @@
 import { instantiate } from "../wasm/instantiate.ts";
-import { HANDLER_DECODE, HEAT, RECORD_BYTES } from "./decoded-layout.ts";
+import { HANDLER_DECODE, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import type { DecodedPages } from "./decoded-pages.ts";
 import type { EngineStats } from "./engine.ts";
 import { DROPPED_PART, MAX_TRANSLATED_BYTES } from "./limits.ts";
@@ -36,7 +36,6 @@ export class Translator {
   readonly #options: TranslatorOptions;
   /** What modules of regions import. */
   readonly #imports: Record<string, Record<string, unknown>>;
-  readonly #words: Int32Array;
   /** What an entry is that no region has. */
   readonly #unused: unknown;
   readonly #free: number[] = [];
@@ -47,7 +46,6 @@ export class Translator {
   constructor(options: TranslatorOptions) {
     this.#options = options;
     const { memory, table, native, host, runtime } = options;
-    this.#words = new Int32Array(memory.buffer);
     this.#unused = table.get(HANDLER_DECODE);
     const settled = Object.entries(runtime).filter(([name]) => name.startsWith(SETTLED));
     this.#imports = {
@@ -83,7 +81,7 @@ export class Translator {
         const rest = this.#installed.get(other)?.filter((r) => r !== region);
         if (rest) this.#installed.set(other, rest);
       }
-      if (this.#words[record >> 2] === tableIndex) this.#words[record >> 2] = HANDLER_DECODE;
+      if (pages.handler(record) === tableIndex) pages.setHandler(record, HANDLER_DECODE);
       table.set(tableIndex, this.#unused);
       this.#free.push(tableIndex);
       this.#bytes -= bytes;
@@ -91,8 +89,7 @@ export class Translator {
       stats.droppedBytes += bytes;
     }
     // What was hot may become so again.
-    const heat = (pages.address(index) + HEAT) >> 2;
-    this.#words.fill(0, heat, heat + 512);
+    for (let i = 0; i < RECORDS; i++) pages.forgetHeat(pages.address(index) + i * RECORD_BYTES);
   }
 
   #installAll({ module, regions }: MadeRegions): void {
@@ -103,7 +100,7 @@ export class Translator {
       const { record, pages, bytes } = region;
       const tableIndex = this.#free.pop() as number;
       this.#options.table.set(tableIndex, exports[`r${i}`]);
-      this.#words[record >> 2] = tableIndex;
+      this.#options.pages.setHandler(record, tableIndex);
       const installed: Installed = { record, pages, tableIndex, bytes };
       for (const index of pages) {
         const list = this.#installed.get(index) ?? [];
@@ -121,16 +118,14 @@ export class Translator {
   /** Is there no region yet where this one starts, and is it what would be made now? */
   #stands({ record, words }: MadeRegion): boolean {
     const { pages, firstRegion } = this.#options;
-    if ((this.#words[record >> 2] as number) >= firstRegion) return false;
+    if (pages.handler(record) >= firstRegion) return false;
     for (let i = 0; i < words.length; i += 2) {
       const at = words[i] as number;
       const index = pages.indexOfRecord(at);
       if (pages.pageOf(index) !== 0 && pages.word(index, (at - pages.address(index)) / RECORD_BYTES) === words[i + 1])
         continue;
       // It may become hot again.
-      const own = pages.indexOfRecord(record);
-      const heat = pages.address(own) + HEAT + (record - pages.address(own)) / (RECORD_BYTES / 2);
-      this.#words[heat >> 2] = (this.#words[heat >> 2] as number) & (heat & 2 ? 0xffff : -65536);
+      pages.forgetHeat(record);
       return false;
     }
     return true;

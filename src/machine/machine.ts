@@ -35,9 +35,8 @@ import { Semihosting } from "./semihosting/semihosting.ts";
 import type { MachineAnatomy } from "./snapshot/anatomy.ts";
 import { statisticsOf } from "./statistics.ts";
 import { MachineTrace } from "./trace/machine-trace.ts";
+import { Turns } from "./turns.ts";
 
-/** Instructions of one PE's turn: 0.1 to 1 ms, so that interrupts come soon, and what a turn costs is little beside it. */
-const TURN_INSTRUCTIONS = 0x8000;
 const NANOSECONDS = 1e6;
 /** Longer than guests take for bouncing. */
 const POWER_KEY_NANOSECONDS = 100e6;
@@ -55,6 +54,7 @@ export class Machine implements RunnableMachine {
   readonly #states: readonly PeState[];
   readonly #board: Board;
   readonly #processors: Processors;
+  readonly #turns = new Turns();
   readonly #parts: MachineParts;
   /** What stops and steps the machine and looks into it, where parts.debug asks for it. */
   readonly debugger: Debugger | undefined;
@@ -266,18 +266,24 @@ export class Machine implements RunnableMachine {
   }
 
   #runUntil(deadline: number): RunState {
+    const turns = this.#turns;
+    let now = this.#clock.now();
     while (this.#ended === undefined) {
       if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
       this.#processors.updateTimers();
-      const busy = this.debugger?.turn(TURN_INSTRUCTIONS) ?? this.#processors.turn(TURN_INSTRUCTIONS);
+      const { instructions } = turns;
+      const busy = this.debugger?.turn(instructions) ?? this.#processors.turn(instructions);
       if (this.#ended !== undefined) break;
       if (!busy) {
         const sleep = this.#sleepTime();
         if (sleep > 0) return { kind: "idle", nanoseconds: sleep };
       }
-      if (this.#clock.now() >= deadline) return RUNNING;
+      const before = now;
+      now = this.#clock.now();
+      turns.took(now - before);
+      if (now >= deadline) return RUNNING;
     }
     return this.#ended;
   }

@@ -7,3 +7,8 @@ interface Window {
 interface DataTransferItem {
   getAsFileSystemHandle?(): Promise<FileSystemHandle | null>;
 }
+
+interface FileSystemHandle {
+  queryPermission?(options: { mode: "read" | "readwrite" }): Promise<PermissionState>;
+  requestPermission?(options: { mode: "read" | "readwrite" }): Promise<PermissionState>;
+}

@@ -3,6 +3,7 @@
 import { AtollError, Machine, type MachineConfiguration, type MachineEnd } from "../hosts/browser/index.ts";
 import { DisplayView } from "./display-view.ts";
 import { button, element } from "./element.ts";
+import { folderShares, keepFolders } from "./folders.ts";
 import { InspectorView } from "./inspector-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { linkOf } from "./share-link.ts";
@@ -24,6 +25,8 @@ const KEYS = [
 const STATES = { paused: "paused", running: "running", ended: "off", closed: "closed" } as const;
 /** Dim, as it is not the guest's. */
 const BOOTED = "\x1b[2mStarted from a snapshot of the booted guest; New machine has a box to boot it.\x1b[m\r\n";
+/** Instructions a second of a guest that does no more than its timers. */
+const IDLE = 1e5;
 /** Milliseconds between two looks at the counters. */
 const PERIOD = 1000;
 
@@ -136,7 +139,7 @@ export class MachineView {
       machine.on("state", (state) => {
         this.place.dataset.state = state;
         this.#run.textContent = state === "running" ? "Pause" : state === "ended" ? "Start again" : "Run";
-        if (state !== "running") this.#state.textContent = STATES[state];
+        this.#state.textContent = STATES[state];
       });
       machine.on("problem", ({ message }) => say("problem", `${this.name}: ${message}`));
       machine.on("ended", (end) => this.#ended(end));
@@ -220,6 +223,7 @@ export class MachineView {
           PARTS.flatMap((part) => (this.configuration[part] instanceof Blob ? [[part, this.configuration[part]]] : [])),
         );
         await keepSnapshot(name, await machine.save(), this.terminal.screen, parts);
+        await keepFolders(name, folderShares(this.configuration));
       });
       this.isSaved = true;
       say("note", `${this.name} is kept in this browser, under Stored.${this.#withoutChanges()}`);
@@ -277,7 +281,8 @@ export class MachineView {
     const now = performance.now();
     const speed = (all - this.#instructions) / ((now - this.#looked) / 1000);
     if (this.#looked > 0 && this.#machine.state === "running") {
-      this.#state.textContent = `running, ${(Math.max(0, speed) / 1e6).toFixed(1)} M instructions/s`;
+      this.#state.textContent =
+        speed < IDLE ? "running, idle" : `running, ${(speed / 1e6).toFixed(1)} M instructions/s`;
     }
     this.#instructions = all;
     this.#looked = now;

@@ -1,7 +1,8 @@
 // The page: machines side by side.
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
-import { byId } from "./element.ts";
+import { button, byId } from "./element.ts";
+import { chooseFolder, type FolderShare, folderShares, isAllowed, keptFolders, whyNot } from "./folders.ts";
 import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { askForMachine, type Dropped } from "./new-machine.ts";
@@ -44,8 +45,35 @@ async function boot(
   await view.start();
 }
 
-async function restore({ name, screen }: StoredSnapshot): Promise<void> {
-  await boot(name, await snapshotParts(name), { file: await snapshotFile(name), screen });
+async function restore(snapshot: StoredSnapshot, folders?: readonly FolderShare[]): Promise<void> {
+  const { name, screen } = snapshot;
+  const share = folders ?? (await keptFolders(name));
+  for (const each of share) {
+    const why = await whyNot(each.folder, each.readOnly ? "read" : "readwrite");
+    if (why === undefined) continue;
+    const again = (label: string, folder: () => Promise<FileSystemDirectoryHandle | undefined>): HTMLButtonElement =>
+      button(label, async () => {
+        const found = await folder();
+        if (found === undefined) return;
+        line.remove();
+        attempt(() =>
+          restore(
+            snapshot,
+            share.map((other) => (other === each ? { ...each, folder: found } : other)),
+          ),
+        );
+      });
+    const line = say(
+      "problem",
+      `${name} shares the folder ${each.folder.name} with its guest, ${why}. With the folder it goes on.`,
+      again("Try again", async () => each.folder),
+      again("Choose a folder", chooseFolder),
+    );
+    return;
+  }
+  const parts = await snapshotParts(name);
+  const configuration = share.length > 0 ? { ...parts, share } : parts;
+  await boot(name, configuration, { file: await snapshotFile(name), screen });
 }
 
 /** `#snapshot=NAME`: one that this browser keeps, to be bookmarked. */
@@ -63,7 +91,8 @@ async function ask(dropped?: Dropped): Promise<void> {
     stored.map(({ name }) => name),
   );
   if (wanted === undefined) return;
-  const { name, configuration, keep } = wanted;
+  const { name, keep } = wanted;
+  const configuration = await withAllowedFolders(name, wanted.configuration);
   if (keep === undefined) return boot(name, configuration);
   const note = say("note", `Copying ${keep.name} into this browser's storage.`);
   try {
@@ -72,6 +101,21 @@ async function ask(dropped?: Dropped): Promise<void> {
   } finally {
     note.remove();
   }
+}
+
+/** A folder that was dropped may be read; who dropped it is asked whether it may be written to. */
+async function withAllowedFolders(name: string, configuration: MachineConfiguration): Promise<MachineConfiguration> {
+  const share = await Promise.all(
+    folderShares(configuration).map(async (each) => {
+      if (each.readOnly || (await isAllowed(each.folder, "readwrite"))) return each;
+      say(
+        "note",
+        `${name} may read the folder ${each.folder.name}, but this browser does not let the page write to it.`,
+      );
+      return { ...each, readOnly: true };
+    }),
+  );
+  return share.length > 0 ? { ...configuration, share } : configuration;
 }
 
 function acceptDrops(): void {

@@ -1,6 +1,7 @@
 // What this browser keeps for the page: disks, and snapshots with the picture of their terminals.
 
 import { AtollError } from "../hosts/browser/index.ts";
+import { keepFolders } from "./folders.ts";
 
 const FOLDER = "atoll";
 const SNAPSHOT = ".snapshot";
@@ -121,6 +122,7 @@ export async function removeSnapshot(name: string): Promise<void> {
   await remove(`${name}${SNAPSHOT}`);
   await remove(`${name}${NOTE}`);
   for (const part of PARTS) await remove(ofSnapshot(name, part));
+  await keepFolders(name, []);
 }
 
 /** Copies a file into the browser's storage, where a machine can write to it. Gives the name that it has there. */

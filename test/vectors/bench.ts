@@ -126,7 +126,7 @@ export class Bench {
   /** Is there translated code in the place of the instruction at an offset? */
   isTranslated(offset: number): boolean {
     const record = this.engine.decodedPage(CODE) + (offset / 4) * RECORD_BYTES;
-    return (this.#words[record >> 2] as number) >= this.#firstRegion;
+    return ((this.#words[record >> 2] as number) & 0xffff) >= this.#firstRegion;
   }
 
   /** Translates the instructions at these offsets. */

@@ -51,3 +51,12 @@ export async function sharedFolder() {
   await root.removeEntry(folder.name, { recursive: true });
   return { read, later, found };
 }
+
+/** The programs that tests run in guests, as a folder that a machine can share. */
+export async function programs() {
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle(`programs ${crossOriginIsolated}`, { create: true });
+  const program = await fetch("/test/systems/programs/bin/vsock");
+  await program.body.pipeTo(await (await folder.getFileHandle("vsock", { create: true })).createWritable());
+  return { folder, tag: "programs", readOnly: true };
+}

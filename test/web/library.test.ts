@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import { buildLibrary } from "../../tools/build-web.ts";
 import { serveSite, type WebServer } from "../../tools/web-server.ts";
+import { checkVsock, talkOverVsock, type VsockFindings } from "../support/vsock-scenario.ts";
 import { type Browser, missing, openBrowser, openPage } from "./browser.ts";
 
 let browser: Browser;
@@ -60,4 +61,10 @@ inBoth("a folder is shared by its directory handle, both ways", async (page) => 
     "other/two/empty/": "",
     "other/two/file": "moved\n",
   });
+});
+
+inBoth("a page talks with a guest over vsock, both ways, much and little", async (page) => {
+  const work = `Promise.all([import("/dist/browser/atoll.js"), import("/test/web/in-page.js")])
+    .then(async ([{ Machine }, { programs }]) => (${talkOverVsock})(Machine, await programs()))`;
+  checkVsock((await page.evaluate(work)) as VsockFindings);
 });

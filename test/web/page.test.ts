@@ -74,6 +74,23 @@ test("a disk that is dropped is one of the machine's", { skip: missing }, async 
   await page.close();
 });
 
+test("a disk that is chosen is one of the machine's", { skip: missing }, async () => {
+  const { page } = await openPage(web.browser, `${web.url}#none`);
+  await page.getByRole("button", { name: "New machine" }).click();
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByLabel("Disk, a file", { exact: true }).click();
+  await (await chooser).setFiles({
+    name: "some.img",
+    mimeType: "",
+    buffer: Buffer.alloc(1 << 20, "chosen in a page "),
+  });
+  await page.getByRole("button", { name: "Boot" }).click();
+  await shows(page, PROMPT);
+  await type(page, "head -c 16 /dev/vda; echo\n");
+  await shows(page, "\nchosen in a page");
+  await page.close();
+});
+
 test("what cannot be booted is said, and the page goes on", { skip: missing }, async () => {
   const { page } = await openPage(web.browser, `${web.url}#kernel=nowhere`);
   await page.getByText("could not start: cannot load").waitFor();

@@ -51,7 +51,10 @@ export const browserPlatform = (base: string, report: Report): Platform => ({
   openDisk: async (disk) => openDiskOn(await storage(disk, base, report), disk, tools, await changes(disk, report)),
   openDevices: async ({ net, share, vsock, serialPort }, wake) => {
     if (vsock || serialPort.length > 0) {
-      throw new AtollError("unsupported", "a browser has no sockets that vsock or serial ports could lead to");
+      throw new AtollError(
+        "unsupported",
+        "a browser has no sockets that a vsock's path or a serial port could lead to",
+      );
     }
     const opened: Closable[] = [];
     const close = (): Promise<void> => Promise.all(opened.map((each) => each.close())).then(() => {});

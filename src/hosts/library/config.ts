@@ -10,6 +10,7 @@ import {
   nets,
   serialPort,
   share,
+  vsock,
 } from "../../contract/definition.ts";
 import { DEFAULT_MEMORY } from "../../contract/limits.ts";
 import { PORTS_MAX } from "../../devices/virtio/console/ports.ts";
@@ -107,6 +108,7 @@ const machineConfiguration = machineDefinition.extend({
       (ports) => new Set(ports.map(({ name }) => name)).size === ports.length,
       "give each port a name of its own",
     ),
+  vsock: vsock.partial({ path: true }).optional(),
   // VNC is the command line's: here the display is for whoever has the machine.
   display: z.strictObject({}).optional(),
   tier: z.enum(["auto", "interpreter", "translator"]).default("auto"),

@@ -3,6 +3,7 @@
 import type { Remote } from "./calls.ts";
 import { ConsoleStreams } from "./console-streams.ts";
 import { AtollError } from "./errors.ts";
+import { type ConnectionListener, type GuestConnection, GuestConnections } from "./guest-connections.ts";
 import { InspectedMachine } from "./inspected-machine.ts";
 import type { MachineOrigin } from "./new-machine.ts";
 import type { Frame } from "./screen.ts";
@@ -53,12 +54,14 @@ export class LibraryMachine extends InspectedMachine {
   readonly #access: SessionAccess;
   readonly #listeners = new Map<keyof MachineEvents, Set<(detail: never) => void>>();
   readonly #ports = new Map<string, ConsoleStreams>();
+  readonly #connections: GuestConnections;
   #state: MachineState = "paused";
 
   protected constructor(access: SessionAccess) {
     super(access.session);
     this.#access = access;
     this.console = new ConsoleStreams((bytes) => access.session.type(bytes));
+    this.#connections = new GuestConnections((command) => access.session.stream(command));
     access.onEvent((event) => this.#heard(event));
   }
 
@@ -85,6 +88,52 @@ export class LibraryMachine extends InspectedMachine {
     this.#ports.set(name, port);
     if (this.#state === "closed") port.end();
     return port;
+  }
+
+  /**
+   * Connects to what listens at a vsock port in the guest (AF_VSOCK of Linux). The machine is created with `vsock: {}`, and runs.
+   *
+   * @throws AtollError "state" when nothing listens there; "configuration" when the machine has no vsock that leads here.
+   * @example
+   * const share = [{ folder: "test/systems/programs/bin", tag: "programs", readOnly: true }];
+   * const machine = await Machine.create({ vsock: {}, share });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await assert.rejects(machine.connect(7000), { code: "state" });
+   * await machine.type("mount -t 9p -o trans=virtio programs /mnt; echo from the guest | /mnt/vsock listen 7000 &\n");
+   * const connected = async () => await machine.connect(7000).catch(connected); // Until it listens.
+   * const { readable, writable } = await connected();
+   * await writable.close();
+   * assert.equal(await new Response(readable).text(), "from the guest\n");
+   * await machine.close();
+   */
+  connect(port: number): Promise<GuestConnection> {
+    return this.#connections.connect(port);
+  }
+
+  /**
+   * Takes connections that the guest makes to a vsock port of the host's (CID 2). The machine is created with `vsock: {}`.
+   *
+   * @returns what ends that; connections that there are stay.
+   * @throws AtollError "state" when that is done already; "configuration" when the machine has no vsock that leads here.
+   * @example
+   * const share = [{ folder: "test/systems/programs/bin", tag: "programs", readOnly: true }];
+   * const machine = await Machine.create({ vsock: {}, share });
+   * const stop = await machine.listen(7000, async ({ readable, writable }) => {
+   *   const writer = writable.getWriter();
+   *   await writer.write(new TextEncoder().encode("who is there? "));
+   *   for await (const bytes of readable) await writer.write(bytes);
+   *   await writer.close();
+   * });
+   * await machine.start();
+   * await machine.waitFor("~# ");
+   * await machine.type("mount -t 9p -o trans=virtio programs /mnt; echo the guest | /mnt/vsock connect 2 7000\n");
+   * await machine.waitFor("who is there? the guest");
+   * await stop();
+   * await machine.close();
+   */
+  listen(port: number, listener: ConnectionListener): Promise<() => Promise<void>> {
+    return this.#connections.listen(port, listener);
   }
 
   /**
@@ -377,6 +426,7 @@ export class LibraryMachine extends InspectedMachine {
     this.#become("closed");
     this.console.end();
     for (const port of this.#ports.values()) port.end();
+    this.#connections.end();
     this.#access.terminate();
   }
 
@@ -394,6 +444,9 @@ export class LibraryMachine extends InspectedMachine {
         break;
       case "port":
         this.serialPort(event.name).arrived(event.bytes);
+        break;
+      case "stream":
+        this.#connections.heard(event.notice);
         break;
       case "problem":
         this.#tell("problem", event.problem);

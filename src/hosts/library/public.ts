@@ -9,6 +9,7 @@ export type { Statistic } from "../../machine/runnable.ts";
 export type { MachineConfiguration, Source } from "./config.ts";
 export type { ConsoleStreams } from "./console-streams.ts";
 export { AtollError, type ErrorCode } from "./errors.ts";
+export type { ConnectionListener, GuestConnection } from "./guest-connections.ts";
 export type { MachineEvents } from "./machine.ts";
 export type { MachineOrigin } from "./new-machine.ts";
 export type { Frame, FrameCursor } from "./screen.ts";

@@ -17,6 +17,7 @@ import { AtollError, asAtollError, type ErrorCode } from "./errors.ts";
 import { InputQueue } from "./input-queue.ts";
 import { type MachineOrigin, newMachine } from "./new-machine.ts";
 import { type HostBindings, machineParts, type PackageFile, type WantedMachine } from "./parts.ts";
+import { ProgramStreams, type StreamCommand, type StreamNotice } from "./program-streams.ts";
 import { type Pace, RunLoop } from "./run-loop.ts";
 import { restoredConfiguration, type SavedConfiguration, savedConfiguration } from "./saved-configuration.ts";
 import { type Frame, Screen } from "./screen.ts";
@@ -58,6 +59,7 @@ export type SessionEvent =
   | { readonly kind: "ended"; readonly end: MachineEnd }
   | { readonly kind: "trace"; readonly text: string }
   | { readonly kind: "port"; readonly name: string; readonly bytes: Uint8Array }
+  | { readonly kind: "stream"; readonly notice: StreamNotice }
   | { readonly kind: "problem"; readonly problem: MachineProblem };
 
 /** Something outside of the machine that failed while it runs. The guest sees a device that fails. */
@@ -134,6 +136,8 @@ interface SessionParts {
   readonly console: Console;
   /** Serial ports beside it, by name. */
   readonly ports: ReadonlyMap<string, StreamPort>;
+  /** Where the guest's vsock leads to the program. */
+  readonly streams: ProgramStreams | undefined;
   readonly opened: Closable;
   readonly platform: Platform;
   readonly saved: SavedConfiguration;
@@ -162,11 +166,17 @@ export class Session {
     const console = new Console((bytes) => emit({ kind: "output", bytes }));
     const loop: { wake?: () => void } = {};
     const ports = new Map<string, StreamPort>();
+    let streams: ProgramStreams | undefined;
     let opened: OpenWanted | undefined;
     const partsOf = async (configuration: CheckedConfiguration): Promise<MachineParts> => {
       const terminalSize = { get: () => configuration.consoleSize, onChange: () => {} };
       const outer = configuration.serialPort.filter((port) => port.kind !== "stream");
-      opened = await openWanted({ ...configuration, serialPort: outer }, platform, terminalSize, () => loop.wake?.());
+      const wake = (): void => loop.wake?.();
+      const { vsock } = configuration;
+      const { path } = vsock ?? {};
+      const sockets = vsock && path !== undefined ? { ...vsock, path } : undefined;
+      if (vsock && !sockets) streams = new ProgramStreams((notice) => emit({ kind: "stream", notice }), wake);
+      opened = await openWanted({ ...configuration, serialPort: outer, vsock: sockets }, platform, terminalSize, wake);
       for (const { name, kind } of configuration.serialPort) {
         if (kind === "stream") ports.set(name, new StreamPort((bytes) => emit({ kind: "port", name, bytes })));
       }
@@ -174,7 +184,8 @@ export class Session {
         ...(opened.wanted.serialPorts ?? []),
         ...Array.from(ports, ([name, channel]) => ({ name, channel })),
       ];
-      const wanted = { ...opened.wanted, serialPorts, ...developmentOf(configuration, emit) };
+      const own = vsock && streams && { vsock: { cid: vsock.cid, host: streams } };
+      const wanted = { ...opened.wanted, serialPorts, ...own, ...developmentOf(configuration, emit) };
       return machineParts(wanted, console, platform.bindings, (name) => platform.packageFile(name), false);
     };
     try {
@@ -210,6 +221,7 @@ export class Session {
         loop: runLoop,
         console,
         ports,
+        streams,
         opened: opened as OpenWanted,
         platform,
         saved,
@@ -296,6 +308,18 @@ export class Session {
     const taken = port.send(bytes);
     this.#loop.attend();
     return taken;
+  }
+
+  /** What the program wants of the guest's vsock. */
+  stream(command: StreamCommand): Promise<void> | undefined {
+    if (this.#state === "closed") throw closed();
+    const { streams } = this.#parts;
+    if (streams === undefined) {
+      throw new AtollError("configuration", "the machine's vsock does not lead here: give vsock without a path");
+    }
+    const done = streams.do(command);
+    this.#loop.attend();
+    return done;
   }
 
   statistics(): readonly Statistic[] {
@@ -406,6 +430,7 @@ export class Session {
     this.#become("closed");
     this.#console.close();
     for (const port of this.#parts.ports.values()) port.close();
+    this.#parts.streams?.close();
     this.#machine.close();
     await this.#parts.opened.close();
   }

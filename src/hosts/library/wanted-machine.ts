@@ -21,8 +21,8 @@ type DeviceFields = "bios" | "kernel" | "disk" | "publish" | "share" | "vsock";
 /** What an interface may be plugged into, of a machine or of a domain; not every host has each. */
 export type WantedNet = CheckedConfiguration["net"][number] | NodeNet;
 type WithNets = { readonly net: readonly WantedNet[] };
-/** Serial ports that lead to this computer. */
-type WithPorts = Pick<MachineDefinition, "serialPort">;
+/** Serial ports and sockets that lead to this computer. */
+type WithPorts = Pick<MachineDefinition, "serialPort" | "vsock">;
 
 /** What says which devices a machine has that reach outside. */
 export type WantedDevices = Omit<Pick<CheckedConfiguration, DeviceFields>, "vsock"> &
@@ -47,7 +47,7 @@ export interface OpenWanted extends Closable {
 
 /** @throws BadInput, ImageError, AtollError when something that the definition names cannot be used. */
 export async function openWanted(
-  definition: Omit<MachineDefinition | CheckedConfiguration, "net" | "serialPort"> & WithNets & WithPorts,
+  definition: Omit<MachineDefinition | CheckedConfiguration, "net" | "serialPort" | "vsock"> & WithNets & WithPorts,
   opener: Opener,
   terminalSize: TerminalSize,
   wake: () => void,
