@@ -61,6 +61,7 @@ function linesOfDomain({
   definition,
   forkedFrom,
   display,
+  channels,
 }: DomainInfo): string[][] {
   const { memory, cpus, ...others } = definition;
   return [
@@ -69,6 +70,10 @@ function linesOfDomain({
     ...(health === undefined ? [] : [["health", health]]),
     ...(forkedFrom === undefined ? [] : [["copy of", forkedFrom]]),
     ...(display === undefined ? [] : [["VNC", `${display.host} port ${display.port}`]]),
+    ...channels.map(({ name, size, readOnly }) => [
+      "channel",
+      `${name}, ${size / 1024} KiB${readOnly ? ", read-only" : ""}`,
+    ]),
     ["started", `${timeText(started)}${restarts === 0 ? "" : `, ${restarts} restarts`}`],
     ["memory", memoryText(memory)],
     ["cpus", String(cpus)],

@@ -108,6 +108,9 @@ export class DomainKeeper {
     const found = this.runs ? this.#host.hypervisor.statistics(name) : undefined;
     return {
       ...{ name, status, restarts, watchdogs, wanted, definition: this.stored.definition },
+      channels: this.#host.hypervisor.channels.placesOf(name).map(({ channel: { config }, member }) => ({
+        ...{ name: config.name, size: config.bytes, readOnly: config.members[member]?.readOnly !== false },
+      })),
       ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
       ...(health === undefined ? {} : { health }),
