@@ -87,8 +87,9 @@ function parsePattern(bits: string): Encoding {
 
 /** The value of a field in an instruction word. */
 export function extractField({ parts }: Field, word: number): number {
-  let v = 0;
-  for (let i = 0; i < parts.length; i++) {
+  const first = parts[0] as Field["parts"][number];
+  let v = (word >>> first.shift) & ((1 << first.width) - 1);
+  for (let i = 1; i < parts.length; i++) {
     const { shift, width } = parts[i] as Field["parts"][number];
     v = (v << width) | ((word >>> shift) & ((1 << width) - 1));
   }
