@@ -49,7 +49,7 @@ export interface Decoder {
 }
 
 /** Instruction words that were decoded last, by a hash: most words of a program are in it more than once. Each with its key and record. */
-const RECENT_SHIFT = 12;
+const RECENT_SHIFT = 15;
 const RECENT = 2 ** RECENT_SHIFT;
 const RECENT_WORDS = 5;
 

@@ -8,6 +8,7 @@ import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { keepHeapsSmall } from "../hosts/node/heaps.ts";
+import { inflateAhead } from "../hosts/node/inflate.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -128,9 +129,11 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 }
 
 async function created(parts: MachineParts): Promise<Machine> {
-  // Loaded only now: most of the program is not needed to say that a file is missing.
-  const { Machine } = await import("../machine/machine.ts");
   await parts.readToBoot?.();
+  // While this thread loads the rest of the program: most of it is not needed to say that a file is missing.
+  const unpacking = parts.kernel && inflateAhead(parts.kernel.bytes);
+  const { Machine } = await import("../machine/machine.ts");
+  await unpacking;
   return Machine.create(parts);
 }
 
