@@ -168,6 +168,7 @@ function guardAgainstLoss(): void {
 }
 
 function main(): void {
+  byId("machines").dataset.ready = "";
   setUpTheme();
   acceptDrops();
   guardAgainstLoss();
