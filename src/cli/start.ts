@@ -42,7 +42,7 @@ export function declareStart(program: Command, done: (status: number) => void): 
       }
       return withMachines(async (machines, node) => {
         for (const name of names) {
-          if (node.knows(name)) await ProgressLine.during((show) => node.ask("start", { name }, show));
+          if (node.knows(name)) await ProgressLine.during((show) => node.ask("start", { name, cold }, show));
           else {
             const steps = new Set<string>();
             await ProgressLine.during((show) =>

@@ -11,7 +11,7 @@ const ROWS = {
   save: {
     kind: "flag",
     flags: "--save",
-    help: "save its state, and go on from there at the next start (default, where all of its devices can be saved)",
+    help: "save its state, and go on from there at the next start (of machines the default, where all of their devices can be saved)",
   },
   shutdown: {
     kind: "flag",
@@ -40,11 +40,12 @@ export function declareStop(program: Command, done: (status: number) => void): v
         const how = (wanted[0]?.[0] ?? "default") as "save" | "shutdown" | "force" | "default";
         for (const name of names) {
           if (node.knows(name)) {
-            if (save) throw new BadInput(`${name} is a domain: only machines are saved when they stop`);
             const limit = timeout === undefined ? {} : { timeout };
-            const { note } = await ProgressLine.during((show) => node.ask("stop", { name, force, ...limit }, show));
+            const { note } = await ProgressLine.during((show) =>
+              node.ask("stop", { name, force, save, ...limit }, show),
+            );
             if (note !== undefined) say(note);
-            process.stdout.write(`${name} is off\n`);
+            process.stdout.write(`${name} is ${save ? "saved" : "off"}\n`);
             continue;
           }
           const { end, note } = await ProgressLine.during((show) =>

@@ -103,10 +103,10 @@ export const DOMAIN_ACTIONS = {
   },
   info: { summary: "One domain", method: "get", path: "/domains/{name}", input: named, output: domainInfo },
   start: {
-    summary: "Starts a domain, and from now on with the node",
+    summary: "Starts a domain, from where it was saved or from power-on, and from now on with the node",
     method: "post",
     path: "/domains/{name}/start",
-    input: named,
+    input: named.extend({ cold: z.boolean().default(false).describe("From power-on: a saved state is forgotten") }),
     output: domainInfo,
   },
   stop: {
@@ -115,6 +115,7 @@ export const DOMAIN_ACTIONS = {
     path: "/domains/{name}/stop",
     input: named.extend({
       force: z.boolean().default(false).describe("At once"),
+      save: z.boolean().default(false).describe("Its state is saved, and it goes on from there when it is started"),
       timeout: z
         .number()
         .min(0)

@@ -32,10 +32,10 @@ type DiskMark = Readonly<Record<"file" | "size" | "modified", string>>;
 export class SavedState {
   readonly #name: string;
   readonly #folder: MachineFolder;
-  readonly #definition: MachineDefinition;
+  readonly #definition: Pick<MachineDefinition, "disk">;
 
   /** @param definition with whole paths. */
-  constructor(name: string, folder: MachineFolder, definition: MachineDefinition) {
+  constructor(name: string, folder: MachineFolder, definition: Pick<MachineDefinition, "disk">) {
     this.#name = name;
     this.#folder = folder;
     this.#definition = definition;

@@ -1,7 +1,7 @@
 // One domain of the node, from its definition on: what it names is opened when it starts and closed when it has ended, and it is started
 // again as its definition says.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { BlockStore } from "../../bus/device.ts";
@@ -17,6 +17,7 @@ import { type DisplayServer, serveDisplay } from "../../hosts/node/display-serve
 import { openDevices } from "../../hosts/node/guest-devices.ts";
 import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { nodePlatform } from "../../hosts/node/platform.ts";
+import type { NewSnapshotFile } from "../../hosts/node/snapshot-file.ts";
 import type { DomainConfig } from "../../hypervisor/domain.ts";
 import type { HypervisorEvent } from "../../hypervisor/events.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -31,6 +32,7 @@ import { ForkableDisk } from "./forkable-disk.ts";
 import { HealthMonitor } from "./health.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
+import { SavedDomain } from "./saved-domain.ts";
 import type { StoredDomain } from "./store.ts";
 
 export interface KeeperHost {
@@ -73,6 +75,8 @@ export class DomainKeeper {
   #again: NodeJS.Timeout | undefined;
   /** Why the node itself ends a run. */
   #endedFor: string | undefined;
+  /** Done when the disks of the last run are closed. */
+  #closed: Promise<void> = Promise.resolve();
   #hasEnded = Promise.withResolvers<void>();
 
   constructor(stored: StoredDomain, folder: MachineFolder, host: KeeperHost) {
@@ -82,6 +86,7 @@ export class DomainKeeper {
     this.#folder = folder;
     this.#backOff = new BackOff(stored.definition.restart);
     mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+    if (existsSync(folder.saved)) this.status = "saved";
     this.hub = new ConsoleHub(host.wake);
     this.#log = new ConsoleLog(folder.consoleLog);
     this.hub.join((bytes) => {
@@ -127,10 +132,10 @@ export class DomainKeeper {
   }
 
   /**
-   * @param bring has the hypervisor run it, or hold it, and says which; from power-on where it is not given.
+   * @param bring has the hypervisor run it, or hold it, and says which; from where it was saved, or power-on, where it is not given.
    * @throws ActionError, BadInput, ImageError, or what `bring` throws, when it cannot be started; it has failed then.
    */
-  start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#powerOn): Promise<void> {
+  start(bring: (config: DomainConfig) => DomainStatus | Promise<DomainStatus> = this.#begin): Promise<void> {
     const { definition, name } = this.stored;
     return this.#launch(definition, ForkableDisk.open, async (wanted) => {
       const parts = await machineParts(wanted, this.hub, { ...nodeBindings, pageRelease: undefined }, nodePackageFile);
@@ -267,9 +272,55 @@ export class DomainKeeper {
     this.#health = undefined;
     this.#display?.close();
     this.#display = undefined;
-    this.#opened?.close();
+    this.#closed = this.#opened?.close() ?? this.#closed;
     this.#opened = undefined;
   }
+
+  get #saved(): SavedDomain {
+    const { name, definition } = this.stored;
+    return new SavedDomain(
+      name,
+      this.#folder,
+      mapPaths(definition, (path) => this.#folder.resolve(path)),
+    );
+  }
+
+  /** Stops it, and keeps where it was. @param unwanted writes down that it is not to start by itself. @throws ActionError, BadInput when it cannot be saved; it goes on then. */
+  async stopSaved(progress: Report, unwanted: () => void): Promise<void> {
+    const { hypervisor } = this.#host;
+    const paused = this.status === "paused";
+    if (!paused && this.status !== "running")
+      throw new ActionError("wrong-state", `${this.name} is ${this.status}: only a domain that runs is saved`);
+    const saved = this.#saved;
+    this.hold("saving");
+    let file: NewSnapshotFile;
+    try {
+      const domain = hypervisor.still(this.name);
+      saved.checkCanBeSaved(domain);
+      file = await saved.save(domain, paused, progress);
+    } catch (error) {
+      this.release(paused);
+      throw error;
+    }
+    unwanted();
+    await this.leave("off", undefined);
+    // Not before: closing a disk may still write to it.
+    await this.#closed;
+    saved.finish(file);
+    this.status = "saved";
+    this.#host.changed();
+  }
+
+  /** It starts as after power-on. */
+  forgetSaved(): void {
+    this.#saved.discard();
+    if (this.status === "saved") this.status = "off";
+  }
+
+  readonly #begin = (config: DomainConfig): DomainStatus | Promise<DomainStatus> => {
+    const saved = this.#saved;
+    return saved.exists ? saved.goOn(this.#host.hypervisor, config) : this.#powerOn(config);
+  };
 
   readonly #powerOn = (config: DomainConfig): DomainStatus => {
     const { hypervisor } = this.#host;

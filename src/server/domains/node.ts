@@ -286,12 +286,13 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     }
   }
 
-  readonly start = async ({ name }: DomainInput<"start">): Promise<DomainInfo> => {
+  readonly start = async ({ name, cold }: DomainInput<"start">): Promise<DomainInfo> => {
     const keeper = this.#find(name);
     this.#checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
     this.#options.store.want(name, true);
     keeper.wanted = true;
+    if (cold) keeper.forgetSaved();
     await keeper.start();
     return keeper.info();
   };
@@ -299,6 +300,11 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
     const keeper = this.#find(input.name);
     this.#checkIsHere(keeper);
+    if (input.save) {
+      if (input.force) throw new ActionError("bad-input", "give one of save and force");
+      await keeper.stopSaved(progress, () => this.#options.store.want(input.name, false));
+      return {};
+    }
     this.#options.store.want(input.name, false);
     keeper.wanted = false;
     return keeper.stop(input, progress);
@@ -471,6 +477,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper !== undefined) {
       keeper.wanted = false;
       if (keeper.runs || keeper.delayed) await keeper.stop({ force: false }, progress);
+      keeper.forgetSaved();
       keeper.close();
       this.#keepers.delete(name);
     }
