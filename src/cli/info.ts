@@ -60,6 +60,8 @@ function linesOfDomain({
   statistics,
   definition,
   forkedFrom,
+  display,
+  channels,
 }: DomainInfo): string[][] {
   const { memory, cpus, ...others } = definition;
   return [
@@ -67,6 +69,11 @@ function linesOfDomain({
     ["status", reason === undefined ? status : `${status} (${reason})`],
     ...(health === undefined ? [] : [["health", health]]),
     ...(forkedFrom === undefined ? [] : [["copy of", forkedFrom]]),
+    ...(display === undefined ? [] : [["VNC", `${display.host} port ${display.port}`]]),
+    ...channels.map(({ name, size, readOnly }) => [
+      "channel",
+      `${name}, ${size / 1024} KiB${readOnly ? ", read-only" : ""}`,
+    ]),
     ["started", `${timeText(started)}${restarts === 0 ? "" : `, ${restarts} restarts`}`],
     ["memory", memoryText(memory)],
     ["cpus", String(cpus)],

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { DEFAULT_DOWNTIME, DEFAULT_ROUNDS, NODE_ADDRESS } from "../contract/migration.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { BadInput } from "../machine/runnable.ts";
+import { share } from "./device-values.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareMachineCommand, ProgressLine, withMachines } from "./machine-command.ts";
 import type { OptionRows } from "./option.ts";
@@ -40,6 +41,17 @@ const ROWS = {
     default: String(DEFAULT_ROUNDS),
     help: "of copying what was written meanwhile; after them it stands still for as long as the rest takes",
   },
+  share: {
+    kind: "list",
+    flags: "--share <FOLDER:TAG>",
+    parse: (text: string): { folder: string; tag: string } => {
+      const { folder, tag, readOnly } = share(text);
+      if (readOnly) throw new BadInput("a folder is read-only there where it is here: give FOLDER:TAG");
+      if (!folder.startsWith("/")) throw new BadInput("give the whole path of a folder of the other computer");
+      return { folder, tag };
+    },
+    help: "where a folder that it shares is on the other computer; once for each",
+  },
   takeBack: {
     kind: "flag",
     flags: "--take-back",
@@ -54,7 +66,7 @@ export function declareMigrate(program: Command, done: (status: number) => void)
     description:
       "Moves a domain to another node: its memory and its disks are copied while it runs, then it stands still for a moment and goes on there. Whatever fails, exactly one of the two nodes has it.",
     rows: ROWS,
-    act: ({ to, tokenFile: token, downtime, rounds, takeBack }, [name = ""]) =>
+    act: ({ to, tokenFile: token, downtime, rounds, share, takeBack }, [name = ""]) =>
       withMachines(async (_, node) => {
         if (takeBack) {
           if (to !== undefined) throw new BadInput("give one of --to and --take-back");
@@ -63,7 +75,7 @@ export function declareMigrate(program: Command, done: (status: number) => void)
           return EXIT_STATUS.ok;
         }
         if (to === undefined) throw new BadInput("--to: give the other node's HOST:PORT");
-        const input = { name, to, downtime, rounds, ...(token === undefined ? {} : { token }) };
+        const input = { name, to, downtime, rounds, share, ...(token === undefined ? {} : { token }) };
         const moved = await ProgressLine.during((show) => node.ask("migrate", input, show));
         const { pages, blocks, bytes, seconds } = moved;
         const disks = blocks === 0 ? "" : `, ${blocks} blocks of disks`;

@@ -21,7 +21,7 @@ export function declarePs(program: Command, done: (status: number) => void): voi
 }
 
 const DOWN: readonly DomainInfo["status"][] = ["off", "saved", "failed", "waiting", "moved", "incoming"];
-const HEAD = ["NAME", "STATUS", "HEALTH", "RESTARTS", "UP", "CPUS", "MEMORY", "PORTS"];
+const HEAD = ["NAME", "STATUS", "HEALTH", "RESTARTS", "UP", "CPUS", "MEMORY", "PORTS", "CHANNELS"];
 
 /** A table of domains, and below it why some do not run. */
 export function printDomains(domains: readonly DomainInfo[]): void {
@@ -31,14 +31,16 @@ export function printDomains(domains: readonly DomainInfo[]): void {
   }
 }
 
-function row({ name, status, health, restarts, started, definition }: DomainInfo): string[] {
+function row({ name, status, health, restarts, started, definition, display, channels }: DomainInfo): string[] {
   const up = started !== undefined && !DOWN.includes(status);
   const ports = definition.publish.map(
     ({ port, guestPort, protocol }) => `${port}->${guestPort}${protocol === "udp" ? "/udp" : ""}`,
   );
+  const shown = display === undefined ? [] : [`vnc:${display.port}`];
   return [
     ...[name, status, health ?? "-", String(restarts), up ? duration(Date.now() - Date.parse(started)) : "-"],
-    ...[String(definition.cpus), memoryText(definition.memory), ports.join(" ") || "-"],
+    ...[String(definition.cpus), memoryText(definition.memory), [...ports, ...shown].join(" ") || "-"],
+    channels.map(({ name: of }) => of).join(" ") || "-",
   ];
 }
 

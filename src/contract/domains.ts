@@ -56,6 +56,13 @@ export const domainInfo = z.object({
   started: time.optional(),
   wanted: z.boolean().describe("It is to run: it starts with the node"),
   definition: domainDefinition,
+  display: z
+    .strictObject({ host: z.string(), port: z.int() })
+    .optional()
+    .describe("Where VNC viewers connect, while it runs"),
+  channels: z
+    .array(z.object({ name: z.string(), size: counter, readOnly: z.boolean() }))
+    .describe("Of which it is a member, and whether it may only read them"),
   forkedFrom: machineName.optional().describe("The domain that it is a copy of"),
   statistics: domainStatistics.optional(),
 });

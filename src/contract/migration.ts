@@ -38,6 +38,16 @@ export const MIGRATION_ACTIONS = {
         .describe(
           "Milliseconds that it may stand still: what is written meanwhile is copied again until the rest can be had in that time",
         ),
+      share: z
+        .array(
+          z.strictObject({
+            folder: path.refine((folder) => folder.startsWith("/"), "give a whole path, of the other computer"),
+            tag: z.string().min(1),
+          }),
+        )
+        .readonly()
+        .default([])
+        .describe("Where the folders that it shares are there, by their tags"),
       rounds: z
         .int()
         .min(1)

@@ -33,20 +33,26 @@ export class Standstill {
 
   /** Its vCPUs leave the PEs at their next entry to the hypervisor, and its time stands still. */
   hold(domain: Domain): void {
+    const now = this.#clock.now();
     domain.group.held = true;
     domain.clock.hold(true);
+    for (const vcpu of domain.vcpus) if (vcpu.status === "ready") vcpu.stolen += Math.max(0, now - vcpu.readySince);
     for (const { pe } of domain.vcpus) if (pe !== undefined) this.#dispatcher.reconsider(pe);
   }
 
   /** It goes on. */
   release(domain: Domain): void {
+    const now = this.#clock.now();
     domain.clock.hold(false);
     domain.countFromNow();
     domain.group.held = false;
-    // WFI may end at any time: each looks for itself when its timer is due now.
     for (const vcpu of domain.vcpus) {
+      // Time in which it stood still is no time of the domain's, and nobody has stolen it: a guest takes what was stolen off the time that its
+      // programs had.
+      vcpu.readySince = now;
+      // WFI may end at any time: each looks for itself when its timer is due now.
       if (vcpu.status === "blocked") this.#dispatcher.wake(vcpu);
-      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, this.#clock.now());
+      else if (vcpu.status === "ready") this.#dispatcher.place(vcpu, now);
     }
   }
 }

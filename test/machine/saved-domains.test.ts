@@ -46,6 +46,36 @@ test("a running guest goes on in another hypervisor that is younger than it, wit
   assert.equal(events.filter(({ kind }) => kind === "refused").length, 0);
 });
 
+test("time for which a domain stands still, or that was before it came, is stolen from nobody", {
+  timeout: 100_000,
+}, async () => {
+  let skipped = 0;
+  const monotonic = (): number => performance.now() * 1e6 + skipped;
+  const { node } = hypervisor({ memory: 64 * MiB, monotonic });
+  // Two vCPUs that never wait, on one PE: one of them is always ready.
+  const [config, console] = program("storm", "storm", 1, { cpus: 2 });
+  const stolen = (of: typeof node): number => (of.statistics("storm")?.stolen ?? 0) / 1e9;
+  node.define(config);
+  node.start("storm");
+  await runUntil(node, () => console.shown.includes("up"), 3);
+  await runUntil(node, () => stolen(node) > 0.1, 60);
+  node.pause("storm");
+  await runUntil(node, () => node.isQuiet("storm"), 10);
+  const paused = stolen(node);
+  skipped += 1000e9;
+  node.resume("storm");
+  await runUntil(node, () => stolen(node) > paused, 60);
+  assert.ok(stolen(node) < 500, `${stolen(node)} s`);
+  const file = await savedDomain(node, "storm");
+  const { node: other } = hypervisor({ memory: 64 * MiB, monotonic });
+  skipped += 1000e9;
+  await restoredDomain(other, file, { ...config, serial: new Console().serial });
+  const before = stolen(other);
+  assert.ok(before >= paused);
+  await runUntil(other, () => stolen(other) > before, 60);
+  assert.ok(stolen(other) < 500, `${stolen(other)} s`);
+});
+
 test("what is restored and saved again is what it was, section by section", { timeout: 100_000 }, async () => {
   const { node } = hypervisor({ memory: 64 * MiB, cpus: 2 });
   const [config, console] = program("storm", "storm", 1, { cpus: 2 });

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import type { DomainInfo, DomainOutput } from "../../src/contract/domains.ts";
+import type { DomainInfo, DomainOutput, DomainRequest } from "../../src/contract/domains.ts";
 import type { NodeFile } from "../../src/contract/node.ts";
 import { NodeClient } from "../../src/server/domains/client.ts";
 import { HELLO_BYTES, PROOF_BYTES } from "../../src/server/migration/handshake.ts";
@@ -57,8 +57,8 @@ export class TestNode {
     return domains.find((each) => each.name === name);
   }
 
-  migrate(name: string, port: number): Promise<DomainOutput<"migrate">> {
-    return this.client.ask("migrate", { name, to: `127.0.0.1:${port}` });
+  migrate(name: string, port: number, more: Partial<DomainRequest<"migrate">> = {}): Promise<DomainOutput<"migrate">> {
+    return this.client.ask("migrate", { name, to: `127.0.0.1:${port}`, ...more });
   }
 
   log(name: string): string {

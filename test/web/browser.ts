@@ -8,6 +8,8 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { buildSite } from "../../tools/build-web.ts";
 import { serveSite, type WebServer } from "../../tools/web-server.ts";
 
+/** Milliseconds that anything may take on a computer that has much else to do. */
+const PATIENCE = 180_000;
 /** The embedded guest's. */
 export const PROMPT = "~# ";
 
@@ -77,6 +79,7 @@ export function siteAndBrowser(...how: Parameters<typeof openBrowser>): {
 /** A page of the site, and what went wrong in it. */
 export async function openPage({ context }: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
@@ -95,12 +98,12 @@ export function screenOf(page: Page, machine = 0): Promise<string> {
 }
 
 /** Waits until a machine's terminal shows something. */
-export async function shows(page: Page, text: string, machine = 0, timeout = 180_000): Promise<void> {
+export async function shows(page: Page, text: string, machine = 0): Promise<void> {
   try {
     await page.waitForFunction(
       `(${rows(machine)}).replaceAll("\\u00a0", " ").includes(${JSON.stringify(text)})`,
       undefined,
-      { timeout, polling: 30 },
+      { polling: 30 },
     );
   } catch {
     const said = await page.evaluate(`document.getElementById("messages").innerText`);

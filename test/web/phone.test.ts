@@ -53,7 +53,7 @@ test("everything is reached and done with a keyboard alone, and has a name", { s
       await type(page, "ls\n");
       await page.getByRole("tab", { name: tab }).focus();
     }
-    await page.getByRole("tabpanel").getByText(shown).first().waitFor({ timeout: 60_000 });
+    await page.getByRole("tabpanel").getByText(shown).first().waitFor();
   }
   // A dialog keeps the focus, and Escape closes it.
   await page.getByRole("button", { name: "New machine" }).focus();

@@ -7,7 +7,6 @@ import { drop, missing, openPage, PROMPT, shows, siteAndBrowser, type } from "./
 
 /** Bytes that are too few for any snapshot. */
 const FULL = 100_000;
-const LONG = { timeout: 180_000 };
 
 const web = siteAndBrowser();
 
@@ -33,18 +32,18 @@ test("full storage, a tab that is closed while it saves, and a reset after a res
   await shows(page, PROMPT);
   await setQuota(page, FULL);
   await save(page);
-  await page.getByText("storage is full").waitFor(LONG);
+  await page.getByText("storage is full").waitFor();
   await type(page, "kept=first\n");
   await shows(page, "kept=first\n");
   await setQuota(page);
   await save(page);
-  await page.getByText("is kept in this browser").waitFor(LONG);
+  await page.getByText("is kept in this browser").waitFor();
   // Full again: the snapshot that is there is not harmed.
   await type(page, "kept=second\n");
   await setQuota(page, FULL);
   await page.getByRole("button", { name: "Dismiss" }).first().click();
   await save(page);
-  await page.getByText("storage is full").waitFor(LONG);
+  await page.getByText("storage is full").waitFor();
   await setQuota(page);
   await save(page);
   await page.close();
@@ -61,8 +60,6 @@ test("full storage, a tab that is closed while it saves, and a reset after a res
   await again.page.getByRole("button", { name: "Reset" }).click();
   await again.page.waitForFunction(
     `/Atoll: Linux[^]*Atoll: Linux[^]*#\\s*$/.test(document.querySelector(".xterm-rows").innerText)`,
-    undefined,
-    LONG,
   );
   await type(again.page, "echo it is $kept none.\n");
   await shows(again.page, "\nit is none.");
@@ -98,7 +95,7 @@ test("a machine that wants more memory than there is, and a damaged disk, are sa
   // QFI, version 3, and then nothing that makes sense.
   await drop(page, "broken.qcow2", "QFI\xfb\x00\x00\x00\x03 nothing that makes sense", 4096);
   await page.getByRole("button", { name: "Boot" }).click();
-  await page.getByText(/machine 2 could not start: .*broken\.qcow2/i).waitFor(LONG);
+  await page.getByText(/machine 2 could not start: .*broken\.qcow2/i).waitFor();
   // What the worker cannot have is not there, whatever it asks for.
   await page.evaluate(`(() => {
     const { Worker } = window;
@@ -113,7 +110,7 @@ test("a machine that wants more memory than there is, and a damaged disk, are sa
   })()`);
   await page.getByRole("button", { name: "New machine" }).click();
   await page.getByRole("button", { name: "Boot" }).click();
-  await page.getByText(/machine 3 could not start: .*memory/i).waitFor(LONG);
+  await page.getByText(/machine 3 could not start: .*memory/i).waitFor();
   await type(page, "echo still $((40 + 2))\n");
   await shows(page, "still 42");
   await page.close();

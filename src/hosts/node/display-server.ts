@@ -16,6 +16,7 @@ const PASSWORD_FILE_MAX = 0x1_0000;
 export interface DisplayServer {
   /** For people: where clients connect. */
   readonly description: string;
+  readonly address: { readonly host: string; readonly port: number };
   close(): void;
 }
 
@@ -46,6 +47,7 @@ export async function serveDisplay(
   const lock = secret === undefined ? "no password" : "with the password";
   return {
     description: `VNC viewers may connect, ${lock}: vncviewer ${host}:${number}, or ws://${host}:${port} for noVNC`,
+    address: { host: vnc.host, port },
     close: () => socket.close(),
   };
 }

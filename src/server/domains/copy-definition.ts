@@ -46,11 +46,19 @@ export function definitionOfCopy(
       // Two of one CID do not reach the other domains.
       vsock: resolved.vsock && { ...resolved.vsock, domains: false, path: own(resolved.vsock.path) },
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
+      display: copyOfDisplay(resolved.display, notes),
       health: reachable ? health : undefined,
       autostart: true,
     },
     notes,
   };
+}
+
+/** An address is the original's. */
+function copyOfDisplay(display: DomainDefinition["display"], notes: string[]): DomainDefinition["display"] {
+  if (display?.vnc === undefined || display.vnc.port === 0) return display;
+  notes.push("its display is at another port: atoll info says at which");
+  return { ...display, vnc: { ...display.vnc, port: 0 } };
 }
 
 /** Names of files that there are belong to an earlier domain of that name. */

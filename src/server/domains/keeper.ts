@@ -13,6 +13,7 @@ import { mapPaths } from "../../contract/paths.ts";
 import { machineParts, type WantedMachine } from "../../hosts/library/parts.ts";
 import { type Opener, type OpenWanted, openWanted } from "../../hosts/library/wanted-machine.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import { type DisplayServer, serveDisplay } from "../../hosts/node/display-server.ts";
 import { openDevices } from "../../hosts/node/guest-devices.ts";
 import type { NodeNetworks } from "../../hosts/node/guest-network.ts";
 import { nodePlatform } from "../../hosts/node/platform.ts";
@@ -67,6 +68,7 @@ export class DomainKeeper {
   readonly #backOff: BackOff;
   #opened: (OpenWanted & { readonly disks: readonly ForkableDisk[] }) | undefined;
   #health: HealthMonitor | undefined;
+  #display: DisplayServer | undefined;
   #started: Date | undefined;
   #again: NodeJS.Timeout | undefined;
   /** Why the node itself ends a run. */
@@ -106,9 +108,13 @@ export class DomainKeeper {
     const found = this.runs ? this.#host.hypervisor.statistics(name) : undefined;
     return {
       ...{ name, status, restarts, watchdogs, wanted, definition: this.stored.definition },
+      channels: this.#host.hypervisor.channels.placesOf(name).map(({ channel: { config }, member }) => ({
+        ...{ name: config.name, size: config.bytes, readOnly: config.members[member]?.readOnly !== false },
+      })),
       ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
       ...(health === undefined ? {} : { health }),
+      ...(this.#display && { display: this.#display.address }),
       ...(this.#started === undefined ? {} : { started: this.#started.toISOString() }),
       ...(found && { statistics: { ...found, cpuTime: seconds(found.cpuTime), stolen: seconds(found.stolen) } }),
     };
@@ -237,6 +243,32 @@ export class DomainKeeper {
       this.#health = new HealthMonitor(definition.health, definition, () => this.#healthChanged());
     }
     changed();
+    await this.#show();
+  }
+
+  /** Its display is there for viewers. @throws BadInput when it cannot be; then the run ends, or is for who holds it to end. */
+  async #show(): Promise<void> {
+    const { hypervisor, wake } = this.#host;
+    const { display } = mapPaths(this.stored.definition, (path) => this.#folder.resolve(path));
+    const devices = hypervisor.domain(this.name)?.devices;
+    if (display === undefined || devices === undefined) return;
+    try {
+      const server = await serveDisplay(display, { display: devices.display, input: devices.inputs }, wake);
+      if (this.runs && hypervisor.domain(this.name)?.devices === devices) this.#display = server;
+      else server?.close();
+    } catch (error) {
+      if (this.status !== "incoming") this.#endFor((error as Error).message);
+      throw error;
+    }
+  }
+
+  #close(): void {
+    this.#health?.end();
+    this.#health = undefined;
+    this.#display?.close();
+    this.#display = undefined;
+    this.#opened?.close();
+    this.#opened = undefined;
   }
 
   readonly #powerOn = (config: DomainConfig): DomainStatus => {
@@ -297,10 +329,7 @@ export class DomainKeeper {
   #stopped(failure: string | undefined): void {
     const ran = this.#started === undefined ? 0 : (Date.now() - this.#started.getTime()) / 1000;
     this.#host.hypervisor.remove(this.name);
-    this.#health?.end();
-    this.#health = undefined;
-    this.#opened?.close();
-    this.#opened = undefined;
+    this.#close();
     this.hub.flush();
     const reason = this.#endedFor ?? failure;
     const asked = this.status === "stopping";
@@ -407,10 +436,7 @@ export class DomainKeeper {
     this.wanted = false;
     if (!this.runs) return;
     this.#host.hypervisor.abandon(this.name);
-    this.#health?.end();
-    this.#health = undefined;
-    this.#opened?.close();
-    this.#opened = undefined;
+    this.#close();
     this.status = "off";
     this.#hasEnded.resolve();
   }

@@ -1,9 +1,9 @@
 // The node's process: the hypervisor, its domains, and the HTTP API by which they are driven.
 
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { ActionError, type Progress } from "../../contract/action.ts";
-import { domainDefinition, type NewDomain } from "../../contract/domain.ts";
+import { domainDefinition } from "../../contract/domain.ts";
 import type {
   AppliedChange,
   DOMAIN_ACTIONS,
@@ -26,15 +26,16 @@ import type { MigrationHost } from "../migration/host.ts";
 import { cleanUp } from "../migration/newcomer.ts";
 import { Saves } from "../migration/saves.ts";
 import type { Certificates } from "../migration/transport.ts";
-import { flushFolder, makeDisks } from "../new-disks.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { definitionOfCopy } from "./copy-definition.ts";
+import { channelsOf, disksOf, isGivenAs } from "./given.ts";
 import { Inspector, violationText } from "./inspector.ts";
 import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import { Networks } from "./networks.ts";
 import { channelBytes, memoryOf } from "./node-memory.ts";
+import { allStarted, startWanted, stopAll } from "./starting.ts";
 import type { DomainStore, StoredDomain } from "./store.ts";
 
 /** Of each turn, and between turns of a machine that sleeps. */
@@ -203,7 +204,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     } finally {
       this.#release();
     }
-    await this.#allStarted(progress);
+    this.#startWanted();
+    await allStarted(this.#keepers, () => this.#waiting.promise, progress);
     return { changes };
   };
 
@@ -232,7 +234,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       const same = stored !== undefined && isSame(name);
       if (!same) {
         progress({ step: `${name}: making its disks` });
-        const disk = this.#disks(name, given);
+        const disk = disksOf(this.#options.folderOf(name).path, given);
         const net = withAddresses(given.net, stored?.definition.net);
         store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
         this.#keep(store.find(name) as StoredDomain);
@@ -406,18 +408,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#ending = true;
     this.#departures.close();
     this.arrivals.close();
-    // Whoever is depended on goes last.
-    const left = new Set([...this.#keepers.values()].filter(({ runs, delayed }) => runs || delayed));
-    while (left.size > 0) {
-      const next = [...left].filter(
-        ({ name }) =>
-          ![...left].some(({ stored }) => stored.definition.dependsOn.some(({ domain }) => domain === name)),
-      );
-      await Promise.all(
-        next.map((keeper) => (keeper.runs || keeper.delayed ? keeper.stop({ force }, progress) : undefined)),
-      );
-      for (const keeper of next) left.delete(keeper);
-    }
+    await stopAll(this.#keepers, (keeper) => keeper.stop({ force }, progress));
     this.#loop.stop("quit");
     return {};
   };
@@ -438,7 +429,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   }
 
   #inOrder(): DomainKeeper[] {
-    const stored = this.#options.store.list().flatMap(({ name }) => this.#keepers.get(name) ?? []);
+    const stored = this.#options.store.names.flatMap((name) => this.#keepers.get(name) ?? []);
     // Those that come are on no record yet.
     return [...new Set([...stored, ...this.#keepers.values()])];
   }
@@ -486,21 +477,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#options.store.migrations.forgetMoved(name);
   }
 
-  /** New disks are made where there are none from before. */
-  #disks(name: string, given: NewDomain): ReturnType<typeof makeDisks> {
-    const folder = this.#options.folderOf(name).path;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return given.disk.map((disk, index) => {
-      const file = `disk${index}.qcow2`;
-      if ("file" in disk || !existsSync(`${folder}/${file}`)) {
-        const made = makeDisks([disk], folder, index);
-        flushFolder(folder);
-        return made[0] as (typeof made)[number];
-      }
-      return { file, format: "qcow2", readOnly: false, snapshot: false, serial: disk.serial };
-    });
-  }
-
   #changed(): void {
     const { resolve } = this.#waiting;
     this.#waiting = Promise.withResolvers<void>();
@@ -513,59 +489,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#startWanted();
   }
 
-  /** Starts those that are to run and have what they depend on. */
   #startWanted(): void {
-    if (this.#ending || this.#held) return;
-    for (const keeper of this.#keepers.values()) {
-      const { wanted, runs, busy, ended, delayed, status } = keeper;
-      if (!wanted || runs || busy || ended || delayed || status === "failed") continue;
-      const missing = keeper.stored.definition.dependsOn.find(({ domain, is }) => {
-        const other = this.#keepers.get(domain);
-        if (other === undefined) return true;
-        if (is === "ended") return !other.ended;
-        return !other.runs || (is === "healthy" && (other.health ?? "healthy") !== "healthy");
-      });
-      if (missing !== undefined) keeper.waitFor(`for ${missing.domain} to be ${missing.is}`);
-      // Why it could not be started is its `reason`.
-      else keeper.start().catch(() => {});
-    }
+    if (!this.#ending && !this.#held) startWanted(this.#keepers);
   }
-
-  /** Until each domain that is to run does, or cannot. */
-  async #allStarted(progress: Report): Promise<void> {
-    this.#startWanted();
-    for (;;) {
-      const left = [...this.#keepers.values()].filter(
-        ({ wanted, runs, ended, status, delayed }) => wanted && !runs && !ended && status !== "failed" && !delayed,
-      );
-      if (left.length === 0) return;
-      const hopeless = left.every(({ stored, busy }) => !busy && this.#isHopeless(stored.definition));
-      if (hopeless) return;
-      progress({ step: left.map(({ name, reason }) => `${name} waits ${reason ?? "to start"}`).join(", ") });
-      await this.#waiting.promise;
-    }
-  }
-
-  /** Whether something that a domain depends on failed, or waits for what failed. */
-  #isHopeless({ dependsOn }: Pick<NewDomain, "dependsOn">): boolean {
-    return dependsOn.some(({ domain, is }) => {
-      const other = this.#keepers.get(domain);
-      if (other === undefined || other.status === "failed" || (!other.wanted && !other.runs)) return true;
-      if (is !== "ended" && other.ended) return true;
-      return !other.runs && !other.busy && this.#isHopeless(other.stored.definition);
-    });
-  }
-}
-
-/** The channels that a domain is a member of. */
-function channelsOf(channels: NodeChannels, domain: string): NodeChannels {
-  return Object.fromEntries(
-    Object.entries(channels).filter(([, { members }]) => members.some((member) => member.domain === domain)),
-  );
-}
-
-/** Whether a domain is given as it was before. */
-function isGivenAs(stored: StoredDomain | undefined, given: NewDomain | undefined): boolean {
-  // Through JSON, as the stored one was.
-  return isDeepStrictEqual(JSON.parse(stored?.given || "null"), JSON.parse(JSON.stringify(given ?? null)));
 }

@@ -39,6 +39,8 @@ const MIGRATIONS = [
 
 export class DomainStore {
   readonly #database: DatabaseSync;
+  /** What `names` is, as long as nobody changes it. */
+  #names: readonly string[] | undefined;
   /** Of domains that leave this node, or come to it. */
   readonly migrations: MigrationRecords;
 
@@ -75,6 +77,15 @@ export class DomainStore {
     return this.#database.prepare("SELECT * FROM domains ORDER BY position, name").all().map(read);
   }
 
+  /** Their names, in the same order. */
+  get names(): readonly string[] {
+    this.#names ??= this.#database
+      .prepare("SELECT name FROM domains ORDER BY position, name")
+      .all()
+      .map(({ name }) => name as string);
+    return this.#names;
+  }
+
   find(name: string): StoredDomain | undefined {
     const row = this.#database.prepare("SELECT * FROM domains WHERE name = ?").get(name);
     return row && read(row);
@@ -82,6 +93,7 @@ export class DomainStore {
 
   /** Adds a domain, or replaces its definition. */
   put(name: string, position: number, given: NewDomain, definition: DomainDefinition): void {
+    this.#names = undefined;
     this.#database
       .prepare(
         `INSERT INTO domains (name, position, given, definition, wanted) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -93,6 +105,7 @@ export class DomainStore {
   /** Adds a domain that is a copy of another, after all others. */
   putFork(name: string, definition: DomainDefinition, forkedFrom: string): void {
     const text = JSON.stringify(definition);
+    this.#names = undefined;
     this.#database
       .prepare(
         `INSERT INTO domains (name, position, given, definition, wanted, forked_from)
@@ -106,6 +119,7 @@ export class DomainStore {
   }
 
   remove(name: string): void {
+    this.#names = undefined;
     this.#database.prepare("DELETE FROM domains WHERE name = ?").run(name);
   }
 

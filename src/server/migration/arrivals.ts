@@ -14,6 +14,8 @@ import type { Connected } from "./transport.ts";
 
 /** Milliseconds that a node has to show its token. */
 const HANDSHAKE_PATIENCE = 10_000;
+/** Milliseconds for which what a refused node still sends is thrown away. */
+const GOODBYE_PATIENCE = 10_000;
 /** Connections that have not shown it yet, at a time. */
 const STRANGERS = 16;
 /** A domain that comes, until it runs here or does not come. */
@@ -104,15 +106,12 @@ export class Arrivals {
         else await this.#answer(channel, message);
       }
     } catch (error) {
+      leave(incoming);
       // Who has gone does not hear it.
       await channel.send(KIND.refuse, encode({ why: reasonOf(error) })).catch(() => {});
-      channel.end();
+      await hangUp(channel);
     } finally {
       this.#channels.delete(channel);
-      // One that is prepared may have been given to this node: the source says so, by another connection.
-      if (incoming !== undefined && !incoming.prepared) incoming.drop();
-      else if (incoming?.newcomer.keeper.status === "incoming")
-        incoming.newcomer.keeper.reason = "all of it is here, and its source has to say whether it runs here";
     }
   }
 
@@ -142,7 +141,7 @@ export class Arrivals {
       throw new Unexpected(`its node has CPUs of the model ${cpu}, and the destination ${this.#host.cpu}`);
     if (this.#held.has(id) || migrations.state(id) !== undefined)
       throw new Unexpected("that migration is known already");
-    checkRoom(this.#host, offered);
+    checkRoom(this.#host, offered, true);
     const incoming = new Incoming(
       offered,
       new Newcomer(this.#host, id, offered),
@@ -213,6 +212,26 @@ export class Arrivals {
     } catch (error) {
       void newcomer.keeper.leave("failed", reasonOf(error));
     }
+  }
+}
+
+/** Its connection has ended. One that is prepared may have been given to this node: the source says so, by another connection. */
+function leave(incoming: Incoming | undefined): void {
+  if (incoming !== undefined && !incoming.prepared) incoming.drop();
+  else if (incoming?.newcomer.keeper.status === "incoming")
+    incoming.newcomer.keeper.reason = "all of it is here, and its source has to say whether it runs here";
+}
+
+/** Closes a connection once the other side has heard what was said: it may be sending, and listens afterwards. */
+async function hangUp(channel: Channel): Promise<void> {
+  channel.end();
+  const timer = setTimeout(() => channel.close(), GOODBYE_PATIENCE);
+  try {
+    for (;;) await channel.receive();
+  } catch {
+    channel.close();
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -12,7 +12,7 @@ import { Channel } from "./channel.ts";
 import { handOver, type Outcome, settle } from "./hand-over.ts";
 import { HandshakeError } from "./handshake.ts";
 import type { MigrationHost } from "./host.ts";
-import { checkHasNoChannels, checkMovable, luggageOf, pack, readFiles } from "./luggage.ts";
+import { checkHasNoChannels, checkMovable, luggageOf, pack, placeShares, readFiles } from "./luggage.ts";
 import { accept, decode, encode, KIND, nameOf, type Offer, refuse } from "./messages.ts";
 import type { Outgoing, Peer } from "./records.ts";
 import { Copier, type CopyState } from "./source.ts";
@@ -84,7 +84,7 @@ export class Departures {
 
   async #migrate(
     keeper: DomainKeeper,
-    { name, to, token, downtime, rounds }: DomainInput<"migrate">,
+    { name, to, token, downtime, rounds, share: there }: DomainInput<"migrate">,
     progress: Report,
   ): Promise<DomainOutput<"migrate">> {
     const { hypervisor, store, folderOf, cpu } = this.#host;
@@ -95,7 +95,8 @@ export class Departures {
     const domain = hypervisor.domain(name);
     if (domain === undefined) throw new ActionError("wrong-state", `${name} does not run`);
     checkHasNoChannels(domain);
-    const packed = pack(mapPaths(stored.definition, (path) => folder.resolve(path)));
+    const whole = mapPaths(stored.definition, (path) => folder.resolve(path));
+    const packed = pack({ ...whole, share: placeShares(name, whole.share, there) });
     const files = readFiles(packed.files);
     const peer = { to, node: "", token: token ?? this.#host.token().toString() };
     progress({ step: `${name}: asking ${to}` });

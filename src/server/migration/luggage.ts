@@ -1,7 +1,10 @@
-// What a domain takes along beside its state: the files that it boots from, and its disks. Where it goes, all of that is in its own folder; nothing is
-// opened there by a path that the source names.
+// What a domain takes along beside its state: the files that it boots from, and its disks. Where it goes, all of that is in its own folder, and so is what it
+// has to do with files and sockets of its computer. Shared folders are those that who moves it names there.
 
 import { readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Share } from "../../contract/definition.ts";
 import type { DomainDefinition } from "../../contract/domain.ts";
 import { asBadInput } from "../../hosts/node/files.ts";
 import type { Domain } from "../../hypervisor/domain.ts";
@@ -16,17 +19,34 @@ const NETS: readonly string[] = ["none", "user", "switch", "network"];
 /** @throws BadInput when it has something that cannot go along, or that is not in a file which lasts. */
 export function checkMovable(name: string, definition: DomainDefinition): void {
   const stays = [
-    [definition.share.length > 0, "shared folders"],
-    [definition.vsock !== undefined, "a vsock"],
-    [definition.serialPort.length > 0, "serial ports on the host"],
-    [definition.net.some((net) => net.kind !== "none" && net.capture !== undefined), "a capture of its network"],
     [definition.net.some(({ kind }) => !NETS.includes(kind)), "an interface of its computer's kernel"],
-    [definition.display !== undefined, "a display"],
     [definition.disk.some(({ snapshot }) => snapshot), "a disk whose changes are in a temporary file (,snapshot)"],
   ] as const;
   const [, what] = stays.find(([has]) => has) ?? [];
   if (what !== undefined) throw new BadInput(`${name} has ${what}, which cannot go along`);
 }
+
+/** A shared folder's place where the domain goes, by its tag. */
+export interface Placed {
+  readonly folder: string;
+  readonly tag: string;
+}
+
+/** The folders that a domain shares, where it goes. @throws BadInput when one of them has no place there, or there is another. */
+export function placeShares(name: string, shares: DomainDefinition["share"], there: readonly Placed[]): Share[] {
+  const stranger = there.find(({ tag }, i) => i !== there.findIndex((each) => each.tag === tag) || !has(shares, tag));
+  if (stranger !== undefined) throw new BadInput(`${name} shares no folder as ${stranger.tag}, or it is given twice`);
+  return shares.map((share) => {
+    const place = there.find(({ tag }) => tag === share.tag);
+    if (place === undefined)
+      throw new BadInput(
+        `${name} shares a folder as ${share.tag}: say where it is there, with --share FOLDER:${share.tag}`,
+      );
+    return { ...share, folder: place.folder };
+  });
+}
+
+const has = (shares: DomainDefinition["share"], tag: string): boolean => shares.some((share) => share.tag === tag);
 
 /** A definition that names its files and disks by numbers, as they come after each other. */
 export interface Packed {
@@ -51,7 +71,22 @@ export function pack(definition: DomainDefinition): Packed {
   const disk = definition.disk.map(({ readOnly, serial }, i) => ({
     ...{ file: diskName(i), format: "qcow2" as const, readOnly, snapshot: false, serial },
   }));
-  return { definition: { ...definition, ...named, load, disk, dependsOn: [] }, files };
+  const passwordFile = definition.display?.passwordFile;
+  const display =
+    passwordFile === undefined ? {} : { display: { ...definition.display, passwordFile: add(passwordFile) } };
+  return { definition: { ...ofItsFolder(definition), ...named, load, disk, ...display, dependsOn: [] }, files };
+}
+
+/** With files and sockets of its own in its own folder. */
+function ofItsFolder({ vsock, serialPort, net, ...rest }: DomainDefinition): DomainDefinition {
+  return {
+    ...rest,
+    ...(vsock && { vsock: { ...vsock, path: "vsock" } }),
+    serialPort: serialPort.map((port, i) => ({ ...port, path: `serial${i}` })),
+    net: net.map((each, i) =>
+      each.kind === "none" || each.capture === undefined ? each : { ...each, capture: `net${i}.pcap` },
+    ),
+  };
 }
 
 /** @throws BadInput */
@@ -76,12 +111,15 @@ export function luggageOf(stored: StoredDomain, packed: Packed, domain: Domain, 
 export const fileName = (index: number): string => `file${index}`;
 export const diskName = (index: number): string => `disk${index}.qcow2`;
 
-/** Whether a definition that came names nothing but what came with it. */
-export function isPacked(definition: DomainDefinition, files: number, disks: number): boolean {
+/** Whether a definition that came names nothing but what came with it, and folders where its owner may say them. */
+export function isPacked(definition: DomainDefinition, files: number, disks: number, mayShare: boolean): boolean {
   const names = [
     ...FILE_FIELDS.flatMap((field) => definition[field] ?? []),
     ...definition.load.map(({ file }) => file),
+    ...(definition.display?.passwordFile === undefined ? [] : [definition.display.passwordFile]),
   ];
+  if (definition.share.some(({ folder }) => !mayShare || !isAbsolute(folder))) return false;
+  if (!isDeepStrictEqual(ofItsFolder(definition), definition)) return false;
   try {
     checkMovable("", definition);
   } catch {

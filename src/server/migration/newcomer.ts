@@ -17,13 +17,17 @@ const MIB = 2 ** 20;
 /** Files of a domain that came. */
 const OURS = /^(file\d+|disk\d+\.qcow2)$/;
 
-/** @throws Unexpected with the reason, when it cannot come. */
-export function checkRoom(host: MigrationHost, { name, resident, definition, files, disks }: Luggage): void {
+/** @param mayShare who gave it may name folders of this computer. @throws Unexpected with the reason, when it cannot come. */
+export function checkRoom(
+  host: MigrationHost,
+  { name, resident, definition, files, disks }: Luggage,
+  mayShare: boolean,
+): void {
   const { hypervisor, find, isTaken, folderOf } = host;
   const no = (why: string): never => {
     throw new Unexpected(why);
   };
-  if (!isPacked(definition, files.length, disks.length)) no("its definition names what does not go along");
+  if (!isPacked(definition, files.length, disks.length, mayShare)) no("its definition names what does not go along");
   const there = find(name);
   if (isTaken(name) || (there !== undefined && there.status !== "moved")) no(`the node has a ${name} already`);
   const { path } = folderOf(name);

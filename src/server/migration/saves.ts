@@ -41,6 +41,8 @@ export class Saves {
       throw new ActionError("wrong-state", `${name} is ${keeper.status}: only a domain that runs is saved`);
     const { definition } = keeper.stored;
     checkMovable(name, definition);
+    if (definition.share.length > 0)
+      throw new BadInput(`${name} has shared folders, which cannot be in a file: atoll migrate takes their places`);
     const packed = pack(mapPaths(definition, (path) => folderOf(name).resolve(path)));
     const files = readFiles(packed.files);
     const target = new NewSnapshotFile(file);
@@ -103,7 +105,7 @@ export class Saves {
           const host = hostOf(configuration);
           paused = host.paused;
           const mine = { ...host.luggage, name: newName ?? host.luggage.name };
-          checkRoom(this.#host, mine);
+          checkRoom(this.#host, mine, false);
           newcomer = new Newcomer(this.#host, randomBytes(16).toString("hex"), mine);
           await readInto(newcomer, sections, mine);
           return newcomer.open(() => {});

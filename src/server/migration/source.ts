@@ -63,7 +63,7 @@ export class Copier {
     });
   }
 
-  /** Sends files that the domain boots from. */
+  /** Sends files that the domain boots from. When this is done, the destination has opened what the definition names there. @throws Cut, Unexpected when it cannot */
   async files(files: readonly Uint8Array[]): Promise<void> {
     for (const [index, content] of files.entries()) {
       for (let offset = 0; offset < content.length; offset += CHUNK_MAX) {
@@ -71,6 +71,7 @@ export class Copier {
         await this.#channel.send(KIND.file, encodePiece({ index, offset, content: piece }));
       }
     }
+    await this.#mark();
   }
 
   /** Copies while the domain runs, until the rest can be had in the time that it may stand still, or there is no hope of that. @throws Cut, Unexpected */
@@ -82,7 +83,7 @@ export class Copier {
     let blocks = this.#stores.map(({ blocks }) => Array.from({ length: blocks }, (_, i) => i));
     let least = Number.POSITIVE_INFINITY;
     let vain = 0;
-    while (vain < IN_VAIN && this.state.round < rounds) {
+    for (;;) {
       this.state.round++;
       const began = performance.now();
       const before = this.#channel.sent;
@@ -99,8 +100,10 @@ export class Copier {
       this.#check();
       const rest =
         space.dirtyPages * PAGE_BYTES + this.#stores.reduce((sum, each) => sum + each.writtenBlocks * BLOCK_BYTES, 0);
-      if ((rest / this.state.rate) * 1000 + FIXED_COST <= downtime) return;
+      // What is left is `whileItStands`'s to take.
+      if ((rest / this.state.rate) * 1000 + FIXED_COST <= downtime || this.state.round >= rounds) return;
       vain = rest < least ? 0 : vain + 1;
+      if (vain >= IN_VAIN) return;
       least = Math.min(least, rest);
       ({ pages, blocks } = this.#taken());
     }
