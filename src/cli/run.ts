@@ -8,6 +8,7 @@ import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { keepHeapsSmall } from "../hosts/node/heaps.ts";
+import { inflateAhead } from "../hosts/node/inflate.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -72,6 +73,8 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     },
   );
   const opened = await openWanted(options, terminal, () => loop?.wake());
+  const { kernel } = opened.wanted;
+  const ahead = saved === undefined && kernel !== undefined && inflateAhead(kernel.bytes);
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
@@ -83,10 +86,12 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
+    const host = ahead ? { ...nodeBindings, inflate: ahead.inflate } : nodeBindings;
+    const parts = await machineParts(wanted, terminal, host, nodePackageFile, false);
     const guest = await opening;
     const booted = guest && (await startBootedGuest(guest, parts, terminal));
-    const machine = booted ?? (saved ? await saved.restore(parts) : await created(parts));
+    const machine =
+      booted ?? (saved ? await saved.restore(parts) : await created(parts, ahead ? ahead.ready : undefined));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
@@ -127,9 +132,11 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
   }
 }
 
-async function created(parts: MachineParts): Promise<Machine> {
+/** @param unpacked the kernel, in another thread. */
+async function created(parts: MachineParts, unpacked: Promise<void> | undefined): Promise<Machine> {
   // Loaded only now: most of the program is not needed to say that a file is missing.
   const { Machine } = await import("../machine/machine.ts");
+  await unpacked;
   await parts.readToBoot?.();
   return Machine.create(parts);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { BadInput } from "../../machine/runnable.ts";
-import { inflate } from "./inflate.ts";
+import { inflate, inflateAhead } from "./inflate.ts";
 
 const data = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i) >> 7);
 const packed = new Uint8Array(gzipSync(data));
@@ -25,4 +25,24 @@ test("a gzip file that lies about its size is damaged", () => {
 test("what is exactly as large as it may be is taken, and one byte more is not", () => {
   assert.deepEqual(inflate("gzip", packed, data.length), data);
   assert.throws(() => inflate("gzip", packed, data.length - 1), /larger than 299999 bytes when decompressed/);
+});
+
+test("what is unpacked ahead is there when it is asked for, once", async () => {
+  const ahead = inflateAhead(packed);
+  await ahead.ready;
+  const first = ahead.inflate("gzip", packed, data.length);
+  assert.deepEqual(first, data);
+  const again = ahead.inflate("gzip", packed, data.length);
+  assert.deepEqual(again, data);
+  assert.notEqual(again.buffer, first.buffer);
+});
+
+test("what cannot be unpacked ahead fails when it is asked for, with the same words", async () => {
+  const broken = packed.slice(0, 1000);
+  const ahead = inflateAhead(broken);
+  await ahead.ready;
+  assert.throws(() => ahead.inflate("gzip", broken, 1e6), new BadInput("its gzip data is damaged"));
+  const large = inflateAhead(packed);
+  await large.ready;
+  assert.throws(() => large.inflate("gzip", packed, 10), /larger than 10 bytes when decompressed/);
 });
