@@ -28,6 +28,8 @@ export abstract class Lowering {
 
   readonly code: Code;
   readonly functions: Functions;
+  /** The block of the PE, where there is only one. */
+  readonly onlyCpu: number | undefined;
   /** The local of a value, by its id. */
   #locals: (number | undefined)[] = [];
   /** By id: does that local hold, as a float, the value whose bits an integer value is? */
@@ -40,9 +42,10 @@ export abstract class Lowering {
   readonly #free: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   #taken: [ValueType, number][] = [];
 
-  constructor(code: Code, functions: Functions) {
+  constructor(code: Code, functions: Functions, onlyCpu?: number) {
     this.code = code;
     this.functions = functions;
+    this.onlyCpu = onlyCpu;
   }
 
   /** Lowers the IR of one instruction. The result says whether control goes on to the next instruction. */
