@@ -1,6 +1,7 @@
 // The library in Debian's Chromium beside the same in this Node, and what a page loads: `node bench/web.ts [RUNS]`. Prints a table.
 
 import { readFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
@@ -17,6 +18,9 @@ const PROMPT = "~# ";
 const KEYS = 60;
 
 if (missing) throw new Error(missing);
+const niceness = getPriority();
+if (niceness !== 0)
+  console.log(`This Node has niceness ${niceness}, Chromium gives itself 0 where it may: nothing to compare them by.`);
 const runs = Number(process.argv[2] ?? 3);
 
 /** Runs in Node and in the page alike, so it names nothing outside of it. Gives what the row says of itself. */

@@ -45,21 +45,24 @@ const STARTED = 1500;
  * called, and all of these took a quarter of the time until a guest's prompt.
  */
 function startBundle(path) {
-  const source = readFileSync(path, "utf8");
+  const source = readFileSync(path, "latin1");
   const folder = module.getCompileCacheDir ? module.getCompileCacheDir() : undefined;
   // The first line is a hash of the others: V8 compares no more than the length.
-  const cache = folder && join(folder, `atoll-${source.slice(2, source.indexOf("\n"))}`);
+  // Each verb has its own: what another one has called is no help.
+  const verb = /^[a-z]{1,12}$/.test(process.argv[2]) ? `-${process.argv[2]}` : "";
+  const cache = folder && join(folder, `atoll-${source.slice(2, source.indexOf("\n"))}${verb}`);
   let cachedData;
   try {
     if (cache) cachedData = readFileSync(cache);
   } catch (_) {
     // There will be one.
   }
-  const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {${source}\n})`, {
+  const script = new vm.Script(source, {
     filename: path,
     cachedData,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
+  const bundle = { exports: {} };
   if (cache && (cachedData === undefined || script.cachedDataRejected)) {
     let kept = false;
     const keep = () => {
@@ -67,16 +70,21 @@ function startBundle(path) {
       kept = true;
       try {
         const temporary = `${cache}.${process.pid}`;
-        writeFileSync(temporary, script.createCachedData());
+        writeFileSync(
+          temporary,
+          bundle.exports.withStartFlags(() => script.createCachedData()),
+        );
         renameSync(temporary, cache);
       } catch (_) {
         // The next start takes as long as this one.
       }
     };
     setTimeout(keep, STARTED).unref();
-    process.on("exit", keep);
+    // What was refused has not done what the verb does.
+    process.on("exit", (status) => {
+      if (status === 0) keep();
+    });
   }
-  const bundle = { exports: {} };
   script.runInThisContext()(bundle.exports, module.createRequire(path), bundle, path, dirname(path));
 }
 

@@ -2,9 +2,9 @@
 // `atoll run` has one, build/guest-alone.snapshot without, as pages have it, and beside each a hash of what it was made of.
 
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { filesIn, hashOf, makeOf } from "./made-of.ts";
 
 /** Rooms whose code decides what is in a snapshot. */
 const ROOMS = ["bus", "cpu", "devices", "machine", "memory", "network", "snapshot"];
@@ -19,32 +19,20 @@ const GUESTS: Readonly<Record<string, readonly string[]>> = {
   "guest-alone": ["--net", "none"],
 };
 
-function hashOf(root: string): string {
-  const sources = ROOMS.flatMap((room) =>
-    (readdirSync(join(root, "src", room), { recursive: true }) as string[])
-      .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-      .map((name) => join(root, "src", room, name)),
-  );
-  const hash = createHash("sha256");
-  const guest = GUEST.map((name) => join(root, "guests", "embedded", name));
-  for (const path of [...sources.sort(), ...guest, join(root, "tools", "booted-guest.ts")])
-    hash.update(path.slice(root.length)).update("\0").update(readFileSync(path));
-  return hash.digest("hex");
-}
-
 /** @throws Error when the guest cannot be booted. */
 export async function buildBootedGuests(root: string): Promise<void> {
-  const hash = hashOf(root);
+  const rooms = ROOMS.map((room) => join("src", room));
+  const sources = filesIn(root, rooms, (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+  const guest = GUEST.map((name) => join("guests", "embedded", name));
+  const hash = hashOf(root, [...sources, ...guest, join("tools", "booted-guest.ts")]);
   for (const [name, options] of Object.entries(GUESTS)) {
-    const snapshot = join(root, "build", `${name}.snapshot`);
-    const note = join(root, "build", `${name}.sha256`);
-    if (existsSync(snapshot) && existsSync(note) && readFileSync(note, "utf8") === hash) continue;
-    rmSync(note, { force: true });
-    await boot(root, snapshot, options);
-    writeFileSync(snapshot, await withDeflate(snapshot));
-    // It holds nothing that is not in the package.
-    chmodSync(snapshot, 0o644);
-    writeFileSync(note, hash);
+    const target = join(root, "build", `${name}.snapshot`);
+    await makeOf(hash, { target, note: join(root, "build", `${name}.sha256`) }, async () => {
+      await boot(root, target, options);
+      writeFileSync(target, await withDeflate(target));
+      // It holds nothing that is not in the package.
+      chmodSync(target, 0o644);
+    });
   }
 }
 

@@ -25,9 +25,14 @@ const lateBuiltins: Plugin = {
   },
 };
 
-/** Puts a hash of the rest in the first line, by which V8's code for it is found again (bin/atoll.js). */
-function signed(path: string): void {
-  const text = readFileSync(path);
+/**
+ * Makes a function of a module, as bin/atoll.js runs it: what it reads is then what V8 takes, with nothing put around it. A hash of the rest is in
+ * the first line, by which V8's code for it is found again.
+ */
+function wrapped(path: string): void {
+  const text = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, "utf8")}\n})`;
+  // It is read a byte a character.
+  if (/[^\0-\x7f]/.test(text)) throw new Error(`${path} has characters that are not ASCII`);
   writeFileSync(path, `//${createHash("sha256").update(text).digest("hex").slice(0, 32)}\n${text}`);
 }
 
@@ -50,11 +55,12 @@ export async function bundleCommand(root: string): Promise<void> {
       banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
       platform: "node",
       format: "cjs",
+      charset: "ascii",
       target: "node24",
       legalComments: "none",
     });
   await bundle("main", ["cli", "main.ts"]);
   // Workers are files beside the one that starts them: new URL("./NAME" + extname(import.meta.url), import.meta.url).
   await bundle("region-worker", ["hosts", "node", "region-worker.ts"]);
-  signed(join(outdir, "main.cjs"));
+  wrapped(join(outdir, "main.cjs"));
 }

@@ -1,18 +1,18 @@
 import type { Feature } from "../arch/features.ts";
 import {
   encodingOf,
-  extractField,
   type Field,
+  type FixedBits,
   fieldsOf,
+  fixedBits,
   insertField,
   type RecordOperand,
-  recordLayout,
-  registerSlot,
   type ShapeValues,
   shapeAt,
   shapeCount,
   shapeIndex,
 } from "./encoding.ts";
+import { PreparedRow } from "./prepared-row.ts";
 import { type Imm64, operandField, type Row } from "./row.ts";
 
 /** A decoded instruction, for the translator and for tools. */
@@ -49,70 +49,37 @@ export interface Decoder {
 }
 
 /** Instruction words that were decoded last, by a hash: most words of a program are in it more than once. Each with its key and record. */
-const RECENT_SHIFT = 12;
+const RECENT_SHIFT = 15;
 const RECENT = 2 ** RECENT_SHIFT;
 const RECENT_WORDS = 5;
 
-/** One row, prepared for decoding. */
+/** One row that words are compared with. What else decoding takes is prepared at its first word: most rows have none. */
 class Candidate {
   readonly row: Row;
   readonly mask: number;
   readonly value: number;
   readonly fixedBits: number;
   readonly firstKey: number;
-  readonly fields: readonly Field[];
-  readonly layout: readonly RecordOperand[];
-  // Reused by every decode, so that decoding allocates nothing of its own.
-  readonly #values: Record<string, number> = {};
-  readonly #shapeFields: readonly Field[];
-  /** For each operand of the layout, its field. Undefined if `decode` always gives the operand. */
-  readonly #sources: readonly (Field | undefined)[];
+  #prepared: PreparedRow | undefined;
 
-  constructor(row: Row, firstKey: number) {
-    const { mask, value, fields, shapeFields } = encodingOf(row);
+  constructor(row: Row, { mask, value }: FixedBits, firstKey: number) {
     this.row = row;
     this.mask = mask;
     this.value = value;
     this.fixedBits = popcount(mask);
-    this.fields = fields;
     this.firstKey = firstKey;
-    this.layout = recordLayout(row);
-    this.#shapeFields = shapeFields;
-    this.#sources = this.layout.map((operand) => fields.find((f) => f.name === operand.field));
-    for (const field of fields) this.#values[field.name] = 0;
   }
 
-  /** Calls `put` for each operand; returns the handler key or -1. */
-  run(word: number, put: (operand: RecordOperand, value: number, hi: number) => void): number {
-    const { row } = this;
-    const decoded = row.decode?.(this.#valuesOf(word), word);
-    if (decoded === "unallocated") return -1;
-    for (let i = 0; i < this.layout.length; i++) {
-      const operand = this.layout[i] as RecordOperand;
-      const given = decoded?.[operand.name];
-      if (given === undefined) put(operand, fromField(operand, this.#sources[i] as Field, word), 0);
-      else if (typeof given === "number") put(operand, registerOrNumber(operand, given), 0);
-      else put(operand, given.lo | 0, given.hi | 0);
-    }
-    let shape = 0;
-    for (const field of this.#shapeFields) shape = (shape << field.width) | extractField(field, word);
-    return this.firstKey + shape * row.variants + (decoded?.variant ?? 0);
-  }
-
-  #valuesOf(word: number): Readonly<Record<string, number>> {
-    const values = this.#values;
-    for (const field of this.fields) values[field.name] = extractField(field, word);
-    return values;
+  get prepared(): PreparedRow {
+    this.#prepared ??= new PreparedRow(this.row, this.firstKey);
+    return this.#prepared;
   }
 }
 
-function fromField(operand: RecordOperand, field: Field, word: number): number {
-  const v = extractField(field, word);
-  return operand.kind === "s32" ? (v << (32 - field.width)) >> (32 - field.width) : registerOrNumber(operand, v);
-}
-
-function registerOrNumber(operand: RecordOperand, v: number): number {
-  return operand.kind === "xw" || operand.kind === "sp" ? registerSlot(operand.kind, v) : v | 0;
+/** Candidates for words with the same bits [31:21]: all, and by bits [15:10]. */
+interface Bucket {
+  readonly all: readonly Candidate[];
+  readonly byLow: (readonly Candidate[] | undefined)[];
 }
 
 /** Builds a decoder of the rows whose feature is present. `base` is always present. `without`: rows to do without. */
@@ -123,32 +90,36 @@ export function createDecoder(
 ): Decoder {
   const firstKeys: number[] = [];
   let handlerCount = 0;
+  const candidates: Candidate[] = [];
   for (const row of rows) {
+    const fixed = fixedBits(row.bits);
+    if ((row.feat === "base" || features.has(row.feat)) && !without.has(row))
+      candidates.push(new Candidate(row, fixed, handlerCount));
     firstKeys.push(handlerCount);
-    handlerCount += shapeCount(row);
+    handlerCount += row.variants * 2 ** fixed.shapeBits;
   }
-  const keyOf = new Map(rows.map((row, i) => [row, firstKeys[i] as number]));
-  const candidates = rows
-    .filter((row) => (row.feat === "base" || features.has(row.feat)) && !without.has(row))
-    .map((row) => new Candidate(row, keyOf.get(row) as number))
-    .sort((a, b) => b.fixedBits - a.fixedBits);
+  candidates.sort((a, b) => b.fixedBits - a.fixedBits);
 
-  // Two levels of buckets, by bits [31:21] and then [15:10], filled when first used: most code needs few of them.
+  // Buckets by bits [28:25], which the main encoding table goes by (Arm ARM C4.1), then by [31:21] and by [15:10]; the last two are
+  // filled when they are first used: most code needs few of them.
   const HIGH = 0xffe00000 | 0;
   const LOW = 0xfc00;
-  const level1: (Candidate[] | undefined)[] = new Array(2048).fill(undefined);
-  const level2: (Candidate[] | undefined)[] = new Array(2048 * 64).fill(undefined);
   const among = (list: readonly Candidate[], word: number, bits: number): Candidate[] =>
     list.filter((c) => ((word ^ c.value) & c.mask & bits) === 0);
-  function fill(word: number, index: number): Candidate[] {
-    level1[word >>> 21] ??= among(candidates, word, HIGH);
-    const list = among(level1[word >>> 21] as Candidate[], word, LOW);
-    level2[index] = list;
+  const groups = Array.from({ length: 16 }, (_, group) => among(candidates, group << 25, 0x1e000000));
+  const buckets: (Bucket | undefined)[] = new Array(2048).fill(undefined);
+  function fill(word: number): readonly Candidate[] {
+    const bucket = buckets[word >>> 21] ?? {
+      all: among(groups[(word >>> 25) & 15] as Candidate[], word, HIGH),
+      byLow: new Array(64).fill(undefined),
+    };
+    buckets[word >>> 21] = bucket;
+    const list = among(bucket.all, word, LOW);
+    bucket.byLow[(word >>> 10) & 63] = list;
     return list;
   }
   function find(word: number): Candidate | undefined {
-    const index = ((word >>> 21) << 6) | ((word >>> 10) & 63);
-    const list = level2[index] ?? fill(word, index);
+    const list = buckets[word >>> 21]?.byLow[(word >>> 10) & 63] ?? fill(word);
     for (let i = 0; i < list.length; i++) {
       const c = list[i] as Candidate;
       if ((word & c.mask) === c.value) return c;
@@ -173,18 +144,14 @@ export function createDecoder(
   // No slot is taken to have word 0 before it has: it is UDF.
   recent[0] = -1;
 
-  let target: { bytes: Uint8Array; words: Int32Array; address: number } = {
-    bytes: new Uint8Array(0),
-    words: new Int32Array(0),
-    address: 0,
-  };
-  function putRecord(operand: RecordOperand, value: number, hi: number): void {
-    const at = target.address + operand.offset;
-    if (operand.bytes === 1) target.bytes[at] = value;
-    else {
-      target.words[at >> 2] = value;
-      if (operand.bytes === 8) target.words[(at >> 2) + 1] = hi;
-    }
+  // For whoever wants operands by name rather than a record.
+  const record = new DataView(new ArrayBuffer(16));
+  const recordBytes = new Uint8Array(record.buffer);
+  const recordWords = new Int32Array(record.buffer);
+  function operandAt({ kind, offset, bytes }: RecordOperand): number | Imm64 {
+    if (bytes === 1) return record.getUint8(offset);
+    const lo = record.getInt32(offset, true);
+    return kind === "i64" ? { lo, hi: record.getInt32(offset + 4, true) } : lo;
   }
 
   return {
@@ -192,7 +159,7 @@ export function createDecoder(
     handlerOf,
     rowOf: (word) => find(word)?.row,
     firstKey(row) {
-      const key = keyOf.get(row);
+      const key = firstKeys[rows.indexOf(row)];
       if (key === undefined) throw new RangeError(`${row.id} is not in the decoder`);
       return key;
     },
@@ -201,9 +168,7 @@ export function createDecoder(
       const at = address >> 2;
       if (recent[slot] !== word) {
         const found = find(word);
-        if (target.bytes !== bytes || target.words !== words) target = { bytes, words, address };
-        else target.address = address;
-        const key = found ? found.run(word, putRecord) : -1;
+        const key = found ? found.prepared.decodeInto(word, bytes, words, address) : -1;
         recent[slot] = word;
         recent[slot + 1] = key;
         for (let i = 1; i < 4; i++) recent[slot + 1 + i] = words[at + i] as number;
@@ -215,18 +180,15 @@ export function createDecoder(
       return recent[slot + 1] as number;
     },
     decode(word) {
-      const found = find(word);
+      const found = find(word)?.prepared;
       if (!found) return undefined;
-      const operands: (number | Imm64)[] = [];
-      const handlerKey = found.run(word, (operand, value, hi) => {
-        operands.push(operand.kind === "i64" ? { lo: value, hi } : value);
-      });
+      const handlerKey = found.decodeInto(word, recordBytes, recordWords, 0);
       if (handlerKey < 0) return undefined;
       const { row, layout, firstKey } = found;
       return {
         row,
         layout,
-        operands,
+        operands: layout.map(operandAt),
         handlerKey,
         fields: fieldsOf(row, word),
         shape: shapeAt(row, handlerKey - firstKey),

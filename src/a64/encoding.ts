@@ -10,11 +10,16 @@ export interface Field {
   readonly parts: readonly { readonly shift: number; readonly width: number }[];
 }
 
-export interface Encoding {
-  /** 1 for each fixed bit, as a signed 32-bit number. */
+/** The fixed bits of a pattern, as signed 32-bit numbers, and how many bits select the shape. */
+export interface FixedBits {
+  /** 1 for each fixed bit. */
   readonly mask: number;
-  /** The fixed bits, as a signed 32-bit number. */
   readonly value: number;
+  /** Bits of uppercase fields. */
+  readonly shapeBits: number;
+}
+
+export interface Encoding extends FixedBits {
   /** In order of their most significant bit. */
   readonly fields: readonly Field[];
   /** The uppercase ones. */
@@ -34,17 +39,36 @@ export function encodingOf(row: Row): Encoding {
   return encoding;
 }
 
-function parsePattern(bits: string): Encoding {
+const [ZERO, ONE, UPPER_A, UPPER_Z] = ["0", "1", "A", "Z"].map((c) => c.charCodeAt(0)) as [
+  number,
+  number,
+  number,
+  number,
+];
+
+/** All that finding an instruction takes of its pattern: a machine that starts does this for every row, and for few rows more than this. */
+export function fixedBits(bits: string): FixedBits {
   let mask = 0;
   let value = 0;
+  let shapeBits = 0;
+  for (let i = 0; i < 32; i++) {
+    const c = bits.charCodeAt(i);
+    mask <<= 1;
+    value <<= 1;
+    if (c === ZERO || c === ONE) {
+      mask |= 1;
+      value |= c - ZERO;
+    } else if (c >= UPPER_A && c <= UPPER_Z) shapeBits++;
+  }
+  return { mask, value, shapeBits };
+}
+
+function parsePattern(bits: string): Encoding {
   const all: { name: string; width: number; parts: { shift: number; width: number }[] }[] = [];
   for (let i = 0; i < 32; i++) {
     const c = bits[i] as string;
     const shift = 31 - i;
-    if (c === "0" || c === "1") {
-      mask |= 1 << shift;
-      if (c === "1") value |= 1 << shift;
-    } else if ((c >= "a" && c <= "z") || (c >= "A" && c <= "Z")) {
+    if ((c >= "a" && c <= "z") || (c >= "A" && c <= "Z")) {
       let field = all.find(({ name }) => name === c);
       if (field === undefined) {
         field = { name: c, width: 0, parts: [] };
@@ -56,15 +80,16 @@ function parsePattern(bits: string): Encoding {
         last.shift = shift;
         last.width++;
       } else field.parts.push({ shift, width: 1 });
-    } else if (c !== "-") throw new TypeError(`pattern ${bits}: unexpected ${c}`);
+    } else if (c !== "0" && c !== "1" && c !== "-") throw new TypeError(`pattern ${bits}: unexpected ${c}`);
   }
-  return { mask, value, fields: all, shapeFields: all.filter((f) => f.name < "a") };
+  return { ...fixedBits(bits), fields: all, shapeFields: all.filter((f) => f.name < "a") };
 }
 
 /** The value of a field in an instruction word. */
 export function extractField({ parts }: Field, word: number): number {
-  let v = 0;
-  for (let i = 0; i < parts.length; i++) {
+  const first = parts[0] as Field["parts"][number];
+  let v = (word >>> first.shift) & ((1 << first.width) - 1);
+  for (let i = 1; i < parts.length; i++) {
     const { shift, width } = parts[i] as Field["parts"][number];
     v = (v << width) | ((word >>> shift) & ((1 << width) - 1));
   }
@@ -101,7 +126,9 @@ export interface RecordOperand {
   readonly bytes: number;
 }
 
-/** The operands of a row in the order of its record: the largest first, then as declared. */
+const RECORD_OPERANDS_END = 16;
+
+/** The operands of a row in the order of its record: the largest first, then as declared. Throws TypeError if they do not fit. */
 export function recordLayout(row: Row): readonly RecordOperand[] {
   const operands = Object.entries(row.ops).map(([name, spec]) => {
     const kind = operandKind(spec);
@@ -112,6 +139,7 @@ export function recordLayout(row: Row): readonly RecordOperand[] {
   return operands.map((operand) => {
     const at = offset;
     offset += operand.bytes;
+    if (offset > RECORD_OPERANDS_END) throw new TypeError(`${row.id}: operands take ${offset - 4} bytes of 12`);
     return { ...operand, offset: at };
   });
 }
@@ -126,7 +154,7 @@ export function registerSlot(kind: OperandKind, number: number): number {
 
 /** How many shapes a row could have: shape indices are below it. */
 export function shapeCount(row: Row): number {
-  return encodingOf(row).shapeFields.reduce((n, f) => n * 2 ** f.width, row.variants);
+  return row.variants * 2 ** fixedBits(row.bits).shapeBits;
 }
 
 /** A dense number for a shape: uppercase fields in order of the pattern, then `variant`, as digits of mixed radix. */

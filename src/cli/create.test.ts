@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BadInput } from "../machine/runnable.ts";
 import { newOrExistingDisk } from "./create.ts";
-import { memoryText, table } from "./ls.ts";
+import { memoryText, table } from "./table.ts";
 
 test("disks of a machine are made, or are there already", () => {
   assert.deepEqual(newOrExistingDisk("new:8G"), { bytes: 8 * 2 ** 30, serial: undefined });

@@ -7,6 +7,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import type { ImageOptions } from "./image.ts";
 import { say } from "./report.ts";
 
+/** Says what is wrong with an image, and puts right what can be, where that is asked for. @returns the exit status. @throws ImageError and BadInput */
 export function check(options: ImageOptions<"check">, file: string): number {
   const result = checked(file, options, options.repair);
   if (options.json) process.stdout.write(`${JSON.stringify(asJson(file, result), undefined, 2)}\n`);

@@ -13,6 +13,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import type { ImageOptions } from "./image.ts";
 import { createOptions } from "./image-options.ts";
 
+/** Copies a disk into a new image, which has its name only when it is whole. @returns the exit status. @throws ImageError and BadInput */
 export async function convert(options: ImageOptions<"convert">, source: string, target: string): Promise<number> {
   const { backingFile, backingFormat, ...qcow2 } = createOptions(options.options);
   if (backingFile !== undefined || backingFormat !== undefined)

@@ -8,6 +8,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import type { ImageOptions } from "./image.ts";
 import { createOptions, diskBytes } from "./image-options.ts";
 
+/** Makes an image. @param size absent: the backing file's. @returns the exit status. @throws ImageError and BadInput */
 export function create(options: ImageOptions<"create">, file: string, size?: string): number {
   const { backingFile, backingFormat, ...qcow2 } = createOptions(options.options);
   const under = options.backing ?? backingFile;

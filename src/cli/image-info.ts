@@ -12,6 +12,7 @@ type Info = Readonly<Record<string, unknown>>;
 
 const MAX_CHAIN = 100;
 
+/** Shows an image, and with --backing-chain all that is under it. @returns the exit status. @throws ImageError and BadInput */
 export function info(options: ImageOptions<"info">, file: string): number {
   const chain: Info[] = [];
   let next: { file: string; format: Format | undefined } | undefined = { file, format: options.format };
@@ -46,6 +47,7 @@ export function info(options: ImageOptions<"info">, file: string): number {
   return EXIT_STATUS.ok;
 }
 
+/** An internal snapshot as `image info --json` shows it. */
 export function snapshotInfo(snapshot: Snapshot): Info {
   return {
     id: snapshot.id,

@@ -5,6 +5,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import type { ImageOptions } from "./image.ts";
 import { newBytes } from "./image-options.ts";
 
+/** @param size bytes with a unit, or with a sign before them how many more or fewer. @returns the exit status. @throws ImageError and BadInput */
 export function resize(options: ImageOptions<"resize">, file: string, size: string): number {
   const image = openImage(nodeImages, file, { writable: true, format: options.format });
   try {

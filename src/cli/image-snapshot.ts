@@ -9,6 +9,7 @@ import { EXIT_STATUS } from "./exit-status.ts";
 import type { ImageOptions } from "./image.ts";
 import { snapshotInfo, snapshotLine } from "./image-info.ts";
 
+/** Lists internal snapshots, or makes, goes back to or deletes one. @returns the exit status. @throws ImageError and BadInput */
 export function snapshot(options: ImageOptions<"snapshot">, file: string): number {
   const changes = [options.create, options.apply, options.delete].filter((name) => name !== undefined);
   if (changes.length > 1 || (changes.length > 0 && options.list)) throw new BadInput("give one of -l, -c, -a and -d");

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import type { DomainInfo } from "../contract/domains.ts";
 import type { MachineInfo } from "../contract/machines.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { memoryText, table, timeText } from "./ls.ts";
 import { declareMachineCommand, withMachines } from "./machine-command.ts";
+import { memoryText, table, timeText } from "./table.ts";
 
 export function declareInfo(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {

@@ -6,11 +6,11 @@ import { readSystemMap } from "../machine/profiling/symbols.ts";
 import { BadInput } from "../machine/runnable.ts";
 import type { NodeClient } from "../server/domains/client.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { table } from "./ls.ts";
 import { ProgressLine, withMachines } from "./machine-command.ts";
 import { declareOptions, type OptionRows, type Parsed, readOptions } from "./option.ts";
 import { count, file, word } from "./option-values.ts";
 import { say } from "./report.ts";
+import { table } from "./table.ts";
 
 const ROWS = {
   json: { kind: "flag", flags: "--json", help: "print JSON" },
@@ -91,31 +91,29 @@ function kernelOf({ symbols, offsets }: Options) {
   return { kernel: { ...known.data, ...(symbols === undefined ? {} : { symbols: addresses }) } };
 }
 
+/** A list of the guest kernel's, of which the end may be missing. */
+function printList(seen: { readonly broken?: string | undefined }, rows: readonly string[][], json: boolean): number {
+  if (json) print(seen);
+  else process.stdout.write(table(rows));
+  if (seen.broken !== undefined) say(`there may be more: ${seen.broken}`);
+  return EXIT_STATUS.ok;
+}
+
 const processes: Look = async (node, name, options) => {
   const input = { name, ...kernelOf(options) };
   const seen = await ProgressLine.during((show) => node.ask("processes", input, show));
-  if (options.json) print(seen);
-  else {
-    const rows = seen.processes.map((each) => [
-      ...[String(each.pid), String(each.parent), each.state],
-      each.kernel ? `[${each.name}]` : each.name,
-    ]);
-    process.stdout.write(table([["PID", "PARENT", "STATE", "NAME"], ...rows]));
-  }
-  if (seen.broken !== undefined) say(`there may be more: ${seen.broken}`);
-  return EXIT_STATUS.ok;
+  const rows = seen.processes.map((each) => [
+    ...[String(each.pid), String(each.parent), each.state],
+    each.kernel ? `[${each.name}]` : each.name,
+  ]);
+  return printList(seen, [["PID", "PARENT", "STATE", "NAME"], ...rows], options.json);
 };
 
 const modules: Look = async (node, name, options) => {
   const input = { name, ...kernelOf(options) };
   const seen = await ProgressLine.during((show) => node.ask("modules", input, show));
-  if (options.json) print(seen);
-  else {
-    const rows = seen.modules.map((each) => [each.name, String(each.size), each.state, each.address]);
-    process.stdout.write(table([["NAME", "BYTES", "STATE", "STRUCT MODULE"], ...rows]));
-  }
-  if (seen.broken !== undefined) say(`there may be more: ${seen.broken}`);
-  return EXIT_STATUS.ok;
+  const rows = seen.modules.map((each) => [each.name, String(each.size), each.state, each.address]);
+  return printList(seen, [["NAME", "BYTES", "STATE", "STRUCT MODULE"], ...rows], options.json);
 };
 
 const registers: Look = async (node, name, { json }) => {

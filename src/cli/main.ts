@@ -6,6 +6,9 @@ import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { reportError } from "./report.ts";
 
+// For what starts this (bin/atoll.js).
+export { withStartFlags } from "../hosts/node/v8-flags.ts";
+
 type Declare = (program: Command, done: (status: number) => void) => void;
 
 /** The verbs in the order of their help. Each is loaded when it is asked for: all of them take longer than a machine that starts. */

@@ -6,6 +6,7 @@ import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { declareMachineCommand, ProgressLine, withMachines } from "./machine-command.ts";
 import type { OptionRows } from "./option.ts";
+import { count } from "./option-values.ts";
 
 const MIB = 2 ** 20;
 
@@ -28,14 +29,14 @@ const ROWS = {
   downtime: {
     kind: "value",
     flags: "--downtime <MS>",
-    parse: (text: string) => whole(text, 1, 600_000),
+    parse: count(1, 600_000),
     default: String(DEFAULT_DOWNTIME),
     help: "milliseconds that it may stand still",
   },
   rounds: {
     kind: "value",
     flags: "--rounds <COUNT>",
-    parse: (text: string) => whole(text, 1, 1000),
+    parse: count(1, 1000),
     default: String(DEFAULT_ROUNDS),
     help: "of copying what was written meanwhile; after them it stands still for as long as the rest takes",
   },
@@ -83,11 +84,4 @@ function readToken(path: string): string {
   }
   if (!/^\S{32,256}$/.test(token)) throw new BadInput(`${path} has no token`);
   return token;
-}
-
-function whole(text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most)
-    throw new BadInput(`give a number from ${least} to ${most}`);
-  return value;
 }

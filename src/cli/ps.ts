@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { DomainInfo } from "../contract/domains.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { memoryText, table } from "./ls.ts";
 import { declareMachineCommand, withMachines } from "./machine-command.ts";
+import { memoryText, table } from "./table.ts";
 
 export function declarePs(program: Command, done: (status: number) => void): void {
   declareMachineCommand(program, done, {
@@ -23,6 +23,7 @@ export function declarePs(program: Command, done: (status: number) => void): voi
 const DOWN: readonly DomainInfo["status"][] = ["off", "saved", "failed", "waiting", "moved", "incoming"];
 const HEAD = ["NAME", "STATUS", "HEALTH", "RESTARTS", "UP", "CPUS", "MEMORY", "PORTS"];
 
+/** A table of domains, and below it why some do not run. */
 export function printDomains(domains: readonly DomainInfo[]): void {
   process.stdout.write(table([HEAD, ...domains.map(row)]));
   for (const { name, status, reason } of domains) {

@@ -5,17 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Atoll, atoll, ROOT } from "../../test/support/atoll.ts";
+import { ECHO, rawKernel } from "../../test/support/raw-kernels.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "atoll-run-"));
 after(() => rmSync(folder, { recursive: true }));
 
-/** A raw kernel of these instructions. */
-function program(name: string, ...words: number[]): string {
-  const path = join(folder, name);
-  writeFileSync(path, Uint8Array.from(words.flatMap((w) => [w, w >>> 8, w >>> 16, w >>> 24])));
-  return path;
-}
+const program = (name: string, ...words: number[]): string => rawKernel(folder, name, words);
 
 const SPIN = 0x14000000; // b .
 const WFI = 0xd503207f;
@@ -26,17 +22,7 @@ const spin = program("spin", SPIN);
 const wait = program("wait", WFI, 0x17ffffff); // wfi; b .-4
 const off = program("off", ...psci(8));
 const reset = program("reset", ...psci(9));
-/** Says "!" on the PL011, then echoes what arrives there. */
-const echo = program(
-  "echo",
-  0xd2a12000, // movz x0, #0x0900, lsl #16
-  0x52800421, // movz w1, #'!'
-  0xb9000001, // 1: str w1, [x0] (UARTDR)
-  0xb9401802, // 2: ldr w2, [x0, #0x18] (UARTFR)
-  0x3727ffe2, // tbnz w2, #4, 2b (RXFE)
-  0xb9400001, // ldr w1, [x0]
-  0x17fffffc, // b 1b
-);
+const echo = program("echo", ...ECHO);
 
 function file(name: string, bytes: Uint8Array | string): string {
   const path = join(folder, name);

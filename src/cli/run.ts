@@ -73,8 +73,6 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     },
   );
   const opened = await openWanted(options, terminal, () => loop?.wake());
-  const { kernel } = opened.wanted;
-  const ahead = saved === undefined && kernel !== undefined && inflateAhead(kernel.bytes);
   // However the command ends, what the guest wrote is to be on the host's disk.
   process.on("exit", opened.close);
   try {
@@ -86,12 +84,10 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const host = ahead ? { ...nodeBindings, inflate: ahead.inflate } : nodeBindings;
-    const parts = await machineParts(wanted, terminal, host, nodePackageFile, false);
+    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
     const guest = await opening;
     const booted = guest && (await startBootedGuest(guest, parts, terminal));
-    const machine =
-      booted ?? (saved ? await saved.restore(parts) : await created(parts, ahead ? ahead.ready : undefined));
+    const machine = booted ?? (saved ? await saved.restore(parts) : await created(parts));
     if (options.dumpDtb !== undefined) {
       save(options.dumpDtb, machine.deviceTree());
       return EXIT_STATUS.ok;
@@ -132,12 +128,12 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
   }
 }
 
-/** @param unpacked the kernel, in another thread. */
-async function created(parts: MachineParts, unpacked: Promise<void> | undefined): Promise<Machine> {
-  // Loaded only now: most of the program is not needed to say that a file is missing.
-  const { Machine } = await import("../machine/machine.ts");
-  await unpacked;
+async function created(parts: MachineParts): Promise<Machine> {
   await parts.readToBoot?.();
+  // While this thread loads the rest of the program: most of it is not needed to say that a file is missing.
+  const unpacking = parts.kernel && inflateAhead(parts.kernel.bytes);
+  const { Machine } = await import("../machine/machine.ts");
+  await unpacking;
   return Machine.create(parts);
 }
 

@@ -3,10 +3,10 @@
 import type { Command } from "commander";
 import type { DomainInfo, DomainOutput } from "../contract/domains.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
-import { table } from "./ls.ts";
 import { declareMachineCommand, withMachines } from "./machine-command.ts";
 import type { OptionRows } from "./option.ts";
 import { count, seconds } from "./option-values.ts";
+import { table } from "./table.ts";
 
 const ROWS = {
   interval: {

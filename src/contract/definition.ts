@@ -23,6 +23,7 @@ import {
   TAG_MAX,
   VNC_PASSWORD,
 } from "./limits.ts";
+import { type AnyNet, netProblems } from "./net-problems.ts";
 
 const NUL = "\0";
 
@@ -112,20 +113,6 @@ export function nets<Kind extends z.ZodType<AnyNet>>(
   return schema.default([]);
 }
 
-/** What keeps a machine from having these interfaces, by the one that should be another. */
-export function netProblems(list: readonly AnyNet[]): { readonly index: number; readonly message: string }[] {
-  const macs = list.map((net) => ("mac" in net ? net.mac : undefined));
-  return list.flatMap(({ kind }, index) => {
-    const mac = macs[index];
-    if (kind === "none" && list.length > 1) return { index, message: "none is alone" };
-    if (kind === "user" && list.findIndex((net) => net.kind === "user") < index)
-      return { index, message: "give user once: its addresses are always the same" };
-    if (mac !== undefined && macs.indexOf(mac) < index)
-      return { index, message: "give each interface a mac of its own" };
-    return [];
-  });
-}
-
 const isMapping = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export const publication = z.strictObject({
@@ -213,8 +200,6 @@ export type NewDisk = Readonly<z.infer<typeof newDisk>>;
 export type Board = Readonly<z.infer<typeof board>>;
 export type Net = Readonly<z.infer<typeof net>>;
 export type NodeNet = Readonly<z.infer<typeof nodeNet>>;
-/** What an interface may be plugged into, whoever's it is. */
-export type AnyNet = { readonly kind: string; readonly mac?: string | undefined };
 export type Publication = Readonly<z.infer<typeof publication>>;
 export type Share = Readonly<z.infer<typeof share>>;
 export type Vsock = Readonly<z.infer<typeof vsock>>;

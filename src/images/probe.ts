@@ -20,6 +20,7 @@ export function magicOf(sector: Uint8Array): Exclude<Format, "raw"> | Compressio
   return undefined;
 }
 
+/** What a file says that it is; undefined for a raw disk. */
 export function probe(storage: Storage): ReturnType<typeof magicOf> {
   const sector = new Uint8Array(512);
   storage.read(0, sector);

@@ -117,8 +117,26 @@ function checkParent(name: string, descriptor: string): void {
   throw unsupported(`${name} is a difference to another image, which Atoll does not know`);
 }
 
+/** What the header of a sparse extent says; sizes and offsets in bytes. */
+interface SparseHeader {
+  readonly bytes: number;
+  readonly grainBytes: number;
+  /** Entries of a grain table. */
+  readonly perTable: number;
+  readonly directoryAt: number;
+  readonly directoryEntries: number;
+  readonly compressed: boolean;
+  /** Entries of 1 in grain tables are grains of zeros. */
+  readonly zeroGrains: boolean;
+}
+
 /** "Hosted sparse extents". */
 function openSparse(storage: Storage, codecs: Codecs): { part: Part; compressed: boolean } {
+  const header = readSparseHeader(storage);
+  return { part: grains(storage, codecs, header), compressed: header.compressed };
+}
+
+function readSparseHeader(storage: Storage): SparseHeader {
   const { name } = storage;
   let header = viewOf(readInside(storage, 0, SECTOR, "VMDK header"));
   if (header.getUint32(0, true) !== MAGIC) throw corrupt(`${name} is no sparse VMDK extent`);
@@ -132,7 +150,6 @@ function openSparse(storage: Storage, codecs: Codecs): { part: Part; compressed:
   const bytes = le64(header, 12) * SECTOR;
   const grainBytes = le64(header, 20) * SECTOR;
   const perTable = header.getUint32(44, true);
-  const directoryAt = le64(header, 56) * SECTOR;
   const compressed = (flags & FLAG_COMPRESSED) !== 0;
   if (version < 1 || version > 3) throw unsupported(`${name}: version ${version} of VMDK is not known`);
   if (compressed && (header.getUint16(77, true) !== 1 || (flags & FLAG_MARKERS) === 0)) {
@@ -143,14 +160,22 @@ function openSparse(storage: Storage, codecs: Codecs): { part: Part; compressed:
     throw corrupt(`${name}: grains of ${grainBytes} bytes`);
   }
   if (perTable < 1 || perTable > MAX_TABLE_ENTRIES) throw corrupt(`${name}: grain tables of ${perTable} entries`);
-  const tables = Math.ceil(bytes / (grainBytes * perTable));
-  if (tables > MAX_DIRECTORY_ENTRIES) throw refused(`${name} is too large`);
+  const directoryEntries = Math.ceil(bytes / (grainBytes * perTable));
+  if (directoryEntries > MAX_DIRECTORY_ENTRIES) throw refused(`${name} is too large`);
   const descriptorAt = le64(header, 28) * SECTOR;
   const descriptorBytes = Math.min(le64(header, 36) * SECTOR, MAX_DESCRIPTOR_BYTES);
   if (descriptorAt > 0 && descriptorBytes > 0) {
     checkParent(name, latin1(readInside(storage, descriptorAt, descriptorBytes, "descriptor")));
   }
-  const directory = viewOf(readInside(storage, directoryAt, tables * 4, "grain directory"));
+  const directoryAt = le64(header, 56) * SECTOR;
+  const zeroGrains = (flags & FLAG_ZERO_GRAINS) !== 0;
+  return { bytes, grainBytes, perTable, directoryAt, directoryEntries, compressed, zeroGrains };
+}
+
+/** Finds an extent's grains by its grain directory and grain tables. */
+function grains(storage: Storage, codecs: Codecs, header: SparseHeader): Part {
+  const { bytes, grainBytes, perTable, compressed, zeroGrains } = header;
+  const directory = viewOf(readInside(storage, header.directoryAt, header.directoryEntries * 4, "grain directory"));
   const cache = new Map<number, DataView>();
   const table = (at: number): DataView => {
     const known = cache.get(at);
@@ -161,7 +186,7 @@ function openSparse(storage: Storage, codecs: Codecs): { part: Part; compressed:
     return read;
   };
   let last: { readonly at: number; readonly bytes: Uint8Array } | undefined;
-  const part: Part = {
+  return {
     bytes,
     find(offset) {
       const within = offset % grainBytes;
@@ -171,17 +196,16 @@ function openSparse(storage: Storage, codecs: Codecs): { part: Part; compressed:
       if (tableAt === 0) return { block: { kind: "hole" }, within, length };
       const sector = table(tableAt).getUint32((grain % perTable) * 4, true);
       if (sector === 0) return { block: { kind: "hole" }, within, length };
-      if (sector === 1 && (flags & FLAG_ZERO_GRAINS) !== 0) return { block: { kind: "zero" }, within, length };
+      if (sector === 1 && zeroGrains) return { block: { kind: "zero" }, within, length };
       const at = sector * SECTOR;
       if (!compressed) {
-        if (at >= storage.size()) throw corrupt(`${name}: a grain is beyond the end of the file`);
+        if (at >= storage.size()) throw corrupt(`${storage.name}: a grain is beyond the end of the file`);
         return { block: { kind: "data", storage, offset: at }, within, length };
       }
       if (last?.at !== at) last = { at, bytes: inflateGrain(storage, codecs, at, grainBytes) };
       return { block: { kind: "bytes", bytes: last.bytes }, within, length };
     },
   };
-  return { part, compressed };
 }
 
 /** "Compressed grains": the grain's sector, the size of the data, the data. */

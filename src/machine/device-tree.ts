@@ -89,11 +89,6 @@ const spi = (number: number, trigger: number): Uint8Array => cells(GIC_SPI, numb
 
 /** The board's tree, without /chosen's boot parameters: see `applyChosen`. */
 export function boardTree(board: BoardDescription): Fdt {
-  // A GICv2 binding has the CPUs that a PPI is for in bits 15:8; GICv3's has not.
-  const ppiFlags = board.gicVersion === 2 ? (((1 << board.cpus) - 1) << 8) | LEVEL_HIGH : LEVEL_HIGH;
-  const ppi = (...intids: number[]): Uint8Array => cells(...intids.flatMap((id) => [GIC_PPI, id - 16, ppiFlags]));
-  const pclk = cells(PHANDLE.pclk);
-
   const root = fdtNode(
     "",
     {
@@ -110,81 +105,115 @@ export function boardTree(board: BoardDescription): Fdt {
         reg: reg({ base: MAP.ram.base, size: board.memory }),
       }),
       cpusNode(board),
-      fdtNode("timer", {
-        compatible: strings("arm,armv8-timer", "arm,armv7-timer"),
-        "always-on": EMPTY,
-        interrupts: ppi(
-          ...[PPI.securePhysicalTimer, PPI.physicalTimer, PPI.virtualTimer, PPI.hypervisorTimer],
-          ...(board.hypervisorVirtualTimer ? [PPI.hypervisorVirtualTimer] : []),
-        ),
-      }),
-      fdtNode("apb-pclk", {
-        compatible: strings("fixed-clock"),
-        "#clock-cells": cells(0),
-        "clock-frequency": cells(PCLK_HZ),
-        "clock-output-names": strings("clk24mhz"),
-        phandle: pclk,
-      }),
-      interruptController(board, ppi(PPI.gicMaintenance)),
-      ...(board.pmu === false
-        ? []
-        : [fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppi(PPI.pmu) })]),
+      timerNode(board),
+      clockNode(),
+      interruptController(board),
+      ...(board.pmu === false ? [] : [pmuNode(board)]),
       ...(board.secure ? [flash("flash", MAP.flash1)] : [flash("flash", MAP.flash0, MAP.flash1)]),
       uart(MAP.uart, SPI.uart),
-      fdtNode(`pl031@${hex(MAP.rtc.base)}`, {
-        compatible: strings("arm,pl031", "arm,primecell"),
-        reg: reg(MAP.rtc),
-        interrupts: spi(SPI.rtc, LEVEL_HIGH),
-        clocks: pclk,
-        "clock-names": strings("apb_pclk"),
-      }),
+      rtcNode(),
       gpio(MAP.gpio, SPI.gpio, PHANDLE.gpio),
-      fdtNode("gpio-keys", { compatible: strings("gpio-keys") }, [
-        fdtNode("poweroff", {
-          label: strings("GPIO Key Poweroff"),
-          "linux,code": cells(KEY_POWER),
-          gpios: cells(PHANDLE.gpio, POWER_KEY_PIN, 0),
-        }),
-      ]),
-      fdtNode(`fw-cfg@${hex(MAP.fwCfg.base)}`, {
-        compatible: strings("qemu,fw-cfg-mmio"),
-        reg: reg(MAP.fwCfg),
-        "dma-coherent": EMPTY,
-      }),
-      ...Array.from({ length: VIRTIO_SLOTS }, (_, slot) => {
-        const base = MAP.virtio.base + slot * VIRTIO_STRIDE;
-        return fdtNode(`virtio_mmio@${hex(base)}`, {
-          compatible: strings("virtio,mmio"),
-          reg: reg({ base, size: VIRTIO_STRIDE }),
-          interrupts: spi(SPI.virtio0 + slot, EDGE_RISING),
-          "dma-coherent": EMPTY,
-        });
-      }),
-      ...(board.domain
-        ? [
-            fdtNode("hypervisor", { compatible: strings("atoll,hypervisor"), method: strings("hvc") }),
-            fdtNode(`vmgenid@${hex(MAP.generationId.base)}`, {
-              compatible: strings("microsoft,vmgenid"),
-              reg: reg(MAP.generationId),
-              interrupts: spi(SPI.generationId, EDGE_RISING),
-            }),
-          ]
-        : []),
-      ...(board.watchdog
-        ? [
-            fdtNode(`watchdog@${hex(MAP.watchdogControl.base)}`, {
-              compatible: strings("arm,sbsa-gwdt"),
-              reg: cells(...[MAP.watchdogControl, MAP.watchdogRefresh].flatMap(({ base, size }) => [0, base, 0, size])),
-              interrupts: spi(SPI.watchdog, LEVEL_HIGH),
-            }),
-          ]
-        : []),
+      powerKeyNode(),
+      fwCfgNode(),
+      ...Array.from({ length: VIRTIO_SLOTS }, (_, slot) => virtioNode(slot)),
+      ...(board.domain ? domainNodes() : []),
+      ...(board.watchdog ? [watchdogNode()] : []),
       ...(board.channels ?? []).map(channelNode),
       ...(board.secure ? secureNodes() : []),
       fdtNode("chosen", { "stdout-path": strings(`/pl011@${hex(MAP.uart.base)}`) }),
     ],
   );
   return { root, reservations: [], bootCpu: board.mpidr(0) };
+}
+
+/** Interrupt specifiers of PPIs. A GICv2 binding has the CPUs that a PPI is for in bits 15:8; GICv3's has not. */
+function ppis({ gicVersion, cpus }: BoardDescription, ...intids: number[]): Uint8Array {
+  const flags = gicVersion === 2 ? (((1 << cpus) - 1) << 8) | LEVEL_HIGH : LEVEL_HIGH;
+  return cells(...intids.flatMap((id) => [GIC_PPI, id - 16, flags]));
+}
+
+function timerNode(board: BoardDescription): FdtNode {
+  return fdtNode("timer", {
+    compatible: strings("arm,armv8-timer", "arm,armv7-timer"),
+    "always-on": EMPTY,
+    interrupts: ppis(
+      board,
+      ...[PPI.securePhysicalTimer, PPI.physicalTimer, PPI.virtualTimer, PPI.hypervisorTimer],
+      ...(board.hypervisorVirtualTimer ? [PPI.hypervisorVirtualTimer] : []),
+    ),
+  });
+}
+
+function clockNode(): FdtNode {
+  return fdtNode("apb-pclk", {
+    compatible: strings("fixed-clock"),
+    "#clock-cells": cells(0),
+    "clock-frequency": cells(PCLK_HZ),
+    "clock-output-names": strings("clk24mhz"),
+    phandle: cells(PHANDLE.pclk),
+  });
+}
+
+function pmuNode(board: BoardDescription): FdtNode {
+  return fdtNode("pmu", { compatible: strings("arm,armv8-pmuv3"), interrupts: ppis(board, PPI.pmu) });
+}
+
+function rtcNode(): FdtNode {
+  return fdtNode(`pl031@${hex(MAP.rtc.base)}`, {
+    compatible: strings("arm,pl031", "arm,primecell"),
+    reg: reg(MAP.rtc),
+    interrupts: spi(SPI.rtc, LEVEL_HIGH),
+    clocks: cells(PHANDLE.pclk),
+    "clock-names": strings("apb_pclk"),
+  });
+}
+
+function powerKeyNode(): FdtNode {
+  return fdtNode("gpio-keys", { compatible: strings("gpio-keys") }, [
+    fdtNode("poweroff", {
+      label: strings("GPIO Key Poweroff"),
+      "linux,code": cells(KEY_POWER),
+      gpios: cells(PHANDLE.gpio, POWER_KEY_PIN, 0),
+    }),
+  ]);
+}
+
+function fwCfgNode(): FdtNode {
+  return fdtNode(`fw-cfg@${hex(MAP.fwCfg.base)}`, {
+    compatible: strings("qemu,fw-cfg-mmio"),
+    reg: reg(MAP.fwCfg),
+    "dma-coherent": EMPTY,
+  });
+}
+
+function virtioNode(slot: number): FdtNode {
+  const base = MAP.virtio.base + slot * VIRTIO_STRIDE;
+  return fdtNode(`virtio_mmio@${hex(base)}`, {
+    compatible: strings("virtio,mmio"),
+    reg: reg({ base, size: VIRTIO_STRIDE }),
+    interrupts: spi(SPI.virtio0 + slot, EDGE_RISING),
+    "dma-coherent": EMPTY,
+  });
+}
+
+/** What only a domain has: its hypervisor, and which copy of the guest it is. */
+function domainNodes(): FdtNode[] {
+  return [
+    fdtNode("hypervisor", { compatible: strings("atoll,hypervisor"), method: strings("hvc") }),
+    fdtNode(`vmgenid@${hex(MAP.generationId.base)}`, {
+      compatible: strings("microsoft,vmgenid"),
+      reg: reg(MAP.generationId),
+      interrupts: spi(SPI.generationId, EDGE_RISING),
+    }),
+  ];
+}
+
+function watchdogNode(): FdtNode {
+  return fdtNode(`watchdog@${hex(MAP.watchdogControl.base)}`, {
+    compatible: strings("arm,sbsa-gwdt"),
+    reg: reg(MAP.watchdogControl, MAP.watchdogRefresh),
+    interrupts: spi(SPI.watchdog, LEVEL_HIGH),
+  });
 }
 
 function channelNode(channel: ChannelDescription): FdtNode {
@@ -282,14 +311,15 @@ function cpusNode(board: BoardDescription): FdtNode {
   return fdtNode("cpus", { "#address-cells": cells(1), "#size-cells": cells(0) }, [map, ...cpus]);
 }
 
-function interruptController({ gicVersion, virtualization }: BoardDescription, maintenance: Uint8Array): FdtNode {
+function interruptController(board: BoardDescription): FdtNode {
+  const { gicVersion, virtualization } = board;
   const common = {
     "#interrupt-cells": cells(3),
     "interrupt-controller": EMPTY,
     "#address-cells": cells(2),
     "#size-cells": cells(2),
     ranges: EMPTY,
-    ...(virtualization ? { interrupts: maintenance } : {}),
+    ...(virtualization ? { interrupts: ppis(board, PPI.gicMaintenance) } : {}),
     phandle: cells(PHANDLE.gic),
   };
   const name = `intc@${hex(MAP.gicd.base)}`;

@@ -107,6 +107,7 @@ export function endsOf({ bytes, source, destination, addressBytes }: Packet): En
   };
 }
 
+/** Whether the checksum of an ICMP message is right, ICMPv6's with its pseudo-header. */
 export function checksumRight(packet: Packet): boolean {
   return packet.addressBytes === 16
     ? packet.checksumRight()

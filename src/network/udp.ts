@@ -221,6 +221,7 @@ export function datagramPayload({ bytes, view, payload }: Packet): Uint8Array {
   return bytes.subarray(payload + UDP_BYTES, payload + view.getUint16(payload + 4));
 }
 
+/** Makes `frame` a UDP datagram between two ports. Its checksum is still to be made, but where it will be cut into fragments. */
 export function writeDatagram(frame: Frame, ends: Ends, from: number, to: number, bytes: Uint8Array): void {
   const total = UDP_BYTES + bytes.length;
   const udp = writeIp(frame, ends, UDP, total);

@@ -1,4 +1,4 @@
-// Starts a process of the `atoll` command, of a machine or of the node, apart from the one that asks: it goes on when that ends. Its side of the conversation is `Starter`.
+// Starts a process of the `atoll` command, of a machine or of the node, apart from the one that asks: it goes on when that ends. Its side of the conversation is `starter`.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";

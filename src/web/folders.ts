@@ -3,15 +3,16 @@
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
 
-export type Shares = NonNullable<MachineConfiguration["share"]>;
-type Share = Shares[number] & { readonly folder: FileSystemDirectoryHandle };
+type Share = NonNullable<MachineConfiguration["share"]>[number];
+/** One by its handle. */
+export type FolderShare = Share & { readonly folder: FileSystemDirectoryHandle };
 
 const DATABASE = "atoll";
 const STORE = "folders";
 
 /** Those of a configuration that a page can have. */
-export const folderShares = (configuration: MachineConfiguration): Share[] =>
-  (configuration.share ?? []).filter((share): share is Share => typeof share.folder !== "string");
+export const folderShares = (configuration: MachineConfiguration): FolderShare[] =>
+  (configuration.share ?? []).filter((share): share is FolderShare => typeof share.folder !== "string");
 
 /**
  * Whether the page may read a folder, and write to it. Where the browser asks its user, it does so only just after a click or a key: elsewhere
@@ -28,13 +29,32 @@ export async function isAllowed(folder: FileSystemDirectoryHandle, mode: "read" 
   return true;
 }
 
+/** Why the page cannot have a folder, as the end of a sentence; undefined: it can. */
+export async function whyNot(
+  folder: FileSystemDirectoryHandle,
+  mode: "read" | "readwrite",
+): Promise<string | undefined> {
+  if (!(await isAllowed(folder, mode))) return "and this browser does not let the page have it";
+  try {
+    await folder.keys().next();
+    return undefined;
+  } catch {
+    return "and it is not there any more";
+  }
+}
+
+/** Asks for a folder of this computer. Undefined where the user thinks better of it, or the browser gives pages none. */
+export function chooseFolder(): Promise<FileSystemDirectoryHandle | undefined> {
+  return window.showDirectoryPicker?.({ mode: "readwrite" }).catch(() => undefined) ?? Promise.resolve(undefined);
+}
+
 /** Keeps the folders of a snapshot, in place of those that it had. */
-export async function keepFolders(snapshot: string, shares: readonly Share[]): Promise<void> {
+export async function keepFolders(snapshot: string, shares: readonly FolderShare[]): Promise<void> {
   await inStore("readwrite", (store) => (shares.length > 0 ? store.put(shares, snapshot) : store.delete(snapshot)));
 }
 
-export async function keptFolders(snapshot: string): Promise<Share[]> {
-  return ((await inStore("readonly", (store) => store.get(snapshot))) as Share[] | undefined) ?? [];
+export async function keptFolders(snapshot: string): Promise<FolderShare[]> {
+  return ((await inStore("readonly", (store) => store.get(snapshot))) as FolderShare[] | undefined) ?? [];
 }
 
 async function inStore(mode: IDBTransactionMode, action: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {

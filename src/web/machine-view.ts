@@ -25,6 +25,8 @@ const KEYS = [
 const STATES = { paused: "paused", running: "running", ended: "off", closed: "closed" } as const;
 /** Dim, as it is not the guest's. */
 const BOOTED = "\x1b[2mStarted from a snapshot of the booted guest; New machine has a box to boot it.\x1b[m\r\n";
+/** Instructions a second of a guest that does no more than its timers. */
+const IDLE = 1e5;
 /** Milliseconds between two looks at the counters. */
 const PERIOD = 1000;
 
@@ -70,13 +72,15 @@ export class MachineView {
       attrs: { "aria-pressed": "false" },
     },
   );
+  readonly #close = button("Close", () => this.close(), { title: "Ends the machine at once" });
   readonly #screen = element("div", { className: "screen" });
   readonly terminal: TerminalView;
   readonly #inspector: InspectorView;
   /** Nothing would be lost with the page: nothing was typed since the machine was started or saved. */
   isSaved = true;
   #machine: Machine | undefined;
-  readonly #early: Uint8Array[] = [];
+  /** What was typed before the machine ran. */
+  #early: Uint8Array[] | undefined = [];
   #display: DisplayView | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #isBusy = false;
@@ -115,7 +119,7 @@ export class MachineView {
       button("Fork", () => this.#fork(), { title: "Another machine that goes on from here" }),
       this.#look,
       button("Share", () => this.#share(), { title: "A link that boots this" }),
-      button("Close", () => this.close(), { title: "Ends the machine at once" }),
+      this.#close,
     );
   }
 
@@ -137,7 +141,7 @@ export class MachineView {
       machine.on("state", (state) => {
         this.place.dataset.state = state;
         this.#run.textContent = state === "running" ? "Pause" : state === "ended" ? "Start again" : "Run";
-        if (state !== "running") this.#state.textContent = STATES[state];
+        this.#state.textContent = STATES[state];
       });
       machine.on("problem", ({ message }) => say("problem", `${this.name}: ${message}`));
       machine.on("ended", (end) => this.#ended(end));
@@ -145,12 +149,14 @@ export class MachineView {
       this.#timer = setInterval(() => attempt(() => this.#count()), PERIOD);
       if (!snapshot && (await machine.origin()) === "snapshot") this.terminal.write(new TextEncoder().encode(BOOTED));
       await machine.start();
-      for (const bytes of this.#early.splice(0)) this.#type(bytes);
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const bytes of early) this.#type(bytes);
       this.terminal.focus();
     } catch (error) {
       this.#state.textContent = "could not start";
       this.place.dataset.state = "failed";
-      this.#run.disabled = true;
+      for (const tool of this.#tools.querySelectorAll("button")) tool.disabled = tool !== this.#close;
       report(error instanceof AtollError ? new Error(`${this.name} could not start: ${error.message}`) : error);
     }
   }
@@ -182,9 +188,9 @@ export class MachineView {
 
   #type(bytes: Uint8Array): void {
     this.isSaved = false;
-    // What is typed before the machine is there waits for it.
-    if (!this.#machine) this.#early.push(bytes);
-    if (!this.#machine || this.#machine.state === "closed") return;
+    // What is typed before the machine runs waits for it, in its order.
+    this.#early?.push(bytes);
+    if (this.#early || !this.#machine || this.#machine.state === "closed") return;
     const writer = this.#machine.console.writable.getWriter();
     writer.write(bytes).catch(report);
     writer.releaseLock();
@@ -279,7 +285,8 @@ export class MachineView {
     const now = performance.now();
     const speed = (all - this.#instructions) / ((now - this.#looked) / 1000);
     if (this.#looked > 0 && this.#machine.state === "running") {
-      this.#state.textContent = `running, ${(Math.max(0, speed) / 1e6).toFixed(1)} M instructions/s`;
+      this.#state.textContent =
+        speed < IDLE ? "running, idle" : `running, ${(speed / 1e6).toFixed(1)} M instructions/s`;
     }
     this.#instructions = all;
     this.#looked = now;

@@ -2,6 +2,7 @@
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
 import { button, element } from "./element.ts";
+import { chooseFolder } from "./folders.ts";
 
 export type Role = "kernel" | "initrd" | "bios" | "disk";
 
@@ -90,12 +91,8 @@ class FolderField {
   }
 
   async #choose(): Promise<void> {
-    try {
-      const folder = await window.showDirectoryPicker?.({ mode: "readwrite" });
-      if (folder) this.folder = folder;
-    } catch {
-      // The user thinks better of it.
-    }
+    const folder = await chooseFolder();
+    if (folder) this.folder = folder;
   }
 }
 

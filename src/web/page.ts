@@ -2,7 +2,7 @@
 
 import type { MachineConfiguration } from "../hosts/browser/index.ts";
 import { button, byId } from "./element.ts";
-import { folderShares, isAllowed, keptFolders } from "./folders.ts";
+import { chooseFolder, type FolderShare, folderShares, isAllowed, keptFolders, whyNot } from "./folders.ts";
 import { MachineView, type MachineViewOptions } from "./machine-view.ts";
 import { attempt, report, say } from "./messages.ts";
 import { askForMachine, type Dropped } from "./new-machine.ts";
@@ -45,18 +45,29 @@ async function boot(
   await view.start();
 }
 
-async function restore(snapshot: StoredSnapshot): Promise<void> {
+async function restore(snapshot: StoredSnapshot, folders?: readonly FolderShare[]): Promise<void> {
   const { name, screen } = snapshot;
-  const share = await keptFolders(name);
-  for (const { folder, readOnly } of share) {
-    if (await isAllowed(folder, readOnly ? "read" : "readwrite")) continue;
+  const share = folders ?? (await keptFolders(name));
+  for (const each of share) {
+    const why = await whyNot(each.folder, each.readOnly ? "read" : "readwrite");
+    if (why === undefined) continue;
+    const again = (label: string, folder: () => Promise<FileSystemDirectoryHandle | undefined>): HTMLButtonElement =>
+      button(label, async () => {
+        const found = await folder();
+        if (found === undefined) return;
+        line.remove();
+        attempt(() =>
+          restore(
+            snapshot,
+            share.map((other) => (other === each ? { ...each, folder: found } : other)),
+          ),
+        );
+      });
     const line = say(
       "problem",
-      `${name} shares the folder ${folder.name} with its guest, and this browser does not let the page have it. With the folder it goes on.`,
-      button("Allow the folder", () => {
-        line.remove();
-        attempt(() => restore(snapshot));
-      }),
+      `${name} shares the folder ${each.folder.name} with its guest, ${why}. With the folder it goes on.`,
+      again("Try again", async () => each.folder),
+      again("Choose a folder", chooseFolder),
     );
     return;
   }
@@ -157,6 +168,7 @@ function guardAgainstLoss(): void {
 }
 
 function main(): void {
+  byId("machines").dataset.ready = "";
   setUpTheme();
   acceptDrops();
   guardAgainstLoss();

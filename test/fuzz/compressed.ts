@@ -1,43 +1,13 @@
-// Damaged compressed disks, as many as one likes: node test/fuzz/compressed.ts [--count N] [--seed N] [--only TEXT]
+// Damaged compressed disks: node test/fuzz/compressed.ts, with the options of fuzz-run.ts.
 
-import { parseArgs } from "node:util";
-import { Random } from "../vectors/inputs.ts";
 import { CompressedFuzzer, compressedSeeds } from "./compressed-fuzzer.ts";
-import { cpuMilliseconds, SLOW_MILLISECONDS } from "./slow.ts";
+import { FuzzRun } from "./fuzz-run.ts";
 
-const { values } = parseArgs({
-  options: {
-    count: { type: "string", default: "1000000" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string", default: "" },
-  },
-});
-const first = Number(values.seed);
-const count = Number(values.count);
-let failures = 0;
-for (const seed of compressedSeeds().filter(({ name }) => name.includes(values.only))) {
+const run = new FuzzRun();
+for (const seed of compressedSeeds()) {
+  if (!run.wants(seed.name)) continue;
   const fuzzer = new CompressedFuzzer();
-  const start = cpuMilliseconds();
-  let slowest = 0;
-  for (let n = first; n < first + count; n++) {
-    const before = cpuMilliseconds();
-    try {
-      await fuzzer.input(seed, new Random(n));
-    } catch (error) {
-      failures++;
-      console.log(`${seed.name}, seed ${n}:`, error);
-    }
-    const taken = cpuMilliseconds() - before;
-    slowest = Math.max(slowest, taken);
-    if (taken < SLOW_MILLISECONDS) continue;
-    failures++;
-    console.log(`${seed.name}, seed ${n}: took ${(taken / 1000).toFixed(1)} s`);
-  }
+  await run.inputs(seed.name, { one: (random) => fuzzer.input(seed, random), effects: () => fuzzer.effects });
   fuzzer.close();
-  const seconds = ((cpuMilliseconds() - start) / 1000).toFixed(0);
-  console.log(
-    `${seed.name}: ${count} inputs in ${seconds} s, the slowest ${slowest.toFixed(0)} ms, ${JSON.stringify(fuzzer.effects)}`,
-  );
 }
-console.log(`${failures} failures`);
-process.exit(failures > 0 ? 1 : 0);
+run.end();

@@ -22,8 +22,8 @@ const DESTINATIONS = [
 ];
 
 class Choices extends Random {
-  chance(one: number): boolean {
-    return this.below(one) === 0;
+  oneIn(n: number): boolean {
+    return this.below(n) === 0;
   }
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.below(256));
@@ -50,15 +50,15 @@ export class PacketFuzzer {
     const guest = this.#guest;
     this.#makeFrame();
     guest.network.transmit(this.#frame);
-    if (random.chance(4)) this.#hostActs();
-    if (random.chance(8)) guest.clock.advance(random.pick([1e6, 1e8, 1e9, random.chance(50) ? 200e9 : 3e9]));
-    if (random.chance(512))
-      guest.network.setOffloads(random.chance(2) ? ALL_OFFLOADS : { checksum: false, tcp4: false, tcp6: false });
-    if (random.chance(3)) this.#take();
+    if (random.oneIn(4)) this.#hostActs();
+    if (random.oneIn(8)) guest.clock.advance(random.pick([1e6, 1e8, 1e9, random.oneIn(50) ? 200e9 : 3e9]));
+    if (random.oneIn(512))
+      guest.network.setOffloads(random.oneIn(2) ? ALL_OFFLOADS : { checksum: false, tcp4: false, tcp6: false });
+    if (random.oneIn(3)) this.#take();
     const { connections, mappings } = guest.network.usage;
     assert.ok(connections <= CONNECTIONS_MAX && mappings <= MAPPINGS_MAX);
     this.effects.mappings = Math.max(this.effects.mappings, mappings);
-    if (random.chance(20_000)) this.#restart();
+    if (random.oneIn(20_000)) this.#restart();
   }
 
   #take(): void {
@@ -118,10 +118,10 @@ export class PacketFuzzer {
     const query = host.queries.shift();
     if (query) {
       this.effects.queries++;
-      query.done(random.chance(2) ? random.bytes(20) : undefined);
+      query.done(random.oneIn(2) ? random.bytes(20) : undefined);
     }
-    host.echoes.shift()?.done(random.chance(2));
-    if (random.chance(50) && host.accept)
+    host.echoes.shift()?.done(random.oneIn(2));
+    if (random.oneIn(50) && host.accept)
       host.accept(new TestStream("", 0), { address: random.pick(["127.0.0.1", "::1", "192.0.2.7"]), port: 1 });
   }
 
@@ -137,18 +137,18 @@ export class PacketFuzzer {
   #makeFrame(): void {
     const random = this.#random;
     const frame = this.#frame;
-    const bytes = random.chance(20) ? random.bytes(14 + random.below(200)) : this.#makePacket();
-    if (random.chance(3))
+    const bytes = random.oneIn(20) ? random.bytes(14 + random.below(200)) : this.#makePacket();
+    if (random.oneIn(3))
       for (let i = random.below(4); i >= 0; i--)
         bytes[random.below(bytes.length)] = random.pick([0, 1, 255, random.below(256)]);
-    const length = random.chance(10) ? Math.max(14, random.below(bytes.length + 1)) : bytes.length;
+    const length = random.oneIn(10) ? Math.max(14, random.below(bytes.length + 1)) : bytes.length;
     frame.bytes.set(bytes);
     frame.complete(length);
-    if (random.chance(3)) {
+    if (random.oneIn(3)) {
       frame.checksumStart = random.pick([34, 54, random.below(length)]);
       frame.checksumOffset = random.pick([16, 6, random.below(64)]);
     }
-    if (random.chance(6)) {
+    if (random.oneIn(6)) {
       frame.segmentation = random.pick([TCP4, TCP6, WHOLE]);
       frame.segmentBytes = random.pick([1, 536, 1460, 65535]);
     }
@@ -158,11 +158,11 @@ export class PacketFuzzer {
 
   #makePacket(): Uint8Array {
     const random = this.#random;
-    const to = random.chance(3) ? this.#heard.peer : random.pick(DESTINATIONS);
-    const destination = random.chance(10) ? [255, 255, 255, 255, 255, 255] : GATEWAY_MAC;
+    const to = random.oneIn(3) ? this.#heard.peer : random.pick(DESTINATIONS);
+    const destination = random.oneIn(10) ? [255, 255, 255, 255, 255, 255] : GATEWAY_MAC;
     const ethernet = (type: number, packet: Uint8Array): Uint8Array =>
       Uint8Array.from([...destination, ...DEFAULT_MAC, type >> 8, type & 0xff, ...packet]);
-    if (random.chance(16))
+    if (random.oneIn(16))
       return ethernet(
         0x0806,
         Uint8Array.from([
@@ -192,7 +192,7 @@ export class PacketFuzzer {
         ]),
       );
     const six = to.includes(":");
-    const fragment = random.chance(16) ? random.pick([0x2000, 0x2000 | random.below(64), random.below(0x1fff)]) : 0;
+    const fragment = random.oneIn(16) ? random.pick([0x2000, 0x2000 | random.below(64), random.below(0x1fff)]) : 0;
     const options = { fragment, id: random.below(3), ttl: random.pick([64, 255]) };
     switch (random.below(6)) {
       case 0:
@@ -217,7 +217,7 @@ export class PacketFuzzer {
 
   #tcp(): Uint8Array {
     const random = this.#random;
-    const near = random.chance(2);
+    const near = random.oneIn(2);
     const heard = this.#heard;
     return tcp({
       from: near ? heard.from : 40000 + random.below(2000),
@@ -226,12 +226,12 @@ export class PacketFuzzer {
       ack: (heard.seq + random.pick([0, 1, 1, random.below(3000), random.below(2 ** 31)])) >>> 0,
       flags: random.pick([2, 2, 16, 16, 16, 17, 24, 4, 20, random.below(64)]),
       window: random.pick([0, 1, 1000, 65535]),
-      options: random.chance(4)
+      options: random.oneIn(4)
         ? [...random.bytes(4 * random.below(10))]
-        : random.chance(2)
+        : random.oneIn(2)
           ? [2, 4, 5, 180, 1, 3, 3, 7]
           : [],
-      data: random.chance(2) ? random.bytes(random.pick([1, 10, 1400])) : [],
+      data: random.oneIn(2) ? random.bytes(random.pick([1, 10, 1400])) : [],
     });
   }
 
@@ -245,7 +245,7 @@ export class PacketFuzzer {
     const random = this.#random;
     const message = new Uint8Array(244 + random.below(80));
     message.set([1, 1, 6, 0, 1, 2, 3, 4]);
-    message.set(random.chance(2) ? DEFAULT_MAC : random.bytes(6), 28);
+    message.set(random.oneIn(2) ? DEFAULT_MAC : random.bytes(6), 28);
     message.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1 + random.below(9)], 236);
     message.set(random.bytes(message.length - 243), 243);
     return message;

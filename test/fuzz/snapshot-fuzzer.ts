@@ -17,33 +17,21 @@ import { BytesSink, sourceOfBytes } from "../../src/snapshot/streams.ts";
 import { SnapshotWriter } from "../../src/snapshot/writer.ts";
 import { contents, restored, saved } from "../support/snapshots.ts";
 import { wholeMachine } from "../support/whole-machine.ts";
+import { Random } from "../vectors/inputs.ts";
 
-type Random = () => number;
-
-export function randomOf(seed: number): Random {
-  let state = seed >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
-const upTo = (random: Random, n: number): number => Math.floor(random() * n);
 const BYTES = [0, 1, 0x7f, 0x80, 0xff] as const;
 
 /** Some bytes changed, cut, repeated or put in. */
 export function changed(bytes: Uint8Array, random: Random): Uint8Array {
   let result = bytes.slice();
-  for (let n = 1 + upTo(random, 4); n > 0; n--) {
-    const at = upTo(random, result.length + 1);
-    switch (upTo(random, 5)) {
+  for (let n = 1 + random.below(4); n > 0; n--) {
+    const at = random.below(result.length + 1);
+    switch (random.below(5)) {
       case 0:
         result = result.slice(0, at);
         break;
       case 1: {
-        const from = upTo(random, result.length + 1);
+        const from = random.below(result.length + 1);
         result = Uint8Array.from([
           ...result.subarray(0, at),
           ...result.subarray(from, from + 200),
@@ -53,15 +41,15 @@ export function changed(bytes: Uint8Array, random: Random): Uint8Array {
       }
       case 2:
         result.set(
-          result.subarray(upTo(random, result.length), result.length).subarray(0, 4),
+          result.subarray(random.below(result.length), result.length).subarray(0, 4),
           Math.max(0, Math.min(at, result.length - 4)),
         );
         break;
       case 3:
-        if (at < result.length) result[at] = BYTES[upTo(random, BYTES.length)] as number;
+        if (at < result.length) result[at] = BYTES[random.below(BYTES.length)] as number;
         break;
       default:
-        if (at < result.length) result[at] = (result[at] as number) ^ (1 << upTo(random, 8));
+        if (at < result.length) result[at] = (result[at] as number) ^ (1 << random.below(8));
     }
   }
   return result;
@@ -95,22 +83,22 @@ const VALUES: readonly unknown[] = [
 
 /** JSON with a value or two in it replaced, or gone. */
 export function changedJson(value: unknown, random: Random): unknown {
-  if (random() < 0.02) return VALUES[upTo(random, VALUES.length)];
+  if (random.chance(0.02)) return VALUES[random.below(VALUES.length)];
   if (Array.isArray(value)) {
     const copy = [...value];
-    if (random() < 0.03) copy.push(copy[0] ?? 0);
-    if (random() < 0.03) copy.pop();
+    if (random.chance(0.03)) copy.push(copy[0] ?? 0);
+    if (random.chance(0.03)) copy.pop();
     return copy.map((each) => changedJson(each, random));
   }
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(
       Object.entries(value)
-        .filter(() => random() > 0.005)
+        .filter(() => !random.chance(0.005))
         .map(([name, each]) => [name, changedJson(each, random)]),
     );
   }
-  if (typeof value === "string" && random() < 0.02) return value.slice(upTo(random, value.length));
-  return random() < 0.02 && typeof value === "number" ? upTo(random, 2 ** 32) : value;
+  if (typeof value === "string" && random.chance(0.02)) return value.slice(random.below(value.length));
+  return random.chance(0.02) && typeof value === "number" ? random.below(2 ** 32) : value;
 }
 
 /** Nothing else may be thrown. @returns whether it was refused. */
@@ -151,16 +139,16 @@ export class SnapshotFuzzer {
     });
     machine.run(1);
     const file = await saved(machine);
-    return new SnapshotFuzzer(randomOf(seed), file, await contents(file), machine);
+    return new SnapshotFuzzer(new Random(seed), file, await contents(file), machine);
   }
 
   /** The container alone: bytes are changed, and, of one in two, checksums put right. */
   async container(tally: Tally): Promise<void> {
     const random = this.#random;
     // Short ones show most of what there is.
-    const start = this.#file.subarray(0, 300 + upTo(random, 3000));
+    const start = this.#file.subarray(0, 300 + random.below(3000));
     const broken = changed(start, random);
-    const mended = random() < 0.5;
+    const mended = random.chance(0.5);
     const file = mended ? withEnd(broken) : broken;
     if (mended) mendChecksums(file);
     const reader = new SnapshotReader({ source: sourceOfBytes(file), codec: snapshotCodec, checksum });
@@ -191,22 +179,21 @@ export class SnapshotFuzzer {
     const writer = new SnapshotWriter({
       sink,
       codec: odd(random),
-      encoding: ENCODINGS[upTo(random, 3)] as "zstd",
+      encoding: ENCODINGS[random.below(3)] as "zstd",
       checksum,
     });
     await writer.begin();
     for (const [key, bytes] of this.#sections) {
       const [name = "", page = "0"] = key.split(" ");
-      if (random() < 0.001) continue;
+      if (random.chance(0.001)) continue;
       const isJson = bytes[0] === 0x7b;
-      const content =
-        random() > 0.03
-          ? bytes
-          : isJson
-            ? Buffer.from(JSON.stringify(changedJson(JSON.parse(Buffer.from(bytes).toString()), random)))
-            : changed(bytes, random);
-      const at = random() < 0.002 ? upTo(random, 2 ** 32) : Number(page);
-      await writer.chunk(name, random() < 0.001 ? 2 : 1, at, content.subarray(0, CHUNK_MAX));
+      const content = !random.chance(0.03)
+        ? bytes
+        : isJson
+          ? Buffer.from(JSON.stringify(changedJson(JSON.parse(Buffer.from(bytes).toString()), random)))
+          : changed(bytes, random);
+      const at = random.chance(0.002) ? random.below(2 ** 32) : Number(page);
+      await writer.chunk(name, random.chance(0.001) ? 2 : 1, at, content.subarray(0, CHUNK_MAX));
     }
     await writer.end();
     const bad = await refused(async () => {
@@ -223,8 +210,8 @@ function odd(random: Random): SnapshotCodec {
   return {
     ...snapshotCodec,
     encode: (encoding, bytes) => {
-      if (random() > 0.01) return snapshotCodec.encode(encoding, bytes);
-      return snapshotCodec.encode(encoding, new Uint8Array(upTo(random, 32 * CHUNK_MAX)));
+      if (!random.chance(0.01)) return snapshotCodec.encode(encoding, bytes);
+      return snapshotCodec.encode(encoding, new Uint8Array(random.below(32 * CHUNK_MAX)));
     },
   };
 }

@@ -9,6 +9,7 @@ import { newMachine } from "../../src/contract/definition.ts";
 import { Machines } from "../../src/server/machines.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
 import { Atoll, atoll, type Finished, ROOT } from "../support/atoll.ts";
+import { ECHO, rawKernel } from "../support/raw-kernels.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "atoll-machines-"));
 // Of the commands, too.
@@ -21,22 +22,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Says "!" on the PL011, then echoes what arrives there. */
-const echo = program("echo", [
-  0xd2a12000, // movz x0, #0x0900, lsl #16
-  0x52800421, // movz w1, #'!'
-  0xb9000001, // 1: str w1, [x0] (UARTDR)
-  0xb9401802, // 2: ldr w2, [x0, #0x18] (UARTFR)
-  0x3727ffe2, // tbnz w2, #4, 2b (RXFE)
-  0xb9400001, // ldr w1, [x0]
-  0x17fffffc, // b 1b
-]);
-
-function program(name: string, words: readonly number[]): string {
-  const path = join(folder, name);
-  writeFileSync(path, Uint8Array.from(words.flatMap((w) => [w, w >>> 8, w >>> 16, w >>> 24])));
-  return path;
-}
+const echo = rawKernel(folder, "echo", ECHO);
 
 function fails({ status, stdout, stderr }: Finished, expected: number, line: RegExp): void {
   assert.match(stderr, /^atoll: [^\n]+\n$/);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { Machines } from "../../src/server/machines.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
 import { ROOT } from "../support/atoll.ts";
+import { rawKernel } from "../support/raw-kernels.ts";
 import { Random } from "../vectors/inputs.ts";
 
 const MAIN = join(ROOT, "src", "cli", "main.ts");
@@ -28,8 +29,7 @@ export interface KillResult {
 
 export async function killMachines(count: number, seed: number): Promise<KillResult> {
   const folder = mkdtempSync(join(tmpdir(), "atoll-kill-"));
-  const kernel = join(folder, "counter");
-  writeFileSync(kernel, Uint8Array.from(COUNTER.flatMap((w) => [w, w >>> 8, w >>> 16, w >>> 24])));
+  const kernel = rawKernel(folder, "counter", COUNTER);
   process.env.ATOLL_HOME = join(folder, "home");
   const machines = new Machines(new StateDirectory(process.env.ATOLL_HOME), [process.execPath, MAIN]);
   try {

@@ -11,6 +11,8 @@ import { PROMPT } from "./embedded-guest.ts";
 import { HAS_NETWORK } from "./in-guest.ts";
 import { listening } from "./listening.ts";
 
+/** What ctrl-c types. */
+const INTERRUPT = "\x03";
 const LINES = 150;
 const FETCHED = Buffer.alloc(300_000, "x");
 
@@ -22,12 +24,15 @@ export interface Round {
   readonly options?: readonly string[];
 }
 
-/** What the guest does: lines in a file, each a transaction some time, and fetches that may fail, when their connection is reset. */
+/**
+ * What the guest does: lines in a file, each a transaction some time, and fetches that may fail, when their connection is reset. It may be
+ * interrupted and typed anew.
+ */
 function work(port: number): string {
   const fetch = `wget -q -T 20 -O /dev/null http://10.0.2.2:${port}/ || failed=$((failed+1))`;
   const line = `echo $i >>/mnt/work; [ $((i%7)) = 0 ] && sync; [ $((i%5)) = 0 ] && { ${fetch}; }`;
   const loop = `i=0; failed=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); ${line}; done`;
-  return `${HAS_NETWORK}; mount /dev/vda /mnt && { echo ST''ARTED; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
+  return `${HAS_NETWORK}; { grep -q /mnt /proc/mounts || mount /dev/vda /mnt; } && { echo ST''ARTED; rm -f /mnt/work; ${loop}; umount /mnt; echo "DO""NE failed=$failed"; poweroff; }\n`;
 }
 
 /** Runs a round; throws where the guest or its disk is not as it should be. @returns how many fetches failed. */
@@ -65,7 +70,8 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
         // What was typed and not read is gone with the process that it was typed to.
         if (typed || !process.stdout.includes(PROMPT)) return;
         typed = true;
-        process.type(command);
+        // The shell may have the beginning of what was typed before.
+        process.type(first ? command : `${INTERRUPT}${command}`);
       }, 20);
       const { status, stdout, stderr } = await process.finished;
       clearInterval(looking);
@@ -73,7 +79,7 @@ export async function busyRound({ format, saves, options = [] }: Round): Promise
       shown += stdout;
       typed &&= shown.includes("STARTED");
       if (status === 0) break;
-      assert.equal(status, 130, `it ends by the signal: ${stderr}${stdout.slice(-500)}`);
+      assert.equal(status, 130, `it ends by the signal: ${stderr}${stdout.slice(-2000)}`);
       assert.ok(existsSync(snapshot), stdout);
     }
     const failed = Number(/DONE failed=(\d+)/.exec(shown)?.[1] ?? Number.NaN);

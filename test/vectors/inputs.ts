@@ -39,6 +39,10 @@ export class Random {
   below(n: number): number {
     return this.u32() % n;
   }
+  /** True so often, of once. */
+  chance(probability: number): boolean {
+    return this.u32() < probability * 2 ** 32;
+  }
   pick<T>(list: readonly T[]): T {
     return list[this.below(list.length)] as T;
   }

@@ -63,10 +63,25 @@ test("a folder that is chosen is shared, and is there again after a reload where
   await page.getByText("machine 1 shares the folder chosen with its guest, and this browser does not let").waitFor();
   assert.equal(await page.locator(".machine").count(), 0);
   await answer(page, "granted");
-  await page.getByRole("button", { name: "Allow the folder" }).click();
+  await page.getByRole("button", { name: "Try again" }).click();
   await shows(page, PROMPT);
   await type(page, "clear; echo more >> /mnt/file; sync; cat /mnt/file\n");
   await shows(page, "of the guest\nmore");
+
+  // The folder is gone, and another is chosen in its place.
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.locator(".machine").waitFor({ state: "detached" });
+  await page.evaluate(
+    `navigator.storage.getDirectory().then((root) => root.removeEntry("chosen", { recursive: true }))`,
+  );
+  await page.getByRole("button", { name: "Stored" }).click();
+  await page.getByRole("button", { name: "Restore" }).click();
+  await page.getByText("and it is not there any more").waitFor();
+  await page.evaluate(PICKER);
+  await page.getByRole("button", { name: "Choose a folder" }).click();
+  await shows(page, PROMPT);
+  await type(page, "clear; echo anew > /mnt/other; sync; cat /mnt/other; ls /mnt\n");
+  await shows(page, "anew\nother");
   assert.deepEqual(errors, []);
   await page.close();
 });

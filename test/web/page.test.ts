@@ -94,5 +94,8 @@ test("a disk that is chosen is one of the machine's", { skip: missing }, async (
 test("what cannot be booted is said, and the page goes on", { skip: missing }, async () => {
   const { page } = await openPage(web.browser, `${web.url}#kernel=nowhere`);
   await page.getByText("could not start: cannot load").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Save" }).isDisabled(), true);
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.locator(".machine").waitFor({ state: "detached" });
   await page.close();
 });

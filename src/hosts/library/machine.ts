@@ -318,7 +318,9 @@ export class LibraryMachine extends InspectedMachine {
       const timer = setTimeout(() => fail(`${timeout} ms passed`), timeout);
       const stops = [
         this.on("output", look),
-        this.on("ended", () => fail("the guest ended")),
+        this.on("ended", (end) =>
+          fail(end.reason === "error" ? `the machine stopped (${end.message})` : "the guest ended"),
+        ),
         this.on("state", (state) => state === "closed" && fail("the machine was closed")),
       ];
       look();

@@ -1,8 +1,9 @@
 // What --net and --publish make.
 
 import type { StreamHost } from "../../bus/streams.ts";
-import { type NodeNet, netProblems } from "../../contract/definition.ts";
+import type { NodeNet } from "../../contract/definition.ts";
 import { MAX_NETWORKS } from "../../contract/limits.ts";
+import { netProblems } from "../../contract/net-problems.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import { CapturingLink } from "../../network/capture.ts";
 import type { NetworkLink } from "../../network/link.ts";

@@ -1,4 +1,4 @@
-import { setFlagsFromString } from "node:v8";
+import { setFlag } from "./v8-flags.ts";
 
 /**
  * Keeps the JavaScript heaps of this process small. To be called when a program's own machine begins to run, and not before: from then on Node
@@ -6,7 +6,7 @@ import { setFlagsFromString } from "node:v8";
  */
 export function keepHeapsSmall(): void {
   // The heap's space for new objects stays at its first size: it would grow to 32 MB while the guest boots, and never shrink.
-  setFlagsFromString("--semi-space-growth-factor=1");
+  setFlag("--semi-space-growth-factor=1", "--semi-space-growth-factor=2");
   // That of the thread that translates, which is not there yet, is larger from the start: a region leaves 1 MB of garbage.
-  setFlagsFromString("--min-semi-space-size=4");
+  setFlag("--min-semi-space-size=4", "--min-semi-space-size=0");
 }

@@ -8,11 +8,26 @@ const SMALLEST_CHUNK = 2 ** 16;
 /** Kernels are less than that many times as large as they are packed; files that say more of themselves get their room in pieces. */
 const USUAL_RATIO = 6;
 
+/** What another thread has unpacked, until it is asked for. */
+const unpacked = new WeakMap<Uint8Array, Uint8Array>();
+
+/** Unpacks a gzip file in another thread, so that `inflate` has it at once. Whatever is wrong with the file, or unusual, is left to that. */
+export async function inflateAhead(bytes: Uint8Array): Promise<void> {
+  if (!isGzip(bytes)) return;
+  const options = { maxOutputLength: bytes.length * USUAL_RATIO, chunkSize: chunkSize("gzip", bytes) };
+  const content = await new Promise<Buffer | undefined>((resolve) =>
+    gunzip(bytes, options, (error, result) => resolve(error ? undefined : result)),
+  );
+  if (content) unpacked.set(bytes, plain(content));
+}
+
 export const inflate: Inflate = (format, bytes, limit) => {
+  const ahead = unpacked.get(bytes);
+  unpacked.delete(bytes);
+  if (ahead !== undefined && ahead.length <= limit) return ahead;
   try {
     const options = { maxOutputLength: Math.max(limit, 1), chunkSize: chunkSize(format, bytes) };
-    const { buffer, byteOffset, byteLength } = CODECS[format](bytes, options);
-    return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    return plain(CODECS[format](bytes, options));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
       throw new BadInput(`its ${format} data is larger than ${limit} bytes when decompressed`);
@@ -21,36 +36,11 @@ export const inflate: Inflate = (format, bytes, limit) => {
   }
 };
 
-/** More than a kernel takes. */
-const MOST_AHEAD = 2 ** 28;
-/** RFC 1952, 2.3.1: ID1 and ID2. */
-const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+/** No Buffer, whose slices are no copies. */
+const plain = ({ buffer, byteOffset, byteLength }: Buffer): Uint8Array =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
-/**
- * Unpacks a file in another thread, if gzip has packed it, while this one has other things to do. `inflate`, when it is `ready`, gives what came of it once: whatever
- * else it is asked for, or could not be unpacked, it unpacks then, or says what is wrong.
- */
-export function inflateAhead(bytes: Uint8Array): { readonly ready: Promise<void>; readonly inflate: Inflate } {
-  let unpacked: Uint8Array | undefined;
-  const options = { maxOutputLength: MOST_AHEAD, chunkSize: chunkSize("gzip", bytes) };
-  const ready = new Promise<void>((resolve) => {
-    if (!isGzip(bytes)) return resolve();
-    gunzip(bytes, options, (error, result) => {
-      if (!error) unpacked = new Uint8Array(result.buffer as ArrayBuffer, result.byteOffset, result.byteLength);
-      resolve();
-    });
-  });
-  return {
-    ready,
-    inflate: (format, packed, limit) => {
-      const found =
-        packed === bytes && format === "gzip" && unpacked && unpacked.length <= limit ? unpacked : undefined;
-      if (found === undefined) return inflate(format, packed, limit);
-      unpacked = undefined;
-      return found;
-    },
-  };
-}
+const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /** Bytes that are written in one go. A gzip file's size is its last word (RFC 1952, 2.3.1 ISIZE), so that nothing needs to be put together. */
 function chunkSize(format: keyof typeof CODECS, bytes: Uint8Array): number {

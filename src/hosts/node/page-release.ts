@@ -2,9 +2,9 @@
 // MemoryMapDescriptor was mapped over is fresh memory of the process when it is unmapped.
 
 import { readFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { RELEASE_BLOCKS_MAX, RELEASE_MIN, type ReleasePages } from "../../memory/page-release.ts";
+import { setFlag } from "./v8-flags.ts";
 
 interface MemoryMapDescriptor {
   /** Maps its (empty) file over a part of an unshared memory. */
@@ -81,7 +81,7 @@ function findClass(): DescriptorClass | undefined {
   // Where the kernel counts memory before it is used, a mapping may be refused, and V8 would end the process.
   if (systemSetting("overcommit_memory", 0) === 2) return undefined;
   try {
-    setFlagsFromString("--experimental-wasm-memory-control");
+    setFlag("--experimental-wasm-memory-control", "--no-experimental-wasm-memory-control");
     const found: DescriptorClass | undefined = runInNewContext("WebAssembly.MemoryMapDescriptor");
     if (typeof found !== "function" || !works(found)) return undefined;
     // Half of what the process may have.

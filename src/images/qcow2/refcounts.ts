@@ -26,6 +26,7 @@ export function readCount(view: DataView, order: number, index: number): number 
   }
 }
 
+/** Writes the count of entry `index` of a refcount block; entries have 2^order bits. */
 export function writeCount(view: DataView, order: number, index: number, count: number): void {
   switch (order) {
     case 6:

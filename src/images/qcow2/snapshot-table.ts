@@ -27,6 +27,7 @@ export interface Snapshot {
   readonly extra: Uint8Array;
 }
 
+/** The snapshots of an image, in the order of its table. @throws ImageError where the table makes no sense. */
 export function loadSnapshots(storage: Storage, header: Header): Snapshot[] {
   const snapshots: Snapshot[] = [];
   let at = header.snapshotsOffset;

@@ -14,6 +14,7 @@ export class Crc32 {
   }
 }
 
+/** CRC-64 of xz (ECMA-182, reflected), of bytes that come in pieces. */
 export class Crc64 {
   #low = -1;
   #high = -1;

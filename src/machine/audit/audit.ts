@@ -85,6 +85,7 @@ function examine(subject: Subject, item: Item, all: Setting, left: ReadonlySet<s
   return { item, outcomes, trapsAlone, untried, exception: runs ? item.virtualized : undefined, problems };
 }
 
+/** As the audit prints it. */
 export function outcomeText(outcome: Outcome): string {
   switch (outcome.kind) {
     case "executed":

@@ -34,6 +34,7 @@ export interface Item {
   readonly id?: number;
 }
 
+/** Whether EL0 cannot execute it. */
 export function isPrivileged(item: Item): boolean {
   return item.el > 0;
 }

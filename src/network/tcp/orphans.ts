@@ -16,6 +16,7 @@ export interface Orphan extends Ends {
   readonly expected: number;
 }
 
+/** As a snapshot has it. */
 export function saveOrphan({ mac, guest, peer, guestPort, peerPort, sequence, expected }: Orphan): Saved {
   const ends = { mac: hex(mac), guest: hex(guest), peer: hex(peer), guestPort, peerPort };
   return { ...ends, sequence: sequence >>> 0, expected: expected >>> 0 };

@@ -11,6 +11,7 @@ const LOOK_MAX = 2 ** 24;
 /** Pixels of what is shown, in each direction: what protocols that show it can say. */
 const SHOWN_MAX = 16_384;
 
+/** Whether a scanout of that size can be shown. */
 export function isShowable({ width, height }: Rectangle): boolean {
   return width > 0 && height > 0 && width <= SHOWN_MAX && height <= SHOWN_MAX;
 }
