@@ -190,7 +190,7 @@ export const machineDefinition = z.strictObject({
 /** A definition whose disks may have to be made first. */
 export const newMachine = machineDefinition.extend({
   disk: z
-    .array(z.union([disk, newDisk]))
+    .array(z.union([disk, newDisk], "give a file, or new:SIZE for a disk that is to be made"))
     .readonly()
     .default([]),
 });

@@ -1,11 +1,11 @@
-import { branchTargetCompatible } from "../a64/bti.ts";
 import type { Native } from "../vmsa/native.ts";
 import { hypervisorCall, secureMonitorCall, supervisorCall } from "./calls.ts";
-import { breakpointInPage, breakpointMatches, MDSCR_MDE, MDSCR_SS, stepActive } from "./debug.ts";
+import { MDSCR_MDE, MDSCR_SS, stepActive } from "./debug.ts";
 import { elrSlot, exceptionReturn, takeInterrupt, takeSynchronous } from "./exceptions.ts";
+import { EXCEPTION, Fetch, RUN, STEP } from "./fetch.ts";
 import { waitHint } from "./hints.ts";
 import { deliverableInterrupt, pendingInterrupts } from "./interrupts.ts";
-import { instructionTrap, isNested, sctlrOf } from "./levels.ts";
+import { instructionTrap, isNested } from "./levels.ts";
 import { msrImmediate } from "./msr-immediate.ts";
 import type {
   NativeAuthentication,
@@ -32,12 +32,10 @@ import {
   ARG1,
   ARG2,
   ATTENTION,
-  BTYPE,
   BUDGET,
   EL,
   EXC_DEBUGGER,
   EXC_EC,
-  EXC_FAR,
   EXC_ISS,
   EXC_STAGE2,
   EXIT,
@@ -46,34 +44,21 @@ import {
   EXIT_HOST,
   EXIT_RESUME,
   EXIT_WAIT,
-  FETCH_BASE,
-  FETCH_VA,
   HALTED,
   HOST_PSTATE,
   HOST_RETURN,
   HOST_SVC,
   INSTRUCTIONS,
-  ITLB,
-  ITLB_ENTRIES,
-  ITLB_ENTRY_SHIFT,
-  ITLB_FLAGS,
   NATIVE_TAKES,
   PC,
   POWER,
-  PSTATE_IL,
   PSTATE_SS,
-  RESULT,
 } from "./state-layout.ts";
 import {
-  EC_BRANCH_TARGET,
-  EC_BREAKPOINT,
   EC_ERET,
-  EC_ILLEGAL_STATE,
-  EC_PC_ALIGNMENT,
   EC_SOFTWARE_STEP,
   EC_UNKNOWN,
   FSC_DEBUG,
-  instructionSyndrome,
   isLoadExclusive,
   mayHaveSyndrome,
   raise,
@@ -91,14 +76,6 @@ import { TRAP_ERET } from "./sysregs/fine-grained.ts";
  */
 export type SliceEnd = "budget" | "waiting" | "yielding" | "off" | "stopped";
 
-// How to go on at PC.
-const EXCEPTION = 0;
-const RUN = 1;
-/** One instruction, because of breakpoints in its page. */
-const SINGLE = 2;
-/** One instruction, by software step. */
-const STEP = 3;
-
 /** What an entry to the owner of EL2 counts in a slice, by its time: a guest that does nothing but trap must not have longer slices than others. */
 const OWNER_INSTRUCTIONS = 512;
 
@@ -110,15 +87,8 @@ const CHARGED_MOST = 8 * TLBI_INSTRUCTIONS;
 const CRN_SHIFT = 7;
 const CRN_TLBI = 8;
 
-/** EXC_EC to EXC_STAGE2. */
-const EXCEPTION_WORDS = (EXC_STAGE2 + 4 - EXC_EC) >> 2;
-
 /** HLT's immediate for semihosting (Semihosting for AArch32 and AArch64, 3). */
 const SEMIHOSTING = 0xf000;
-
-const SCTLR_HIGH_BT0 = 1 << (35 - 32);
-/** BT1 of SCTLR_EL1, BT of the others. */
-const SCTLR_HIGH_BT = 1 << (36 - 32);
 
 /** One processing element: what runs between the instructions that generated code executes. */
 export class Pe {
@@ -133,7 +103,7 @@ export class Pe {
   readonly #owner: LevelOwner | undefined;
   /** Who is told of exceptions. With one, all of them come to the PE, which costs some speed. */
   observer: PeObserver | undefined;
-  readonly #memory: Int32Array;
+  readonly #fetch: Fetch;
   readonly #contextChanged: (cpu: number) => void;
   /** After a change of EL, PSTATE.PAN and PSTATE.UAO alone. */
   readonly #levelChanged: (cpu: number) => void;
@@ -150,8 +120,6 @@ export class Pe {
   #charged = 0;
   /** The instruction that runs is single-stepped: BUDGET says nothing. */
   #single = false;
-  /** The pending exception, while PC is translated again. */
-  readonly #saved = new Int32Array(EXCEPTION_WORDS);
 
   constructor(options: PeOptions) {
     this.state = options.state;
@@ -164,7 +132,7 @@ export class Pe {
     this.#owner = options.owner;
     this.observer = options.observer;
     this.#semihosting = options.semihosting;
-    this.#memory = new Int32Array(options.memory.buffer);
+    this.#fetch = new Fetch(options);
     this.#contextChanged = (cpu) => {
       updateGuard(this.state);
       this.#native.contextChanged(cpu);
@@ -250,7 +218,7 @@ export class Pe {
         s.setWord(EXIT, EXIT_RESUME);
         return "stopped";
       }
-      const how = this.#prepare(false);
+      const how = this.#fetch.prepare(false, this.breakpoints, this.observer?.putOff === true);
       if (how === RUN) this.#run();
       else if (how !== EXCEPTION) this.#step(how === STEP);
       switch (s.word(EXIT)) {
@@ -262,7 +230,7 @@ export class Pe {
           if (!s.word(HALTED)) return "yielding";
           break;
         case EXIT_FETCH:
-          this.#leftPage();
+          this.#fetch.leftPage();
       }
     }
   }
@@ -278,9 +246,9 @@ export class Pe {
     s.setWord(ATTENTION, 0);
     if (interrupts && this.#takeInterrupt()) return "budget";
     this.#left = 1;
-    const how = this.#prepare(true);
+    const how = this.#fetch.prepare(true, this.breakpoints, this.observer?.putOff === true);
     if (how !== EXCEPTION) this.#step(how === STEP);
-    if (s.word(EXIT) === EXIT_FETCH) this.#leftPage();
+    if (s.word(EXIT) === EXIT_FETCH) this.#fetch.leftPage();
     if (s.word(EXIT) !== EXIT_EXCEPTION) return "budget";
     if (s.word(EXC_EC) === EXC_DEBUGGER) return "stopped";
     this.#takeException();
@@ -321,7 +289,7 @@ export class Pe {
 
   #takeException(): void {
     const s = this.state;
-    if (s.word(EXC_STAGE2) && mayHaveSyndrome(s.word(EXC_EC), s.word(EXC_ISS))) this.#addSyndrome();
+    if (s.word(EXC_STAGE2) && mayHaveSyndrome(s.word(EXC_EC), s.word(EXC_ISS))) this.#fetch.addSyndrome();
     this.#beforeLevelChange();
     const from = s.word(EL);
     takeSynchronous(s);
@@ -329,85 +297,6 @@ export class Pe {
     this.observer?.taken(from, 0);
     // Whatever a guest's vectors do, a slice ends.
     this.#left--;
-  }
-
-  /**
-   * What comes before the instruction at PC, in the order of its exceptions' priorities (Arm ARM D1.3.5.5), and the page that it is in.
-   * Says how to go on. `alone`: that instruction and no other.
-   */
-  #prepare(alone: boolean): number {
-    const s = this.state;
-    const debug = s.word(MDSCR_EL1) & (MDSCR_SS | MDSCR_MDE);
-    const stepping = (debug & MDSCR_SS) !== 0 && stepActive(s);
-    if (stepping && !s.word(PSTATE_SS)) {
-      raise(s, EC_SOFTWARE_STEP, FSC_DEBUG);
-      return EXCEPTION;
-    }
-    if (s.word(PC) & 3) {
-      s.copy64(EXC_FAR, PC);
-      raise(s, EC_PC_ALIGNMENT, 0);
-      return EXCEPTION;
-    }
-    const single =
-      alone ||
-      stepping ||
-      ((debug & MDSCR_MDE) !== 0 && breakpointInPage(s)) ||
-      this.breakpoints?.inPage(s.word(PC), s.high(PC)) === true;
-    // Pages with breakpoints stay out of the instruction TLB, so that code that runs at full speed stops at their borders.
-    if (single ? !this.#enterUnlisted() : !this.#enter()) return EXCEPTION;
-    if (debug & MDSCR_MDE && breakpointMatches(s)) {
-      raise(s, EC_BREAKPOINT, FSC_DEBUG);
-      return EXCEPTION;
-    }
-    if (s.word(PSTATE_IL)) {
-      raise(s, EC_ILLEGAL_STATE, 0);
-      return EXCEPTION;
-    }
-    if (s.word(BTYPE) && !this.#landed()) return EXCEPTION;
-    return stepping ? STEP : single || this.observer?.putOff ? SINGLE : RUN;
-  }
-
-  /** Enters PC's page by way of the instruction TLB. False: an exception is pending. */
-  #enter(): boolean {
-    const { cpu } = this.state;
-    if (this.#native.enterPage(cpu)) return true;
-    const page = this.#native.translateFetch(cpu);
-    if (page === 0) return false;
-    const guarded = this.state.word(RESULT) & 1;
-    this.#native.fillFetch(cpu, this.#engine.decodedPage(page), guarded);
-    return true;
-  }
-
-  #enterUnlisted(): boolean {
-    const s = this.state;
-    const page = this.#native.translateFetch(s.cpu);
-    if (page === 0) return false;
-    s.set64(FETCH_VA, s.word(PC) & ~0xfff, s.high(PC));
-    s.setWord(FETCH_BASE, this.#engine.decodedPage(page));
-    return true;
-  }
-
-  /** Whether the instruction at PC may be the target of the indirect branch that left PSTATE.BTYPE (Arm ARM D8.4.4). */
-  #landed(): boolean {
-    const s = this.state;
-    const type = s.word(BTYPE);
-    const page = this.#native.translateFetch(s.cpu);
-    if (page === 0) return false;
-    if (s.word(RESULT) & 1) {
-      const el = s.word(EL);
-      const strict = (s.high(sctlrOf(s, el)) & (el === 0 ? SCTLR_HIGH_BT0 : SCTLR_HIGH_BT)) !== 0;
-      if (!branchTargetCompatible(this.#instructionIn(page), type, strict)) {
-        raise(s, EC_BRANCH_TARGET, type);
-        return false;
-      }
-    }
-    s.setWord(BTYPE, 0);
-    return true;
-  }
-
-  /** The word at PC, given where its page is in linear memory. */
-  #instructionIn(page: number): number {
-    return this.#memory[(page + (this.state.word(PC) & 0xffc)) >>> 2] as number;
   }
 
   #run(): void {
@@ -445,7 +334,7 @@ export class Pe {
   /** Runs one instruction, as software step if `stepping` (Arm ARM D2.12.4): its exception follows at once. */
   #step(stepping: boolean): void {
     const s = this.state;
-    const exclusive = stepping && isLoadExclusive(this.#instructionIn(this.#native.translateFetch(s.cpu)));
+    const exclusive = stepping && isLoadExclusive(this.#fetch.instruction());
     const observer = this.observer;
     if (observer) {
       observer.alone = true;
@@ -465,23 +354,6 @@ export class Pe {
     if (!stepActive(s)) return;
     s.setWord(HALTED, 0);
     raise(s, EC_SOFTWARE_STEP, FSC_DEBUG | STEP_ISV | (exclusive ? STEP_EX : 0));
-  }
-
-  /** A branch out of the page may have been made from one that is not guarded, which makes it like one through X16 (D8.4.4). */
-  #leftPage(): void {
-    const s = this.state;
-    if (s.word(BTYPE) !== 3) return;
-    const entry = ITLB + (((s.word(FETCH_VA) >>> 12) & (ITLB_ENTRIES - 1)) << ITLB_ENTRY_SHIFT);
-    if (!(s.word(entry + ITLB_FLAGS) & 1)) s.setWord(BTYPE, 1);
-  }
-
-  /** Completes the ISS of a data abort at stage 2 from the instruction. */
-  #addSyndrome(): void {
-    const s = this.state;
-    for (let i = 0; i < EXCEPTION_WORDS; i++) this.#saved[i] = s.word(EXC_EC + 4 * i);
-    const page = this.#native.translateFetch(s.cpu);
-    for (let i = 0; i < EXCEPTION_WORDS; i++) s.setWord(EXC_EC + 4 * i, this.#saved[i] as number);
-    if (page !== 0) s.setWord(EXC_ISS, s.word(EXC_ISS) | instructionSyndrome(this.#instructionIn(page)));
   }
 
   #beforeLevelChange(): void {

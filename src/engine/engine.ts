@@ -38,6 +38,8 @@ export interface EngineOptions {
   readonly tier?: Tier;
   /** Translated code counts its instructions in COUNT_TRANSLATED. */
   readonly countTranslated?: boolean;
+  /** The block of the PE, where there is only one: translated code is for that one. */
+  readonly onlyCpu?: number | undefined;
   /** False: accesses to system registers come to the processing element (a64/observing.ts). */
   readonly directSysregs?: boolean;
   /**
@@ -153,7 +155,7 @@ export class Engine implements CodeEngine {
     const { memory, area, features, directSysregs = true, countTranslated = false, regionThread } = options;
     const setup: MakerSetup = {
       ...{ memory, area, features, directSysregs, firstRegion },
-      ...{ countInstructions: countTranslated, eager: this.#eager },
+      ...{ countInstructions: countTranslated, eager: this.#eager, onlyCpu: options.onlyCpu },
     };
     if (regionThread === undefined || this.#eager || !isShared(memory)) {
       return new LocalRegions(new RegionMaker(setup, this.#decoder), this.stats, options.now ?? (() => 0));

@@ -52,20 +52,24 @@ interface Check {
   readonly entry: number;
 }
 
-/** From an address on the stack to its entry: cpu + (((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT), in 32 bits. */
-function entryOf(code: Code): void {
+/** From an address on the stack to its entry, from what `entries` is counted from: ((va >> 12) & (DTLB_ENTRIES - 1)) << DTLB_ENTRY_SHIFT. */
+function entryOf({ code, onlyCpu }: Lowering): void {
   code.op(WRAP);
   code.i32(12 - DTLB_ENTRY_SHIFT);
   code.op(I32.shrU);
   code.i32((DTLB_ENTRIES - 1) << DTLB_ENTRY_SHIFT);
   code.op(I32.and);
+  if (onlyCpu !== undefined) return;
   code.get(Lowering.CPU);
   code.op(I32.add);
 }
 
-/** From an entry's address on the stack to its tag for reads or for writes. */
-function pushTagOf(code: Code, write: boolean): void {
-  code.memory("i64.load", DTLB + (write ? DTLB_WRITE : DTLB_READ));
+/** Offset of the data TLB from what entries are counted from: the PE's block, or nothing where that is always the same one. */
+const entries = ({ onlyCpu }: Lowering): number => DTLB + (onlyCpu ?? 0);
+
+/** From an entry on the stack to its tag for reads or for writes. */
+function pushTagOf(l: Lowering, write: boolean): void {
+  l.code.memory("i64.load", entries(l) + (write ? DTLB_WRITE : DTLB_READ));
 }
 
 /** Puts the tag on the stack that hits for `bytes` from the address in a local: none, where they are in two pages. */
@@ -91,9 +95,9 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
   const va = l.localOf(address);
   const entry = l.temp("i32");
   code.get(va);
-  entryOf(code);
+  entryOf(l);
   code.tee(entry);
-  pushTagOf(code, write);
+  pushTagOf(l, write);
   pushTag(l, va, bytes, (acc & ACC_UNPRIV) !== 0);
   code.op(I64.eq);
   if ((acc & ACC_ALIGNED || l.checksAlignment) && align > 1) {
@@ -110,7 +114,7 @@ function pushHit(l: Lowering, address: Value, bytes: number, align: number, acc:
 function pushHostAddress(l: Lowering, { va, entry }: Check): void {
   const { code } = l;
   code.get(entry);
-  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.memory("i32.load", entries(l) + DTLB_ADDEND);
   code.get(va);
   code.op(WRAP);
   code.op(I32.add);
@@ -147,15 +151,15 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
     code.op(I64.add);
   }
   code.tee(start);
-  entryOf(code);
+  entryOf(l);
   code.tee(entry);
-  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.memory("i32.load", entries(l) + DTLB_ADDEND);
   code.get(start);
   code.op(WRAP);
   code.op(I32.add);
   code.i32(0);
   code.get(entry);
-  pushTagOf(code, group.writes);
+  pushTagOf(l, group.writes);
   pushTag(l, start, group.bytes);
   code.op(I64.eq);
   code.select("i32");
@@ -200,14 +204,14 @@ export function checkWalk(
     code.op(I64.add);
   }
   code.tee(va);
-  entryOf(code);
+  entryOf(l);
   code.tee(entry);
-  pushTagOf(code, walk.writes);
+  pushTagOf(l, walk.writes);
   pushTag(l, va, walk.bytes);
   code.op(I64.ne);
   fail();
   code.get(entry);
-  code.memory("i32.load", DTLB + DTLB_ADDEND);
+  code.memory("i32.load", entries(l) + DTLB_ADDEND);
   code.i32(first);
   code.op(I32.sub);
   code.set(delta);

@@ -33,6 +33,8 @@ export interface RegionContext {
   readonly counting: boolean;
   /** ALIGN_CHECK as it is while the code runs: accesses are then checked for alignment. */
   readonly aligned: boolean;
+  /** The block of the PE, where there is only one. */
+  readonly onlyCpu?: number | undefined;
 }
 
 /**
@@ -64,7 +66,7 @@ export abstract class RegionExits extends RegionState {
   constructor(code: Code, functions: Functions, region: Region, context: RegionContext) {
     const structure = structureOf(region.blocks.map((b) => b.successors));
     const usage = usageOf(region, structure);
-    super(code, functions, usage);
+    super(code, functions, usage, context.onlyCpu);
     this.region = region;
     this.structure = structure;
     this.usage = usage;
@@ -79,7 +81,12 @@ export abstract class RegionExits extends RegionState {
 
   /** Emits the whole function, `body` being what all ways out leave. */
   protected function(body: () => void): void {
-    const { code } = this;
+    const { code, onlyCpu } = this;
+    if (onlyCpu !== undefined) {
+      // A constant takes no register, and is part of the offset of each access to the block.
+      code.i32(onlyCpu);
+      code.set(Lowering.CPU);
+    }
     this.#checkMode();
     this.loadState();
     code.get(Lowering.CPU);
@@ -143,7 +150,7 @@ export abstract class RegionExits extends RegionState {
     const entry = this.temp("i32");
     this.pushAddress(page * RECORDS);
     code.set(va);
-    pushItlbEntry(code, va);
+    pushItlbEntry(code, va, this.onlyCpu);
     code.set(entry);
     code.block();
     code.block();
@@ -151,9 +158,10 @@ export abstract class RegionExits extends RegionState {
       code.unlikely();
       code.brIf(0);
     };
-    checkItlb(code, entry, va, { guardMatters: false, context: () => code.get(this.#ctx), miss });
+    const { onlyCpu } = this;
+    checkItlb(code, entry, va, { guardMatters: false, context: () => code.get(this.#ctx), miss, onlyCpu });
     code.get(entry);
-    code.memory("i32.load", ITLB + ITLB_BASE);
+    code.memory("i32.load", ITLB + ITLB_BASE + (onlyCpu ?? 0));
     code.i32(this.#decodedPage(page));
     code.op(I32.ne);
     miss();
@@ -275,18 +283,19 @@ export abstract class RegionExits extends RegionState {
     const { code } = this;
     const entry = this.temp("i32");
     code.block();
-    pushItlbEntry(code, va);
+    pushItlbEntry(code, va, this.onlyCpu);
     code.set(entry);
     checkItlb(code, entry, va, {
       guardMatters: btype !== 0,
       context: () => code.get(this.#ctx),
+      onlyCpu: this.onlyCpu,
       miss: () => {
         code.unlikely();
         code.brIf(0);
       },
     });
     const record = this.temp("i32");
-    enterItlbPage(code, va, entry, record);
+    enterItlbPage(code, va, entry, record, this.onlyCpu);
     this.#dispatch(record);
     code.end();
     this.#settlePage();

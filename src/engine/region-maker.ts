@@ -29,6 +29,8 @@ export interface MakerSetup {
   readonly countInstructions: boolean;
   /** Code is translated before it is warm. */
   readonly eager: boolean;
+  /** The block of the PE, where there is only one. */
+  readonly onlyCpu: number | undefined;
 }
 
 export function decoderFor({ directSysregs, features }: Pick<MakerSetup, "directSysregs" | "features">): Decoder {
@@ -129,7 +131,7 @@ export class RegionMaker {
 
   /** Translates what was found, each before the next is looked for: much of a region's garbage is then gone before it gets old. */
   make(found: Iterable<FoundRegion>): MadeRegions {
-    const { memory, firstRegion, countInstructions: counting } = this.#setup;
+    const { memory, firstRegion, countInstructions: counting, onlyCpu } = this.#setup;
     const module = new ModuleWriter();
     module.importTable("env", "table", handlerTable(firstRegion + MAX_REGIONS));
     const functions = importsAsCalled(module, undefined, hasFusedMultiplyAdd());
@@ -138,7 +140,7 @@ export class RegionMaker {
     for (const one of found) {
       const { record, region, pages, aligned } = one;
       const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, { pages, firstRegion, counting, aligned }).emit();
+      new RegionLowering(code, functions, region, { pages, firstRegion, counting, aligned, onlyCpu }).emit();
       codes.push(code);
       regions.push({
         ...{ record, bytes: code.size, words: wordsOf(one) },

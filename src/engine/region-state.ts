@@ -49,8 +49,8 @@ export abstract class RegionState extends Lowering {
   /** FP_FAST. */
   readonly #fast: number | undefined;
 
-  constructor(code: Code, functions: Functions, usage: Usage) {
-    super(code, functions);
+  constructor(code: Code, functions: Functions, usage: Usage, onlyCpu: number | undefined) {
+    super(code, functions, onlyCpu);
     this.#entering = usage.flags.entering;
     this.#mayStay = usage.flags.mayStay && !usage.flags.entering;
     for (const n of numbersOf(usage.used)) this.#registers.set(n, code.local(n < V_BASE ? "i64" : "v128"));

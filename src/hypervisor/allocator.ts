@@ -18,6 +18,8 @@ const WHOLE_RUN = 0xffff;
 export class FrameAllocator {
   /** Frames that nobody owns. */
   free: number;
+  /** Counts frames that became free. */
+  freed = 0;
   readonly frames: number;
   readonly #owner: Uint16Array;
   /** Of shared frames: how many descriptors hold them. Of a channel's: how many do beside the channel itself. */
@@ -124,6 +126,7 @@ export class FrameAllocator {
     this.#owner[frame] = FREE;
     this.#mark(frame, true);
     this.free++;
+    this.freed++;
     return true;
   }
 

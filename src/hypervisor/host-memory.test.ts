@@ -48,6 +48,19 @@ test("memory goes back to the host when nobody has had it for two looks, runs be
   assert.equal(given.length, 2, "once");
 });
 
+test("what becomes free soon after a look is looked at again, though nothing else may happen until then", () => {
+  const { frames, host } = machine();
+  const frame = frames.take(FIRST_DOMAIN);
+  host.look(LOOK);
+  assert.equal(host.next, Number.POSITIVE_INFINITY);
+  frames.release(frame, FIRST_DOMAIN);
+  assert.ok(host.next > LOOK && host.next <= 2 * LOOK);
+  host.look(host.next);
+  host.look(host.next);
+  assert.equal(host.taken, 0);
+  assert.equal(host.next, Number.POSITIVE_INFINITY);
+});
+
 test("memory that is used again between two looks stays", () => {
   const { frames, host, given } = machine();
   const use = (): number => frames.take(FIRST_DOMAIN);

@@ -24,6 +24,8 @@ export class HostMemory {
   readonly #blocks: Uint8Array;
   #next = 0;
   #waits = false;
+  /** FrameAllocator.freed at the last look. */
+  #freed = 0;
 
   constructor(options: HostMemoryOptions) {
     this.#o = options;
@@ -39,7 +41,9 @@ export class HostMemory {
 
   /** When to look again, in nanoseconds of the same clock as `look`; Infinity: nothing is to be given back. */
   get next(): number {
-    return this.#waits ? this.#next : Number.POSITIVE_INFINITY;
+    if (this.#o.release === undefined) return Number.POSITIVE_INFINITY;
+    // What became free since the last look is seen by the next, even if nothing runs any more until then.
+    return this.#waits || this.#freed !== this.#o.frames.freed ? this.#next : Number.POSITIVE_INFINITY;
   }
 
   /** @param now nanoseconds. Little work, where it is not yet time for more. */
@@ -48,6 +52,7 @@ export class HostMemory {
     if (now < this.#next || release === undefined) return;
     this.#next = now + INTERVAL;
     this.#waits = false;
+    this.#freed = this.#o.frames.freed;
     let first = -1;
     for (let block = 0; block <= this.#blocks.length; block++) {
       const ripe = block < this.#blocks.length && this.#age(block);

@@ -274,6 +274,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     area: plan.area,
     tier: parts.tier,
     countTranslated: parts.measure !== undefined,
+    onlyCpu: options.states.length === 1 ? options.states[0]?.cpu : undefined,
     directSysregs: options.trace?.seesRegisters !== true,
     regionThread: parts.regionThread,
     now: parts.monotonic,
