@@ -79,6 +79,10 @@ done_by "boot loader" "$work/grubaa64.efi" || {
   rm -f grub-efi-arm64-bin*.deb
 }
 
+# What was made of files here that have changed since is made again.
+[ -z "$(find "$here/second-stage" "$here/root" -newer "$work/stage1.img" 2>/dev/null)" ] || rm -f "$work/stage1.img"
+[ "$work/root.img" -nt "$work/stage1.img" ] || rm -f "$work/root.img"
+
 # The first stage: packages fetched and unpacked here. fakeroot remembers owners and devices until the file system is made.
 done_by "first stage, from your package sources" "$work/stage1.img" || {
   cd "$work"
