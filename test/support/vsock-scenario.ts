@@ -97,7 +97,8 @@ export function checkVsock(found: VsockFindings): void {
   assert.equal(found.heard, "from the guest\n");
   assert.match(found.answer, /^heard 15\r$/m);
   assert.equal(found.supplied, 8 * 2 ** 20);
-  assert.match(found.discarded, /^8388608\r$/m);
+  // The shell's prompt may come before what a program in the background says.
+  assert.match(found.discarded, /\b8388608\r$/m);
   assert.match(found.stopped, /connect: failed/);
   assert.equal(found.twice, "state");
   assert.equal(found.ended, "true");
