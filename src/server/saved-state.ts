@@ -18,7 +18,8 @@ import { filesUnder } from "../hosts/node/disk.ts";
 import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "../hosts/node/snapshot-file.ts";
 import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts } from "../machine/runnable.ts";
-import type { SnapshotSink } from "../snapshot/format.ts";
+import type { Checksum } from "../snapshot/crc32.ts";
+import type { Encoding, SnapshotCodec, SnapshotSink, SnapshotSource } from "../snapshot/format.ts";
 import { asActionError } from "./errors.ts";
 import { flushFolder } from "./new-disks.ts";
 import type { MachineFolder } from "./state-directory.ts";
@@ -28,6 +29,22 @@ const TURN = 50;
 
 /** What a disk's file was when the state was saved: memory and disks belong together. */
 type DiskMark = Readonly<Record<"file" | "size" | "modified", string>>;
+
+/** With what a state is written. */
+interface StateWriting {
+  readonly sink: SnapshotSink;
+  readonly codec: SnapshotCodec;
+  readonly checksum: Checksum;
+  readonly encoding: Encoding;
+  readonly progress: (done: number, total: number) => void;
+}
+
+/** With what it is read. */
+interface StateReading {
+  readonly source: SnapshotSource;
+  readonly codec: SnapshotCodec;
+  readonly checksum: Checksum;
+}
 
 export class SavedState {
   readonly #name: string;
@@ -57,9 +74,20 @@ export class SavedState {
       );
     }
     const { saveMachine } = await import("../machine/snapshot/save.ts");
+    return this.write(progress, (options) => saveMachine(machine, options));
+  }
+
+  /**
+   * Has `save` write what is to be the saved state: `finish` makes it that.
+   * @throws BadInput when the host has no room; nothing of it remains then.
+   */
+  async write(
+    progress: (progress: Progress) => void,
+    save: (options: StateWriting) => Promise<unknown>,
+  ): Promise<NewSnapshotFile> {
     const file = new NewSnapshotFile(this.#folder.saved);
     try {
-      await saveMachine(machine, {
+      await save({
         ...{ sink: inTurns(file), codec: snapshotCodec, checksum, encoding: "zstd" },
         progress: (done, total) => progress({ step: `saving ${this.#name}`, done: total === 0 ? 1 : done / total }),
       });
@@ -87,13 +115,20 @@ export class SavedState {
     );
   }
 
-  /** @throws ActionError when the saved state is damaged, or of another build. */
+  /** @throws as `read` */
   async restore(parts: MachineParts, progress: (progress: Progress) => void): Promise<Machine> {
     const { restoreMachine } = await import("../machine/snapshot/restore.ts");
+    return this.read((options) => {
+      progress({ step: `restoring ${this.#name}` });
+      return restoreMachine({ ...options, open: () => parts });
+    });
+  }
+
+  /** Has `restore` read the saved state. @throws ActionError when it is damaged, or of another build. */
+  async read<T>(restore: (options: StateReading) => Promise<T>): Promise<T> {
     const source = new SnapshotFile(this.#folder.saved);
     try {
-      progress({ step: `restoring ${this.#name}` });
-      return await restoreMachine({ source, codec: snapshotCodec, checksum, open: () => parts });
+      return await restore({ source, codec: snapshotCodec, checksum });
     } catch (error) {
       const { code, message } = asActionError(error);
       if (code === "internal") throw error;

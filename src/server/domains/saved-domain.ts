@@ -1,27 +1,24 @@
 // A domain's saved state, in its folder: it is there when the domain stopped by saving it, and from when its guest goes on it is not.
 
-import { ActionError, type Progress } from "../../contract/action.ts";
+import type { Progress } from "../../contract/action.ts";
 import type { DomainDefinition } from "../../contract/domain.ts";
-import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "../../hosts/node/snapshot-file.ts";
+import type { NewSnapshotFile } from "../../hosts/node/snapshot-file.ts";
 import type { Domain, DomainConfig } from "../../hypervisor/domain.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { restoreDomain, saveDomain } from "../../hypervisor/migration/saved-domain.ts";
 import { goOn } from "../../hypervisor/migration/state.ts";
 import { BadInput } from "../../machine/runnable.ts";
-import { asActionError } from "../errors.ts";
-import { inTurns, SavedState } from "../saved-state.ts";
+import { SavedState } from "../saved-state.ts";
 import type { MachineFolder } from "../state-directory.ts";
 
 export class SavedDomain {
   readonly #name: string;
-  readonly #folder: MachineFolder;
   readonly #state: SavedState;
   readonly #definition: DomainDefinition;
 
   /** @param definition with whole paths. */
   constructor(name: string, folder: MachineFolder, definition: DomainDefinition) {
     this.#name = name;
-    this.#folder = folder;
     this.#definition = definition;
     this.#state = new SavedState(name, folder, definition);
   }
@@ -39,19 +36,10 @@ export class SavedDomain {
   }
 
   /** Saves a domain that stands still. It is the saved state once its disks are closed, by `finish`. @throws BadInput when the host has no room. */
-  async save(domain: Domain, paused: boolean, progress: (progress: Progress) => void): Promise<NewSnapshotFile> {
-    const file = new NewSnapshotFile(this.#folder.saved);
-    try {
-      await saveDomain(domain, {
-        ...{ sink: inTurns(file), codec: snapshotCodec, checksum, encoding: "zstd", files: [], disks: false },
-        host: { paused },
-        progress: (done, total) => progress({ step: `saving ${this.#name}`, done: total === 0 ? 1 : done / total }),
-      });
-      return file;
-    } catch (error) {
-      file.abandon();
-      throw error;
-    }
+  save(domain: Domain, paused: boolean, progress: (progress: Progress) => void): Promise<NewSnapshotFile> {
+    return this.#state.write(progress, (options) =>
+      saveDomain(domain, { ...options, files: [], disks: false, host: { paused } }),
+    );
   }
 
   finish(file: NewSnapshotFile): void {
@@ -85,11 +73,11 @@ export class SavedDomain {
    */
   async restore(receive: () => Domain): Promise<boolean> {
     this.#state.check();
-    const source = new SnapshotFile(this.#folder.saved);
-    let paused = false;
-    try {
+    return this.#state.read(async (options) => {
+      let paused = false;
       const domain = await restoreDomain({
-        ...{ source, codec: snapshotCodec, checksum, progress: () => {} },
+        ...options,
+        progress: () => {},
         open: async ({ host }) => {
           paused = (host as { paused?: unknown } | undefined)?.paused === true;
           return receive();
@@ -98,15 +86,6 @@ export class SavedDomain {
       this.#state.discard();
       goOn(domain, "same");
       return paused;
-    } catch (error) {
-      const { code, message } = asActionError(error);
-      if (code === "internal") throw error;
-      throw new ActionError(
-        code,
-        `${this.#name} cannot go on from where it was saved: ${message}; atoll start --cold ${this.#name} forgets the saved state`,
-      );
-    } finally {
-      source.close();
-    }
+    });
   }
 }
