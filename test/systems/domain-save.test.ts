@@ -39,6 +39,26 @@ test("a domain that was saved when it stopped goes on from there, once", { timeo
     );
     assert.match(await node.command("linux", "echo n=$n; head -1 /dev/vda"), /^n=$[\s\S]*^kept$/m);
 
+    // Its definition may be another where the guest does not see that, and nothing changes where it may not.
+    const withLinux = (changes: object): ReturnType<typeof nodeFile.parse> =>
+      nodeFile.parse({ node: { memory: 128 * MiB, cpus: 2 }, domains: { linux: { ...linux, ...changes } } });
+    await node.command("linux", "n=9");
+    await ask("stop", { name: "linux", save: true });
+    await assert.rejects(
+      node.up(withLinux({ memory: 100 * MiB, cpus: 1 }), false, []),
+      /linux is saved, and cannot go on with other memory, cpus: .*--cold/,
+    );
+    assert.equal(await status(), "saved");
+    await node.up(withLinux({ schedule: { weight: 1000 }, restart: { when: "always" }, stopTimeout: 7 }), false, []);
+    assert.equal((await node.domain("linux"))?.definition.stopTimeout, 7);
+    assert.match(await node.command("linux", "echo n=$n"), /^n=9$/m);
+    await ask("stop", { name: "linux", save: true });
+    const shown = node.log("linux").length;
+    await node.up(withLinux({ cpus: 1 }), true, []);
+    const listens = (): boolean => /Atoll: Linux[\s\S]*atoll:~# /.test(node.log("linux").slice(shown));
+    await node.until(listens, () => node.log("linux").slice(-300));
+    assert.match(await node.command("linux", "echo n=$n cpus=$(nproc)"), /^n= cpus=1$/m);
+
     await node.command("linux", "n=8");
     await ask("pause", { name: "linux" });
     await ask("stop", { name: "linux", save: true });
