@@ -70,7 +70,8 @@ export class Saves {
     return { bytes: statSync(file).size, seconds: (performance.now() - began) / 1000 };
   }
 
-  async load({ file, name }: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
+  async load(input: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
+    const { file } = input;
     progress({ step: `reading ${file}` });
     const source = new SnapshotFile(file);
     try {
@@ -80,13 +81,14 @@ export class Saves {
     } finally {
       source.close();
     }
-    return this.#load(file, name, progress);
+    return this.#load(input, progress);
   }
 
-  async #load(file: string, newName: string | undefined, progress: Report): Promise<DomainOutput<"load">> {
+  async #load({ file, name: newName, publish }: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
     const { migrations } = this.#host.store;
     const source = new SnapshotFile(file);
     let newcomer: Newcomer | undefined;
+    let isOurs = false;
     let paused = false;
     let last = performance.now();
     try {
@@ -104,7 +106,7 @@ export class Saves {
         open: async (configuration, sections) => {
           const host = hostOf(configuration);
           paused = host.paused;
-          const mine = { ...host.luggage, name: newName ?? host.luggage.name };
+          const mine = publishing({ ...host.luggage, name: newName ?? host.luggage.name }, publish);
           checkRoom(this.#host, mine, false);
           newcomer = new Newcomer(this.#host, randomBytes(16).toString("hex"), mine);
           await readInto(newcomer, sections, mine);
@@ -117,13 +119,14 @@ export class Saves {
       for (const { store } of domain.config.disks) store.flush();
       if (migrations.takenRecords(() => newcomer?.write()).take(id) === "full")
         throw new BadInput("the disk of the state directory is full");
+      isOurs = true;
       migrations.forgetIncoming(id);
       newcomer.stay();
       goOn(domain, "copy");
       newcomer.keeper.release(paused);
       return { name };
     } catch (error) {
-      if (newcomer !== undefined && newcomer.keeper.status === "incoming") newcomer.drop();
+      if (!isOurs) newcomer?.drop();
       throw naming(file, error);
     } finally {
       source.close();
@@ -139,6 +142,16 @@ function hostOf({ host }: DomainConfiguration): { readonly luggage: Luggage; rea
   return { luggage: parsed.data, paused: paused === true };
 }
 
+/** With other ports, where there are some. @throws BadInput where its health is seen at one that it has no more. */
+function publishing(its: Luggage, publish: Luggage["definition"]["publish"] | undefined): Luggage {
+  if (publish === undefined) return its;
+  const { name, definition, given } = its;
+  const port = definition.health?.tcp;
+  if (port !== undefined && !publish.some(({ protocol, guestPort }) => protocol === "tcp" && guestPort === port))
+    throw new BadInput(`the health of ${name} is seen at its port ${port}: publish that, too`);
+  return { ...its, definition: { ...definition, publish }, given: { ...given, publish } };
+}
+
 async function readInto(newcomer: Newcomer, sections: Sections, { files }: Luggage): Promise<void> {
   for (const index of files.keys())
     for await (const { offset, content } of sections.pieces(fileSection(index)))
@@ -151,6 +164,8 @@ async function readInto(newcomer: Newcomer, sections: Sections, { files }: Lugga
 
 function naming(file: string, error: unknown): unknown {
   if (error instanceof SnapshotError) return new SnapshotError(error.failure, `cannot load ${file}: ${error.message}`);
+  if (error instanceof BadInput && error.message.startsWith("--publish:"))
+    return new BadInput(`${error.message}; atoll load --publish gives it other ports, or none with --publish none`);
   if (error instanceof Unexpected) return new ActionError("wrong-state", `cannot load ${file}: ${error.message}`);
   return error;
 }
