@@ -20,15 +20,24 @@ export interface Guest {
 export interface System {
   readonly name: string;
   readonly version: string;
+  /** Of its environment, besides that of the benchmark. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Program and arguments that boot a guest with its console on the standard output. */
   command(guest: Guest): readonly [string, ...string[]];
 }
 
 export const MEMORY_MIB = 512;
 
-export function atoll(): System {
+/** Where Atoll keeps its translations from run to run. */
+export const KEPT = at(".cache", "bench", "kept");
+/** Atoll as it is when nothing of an earlier run is kept. */
+export const FIRST_RUN = "first run";
+
+/** @param cache ATOLL_CACHE. */
+export function atoll(name: string, cache: string): System {
   return {
-    name: "Atoll",
+    name,
+    environment: { ATOLL_CACHE: cache },
     version: JSON.parse(readFileSync(at("package.json"), "utf8")).version,
     command: ({ kernel, initrd, append }) => [
       ...([process.execPath, at("bin", "atoll.js"), "run", "--boot", "--cpu", "max"] as const),
@@ -93,6 +102,7 @@ export function boot(system: System, guest: Guest, last: RegExp, seconds: number
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
     cwd: ROOT,
+    env: { ...process.env, ...system.environment },
   });
   const lines: Line[] = [];
   let partial = "";

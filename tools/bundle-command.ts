@@ -55,6 +55,7 @@ function wrapped(path: string): void {
 export async function bundleCommand(root: string): Promise<void> {
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { dependencies: object };
   const outdir = join(root, "dist", "command", "cli");
+  const engine = readFileSync(join(root, "build", "interpreter.sha256"), "utf8").trim();
   const bundle = (name: string, entry: string[]): Promise<unknown> =>
     build({
       entryPoints: { [name]: join(root, "src", ...entry) },
@@ -66,7 +67,8 @@ export async function bundleCommand(root: string): Promise<void> {
       minifySyntax: true,
       external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
       plugins: [lateBuiltins],
-      define: { "import.meta.url": "moduleUrl" },
+      // The translator is named by what the interpreter was made of, which is of the same sources (build.ts).
+      define: { "import.meta.url": "moduleUrl", ATOLL_ENGINE: JSON.stringify(engine) },
       banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
       platform: "node",
       format: "cjs",

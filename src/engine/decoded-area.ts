@@ -61,8 +61,11 @@ export class DecodedArea {
   heat(record: number): number {
     return this.#halves[(record + HEAT) >> 1] as number;
   }
+  setHeat(record: number, heat: number): void {
+    this.#halves[(record + HEAT) >> 1] = heat;
+  }
   forgetHeat(record: number): void {
-    this.#halves[(record + HEAT) >> 1] = 0;
+    this.setHeat(record, 0);
   }
 
   /** Address of a decoded page by index. */

@@ -381,8 +381,9 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     DefinedFunction,
   ];
   const handler = (f: DefinedFunction, body: (code: Code) => void): void => {
-    f.code = new Code(HANDLER_TYPE);
-    body(f.code);
+    const code = new Code(HANDLER_TYPE);
+    body(code);
+    f.code = code;
   };
   handler(decode, (code) => {
     code.get(CPU);

@@ -13,7 +13,8 @@ import {
 } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
 import { HotPlaces } from "./hot-places.ts";
-import { DECODE_AHEAD, MAX_DECODED_PAGES } from "./limits.ts";
+import type { KeptEntries } from "./kept-entries.ts";
+import { DECODE_AHEAD, KEPT_ARRIVALS, MAX_DECODED_PAGES } from "./limits.ts";
 import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import { LocalRegions, type RegionSource } from "./region-source.ts";
 import { RemoteRegions, type StartRegionThread } from "./region-thread.ts";
@@ -53,11 +54,18 @@ export interface EngineOptions {
   readonly flushFetch: () => void;
 }
 
+/** A place whose region is kept is asked about when its heat comes to 0 again. */
+const KEPT_HEAT = 2 ** 16 - KEPT_ARRIVALS;
+/** At most that then: an arrival may count twice. */
+const WRAPPED_HEAT = 1;
+
 /** Counters for people. */
 export interface EngineStats {
   decodedInstructions: number;
   evictions: number;
   regions: number;
+  /** Regions among them that were made in an earlier run. */
+  keptRegions: number;
   regionsDropped: number;
   translatedInstructions: number;
   /** Bytes of WebAssembly of all regions that were made, and of those that were dropped. */
@@ -74,6 +82,7 @@ export class Engine implements CodeEngine {
     decodedInstructions: 0,
     evictions: 0,
     regions: 0,
+    keptRegions: 0,
     regionsDropped: 0,
     translatedInstructions: 0,
     translatedBytes: 0,
@@ -93,6 +102,7 @@ export class Engine implements CodeEngine {
   /** Handlers with this table index or a higher one are regions. */
   readonly #firstRegion: number;
   readonly #source: RegionSource | undefined;
+  readonly #kept: KeptEntries | undefined;
   /** Translate at the first execution. */
   readonly #eager: boolean;
 
@@ -136,6 +146,7 @@ export class Engine implements CodeEngine {
     this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
       this.#source = this.#regionSource(options, firstRegion);
+      this.#kept = this.#source.kept;
       this.#translator = new Translator({
         ...{
           memory,
@@ -162,8 +173,9 @@ export class Engine implements CodeEngine {
     }
     return new RemoteRegions(
       () => regionThread(setup),
-      ({ milliseconds }) => {
+      ({ milliseconds, kept }) => {
         this.stats.otherThreadMilliseconds += milliseconds;
+        this.stats.keptRegions += kept;
       },
     );
   }
@@ -201,7 +213,7 @@ export class Engine implements CodeEngine {
     const decoded = this.#pages.get(page);
     for (const offset of offsets) {
       const record = decoded + offset * (RECORD_BYTES / 4);
-      this.#translator?.request({ record, aligned: false, cpu: 0, vaLow: 0, vaHigh: 0, context: 0 });
+      this.#translator?.request({ record, aligned: false, cpu: 0, vaLow: 0, vaHigh: 0, context: 0, ifKept: false });
     }
     this.#translator?.install(true);
   }
@@ -232,14 +244,16 @@ export class Engine implements CodeEngine {
   /** Branches have come to a place often. */
   #warm(cpu: number, record: number): void {
     if (this.#translator === undefined || this.#pages.handler(record) >= this.#firstRegion) return;
-    if (this.#hotPlaces.isHot(record, this.#pages.heat(record))) this.#translator.request(this.#requestOf(cpu, record));
+    const heat = this.#pages.heat(record);
+    const ifKept = heat <= WRAPPED_HEAT && this.#kept !== undefined;
+    if (ifKept || this.#hotPlaces.isHot(record, heat)) this.#translator.request(this.#requestOf(cpu, record, ifKept));
   }
 
   /** How a region for what the PE executes is to be made. */
-  #requestOf(cpu: number, record: number): RegionRequest {
+  #requestOf(cpu: number, record: number, ifKept = false): RegionRequest {
     const word = (offset: number): number => this.#words[(cpu + offset) >> 2] as number;
     return {
-      ...{ record, cpu, aligned: word(ALIGN_CHECK) !== 0, context: word(CTX) },
+      ...{ record, cpu, ifKept, aligned: word(ALIGN_CHECK) !== 0, context: word(CTX) },
       ...{ vaLow: word(FETCH_VA), vaHigh: word(FETCH_VA + 4) },
     };
   }
@@ -271,5 +285,7 @@ export class Engine implements CodeEngine {
     const key = this.#decoder.decodeInto(word, this.#bytes, this.#words, at);
     this.#pages.setHandler(at, key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number));
     this.stats.decodedInstructions++;
+    if (this.#kept?.startsWith(word, i) && this.#kept.has(i, (n) => this.#pages.memoryWord(index, n)))
+      this.#pages.setHeat(at, KEPT_HEAT);
   }
 }

@@ -54,15 +54,11 @@ export function helperType(name: string): FunctionType {
  * the code that calls others is complete. `runtime`: indices of functions of this same module that stand for the runtime; when absent, it is
  * imported, too.
  */
-export function importsAsCalled(
-  module: ModuleWriter,
-  runtime?: (name: RuntimeName) => number,
-  fused = false,
-): Functions {
+export function importsAsCalled(module: ModuleWriter, runtime?: (name: RuntimeName) => number): Functions {
   module.importMemory("env", "memory", 1);
   return {
     exitOffset: EXIT,
-    fused,
+    fused: false,
     handlerType: module.type(HANDLER_TYPE),
     helper: onceEach((name) => module.importFunction(HELPERS[name]?.from ?? "native", name, helperType(name))),
     slow: onceEach((name) => module.importFunction("native", name, SLOW_PATHS[name] as FunctionType)),
@@ -70,7 +66,37 @@ export function importsAsCalled(
   };
 }
 
-/** The same with all slow paths and these helpers declared now, so that functions of the module's own may be declared at any time. */
+/** What generated code may call: its number is the same in all function objects. */
+const CALLED: readonly (readonly [keyof CalledFunctions, string])[] = [
+  ...Object.keys(HELPERS).map((name) => ["helper", name] as const),
+  ...Object.keys(SLOW_PATHS).map((name) => ["slow", name] as const),
+  ...Object.keys(RUNTIME).map((name) => ["runtime", name] as const),
+];
+type CalledFunctions = Pick<Functions, "helper" | "slow" | "runtime">;
+
+/** For relocatable code: functions by their numbers, and the type of handlers as the first of the module, as linkedImports() has it. */
+export function relocatableImports(fused: boolean): Functions {
+  const number = (kind: keyof CalledFunctions) => {
+    const numbers = new Map(CALLED.flatMap(([of, name], i) => (of === kind ? [[name, i]] : [])));
+    return (name: string): number => numbers.get(name) as number;
+  };
+  return {
+    ...{ exitOffset: EXIT, fused, handlerType: 0 },
+    ...{ helper: number("helper"), slow: number("slow"), runtime: number("runtime") },
+  };
+}
+
+/** What a module of relocatable functions imports: the table first, and functions when they are first asked for by their number. */
+export function linkedImports(module: ModuleWriter, tableSize: number): (called: number) => number {
+  module.importTable("env", "table", handlerTable(tableSize));
+  const functions = importsAsCalled(module);
+  return (called) => {
+    const [kind, name] = CALLED[called] as (typeof CALLED)[number];
+    return functions[kind](name as RuntimeName);
+  };
+}
+
+/** importsAsCalled() with all slow paths and these helpers declared now, so that functions of the module's own may be declared at any time. */
 export function declareImports(
   module: ModuleWriter,
   helpers: Iterable<string>,

@@ -61,6 +61,8 @@ export const WARM = 16;
 
 /** Taken branches to a place after which it is looked at whether it is hot: a power of 2. */
 export const LOOK_EVERY = 512;
+/** Taken branches to a place whose region is kept from an earlier run, before it is asked for. */
+export const KEPT_ARRIVALS = 32;
 /**
  * A place is hot that is looked at so often while so many instructions are executed: a loop that runs now. Of what is looked at
  * twice only a fifth goes on for long enough that its translation pays.

@@ -25,8 +25,8 @@ const I64_ADD = 0x7c;
 
 /** What the translator tells of a region besides its code. */
 export interface RegionContext {
-  /** Addresses of the decoded pages, by pageNumber(). */
-  readonly pages: ReadonlyMap<number, number>;
+  /** The pages that it has code in (pageNumber). In the code the address of a page's decoded page is the symbol of the page's number. */
+  readonly pages: ReadonlySet<number>;
   /** Handlers with this table index or a higher one are regions. */
   readonly firstRegion: number;
   /** The code counts its instructions in COUNT_TRANSLATED. */
@@ -112,7 +112,7 @@ export abstract class RegionExits extends RegionState {
     }
     this.labels.close();
     this.storeState(this.usage.written, false);
-    for (const page of this.context.pages.keys()) {
+    for (const page of this.context.pages) {
       if (page === 0) continue;
       code.get(this.#faultPage);
       code.i32(page);
@@ -162,7 +162,7 @@ export abstract class RegionExits extends RegionState {
     checkItlb(code, entry, va, { guardMatters: false, context: () => code.get(this.#ctx), miss, onlyCpu });
     code.get(entry);
     code.memory("i32.load", ITLB + ITLB_BASE + (onlyCpu ?? 0));
-    code.i32(this.#decodedPage(page));
+    code.address(page, 0);
     code.op(I32.ne);
     miss();
     code.br(1);
@@ -180,10 +180,6 @@ export abstract class RegionExits extends RegionState {
     }
   }
 
-  #decodedPage(page: number): number {
-    return this.context.pages.get(page) as number;
-  }
-
   /** Before a way out: the page, that of the block being lowered, is the one that is executed. */
   #settlePage(page = this.#page): void {
     if (page === 0) return;
@@ -192,7 +188,7 @@ export abstract class RegionExits extends RegionState {
     this.pushAddress(page * RECORDS);
     code.memory("i64.store", FETCH_VA);
     code.get(Lowering.CPU);
-    code.i32(this.#decodedPage(page));
+    code.address(page, 0);
     code.memory("i32.store", FETCH_BASE);
   }
 
@@ -224,10 +220,10 @@ export abstract class RegionExits extends RegionState {
     return pageNumber((this.region.blocks[this.number] as Block).start);
   }
 
-  /** The record of an instruction in the page of the block being lowered, or right behind it. */
-  #recordOf(index: number): number {
+  /** The address of the record of an instruction in the page of the block being lowered, or right behind it. */
+  #pushRecord(index: number): void {
     const page = this.#page;
-    return this.#decodedPage(page) + (index - page * RECORDS) * RECORD_BYTES;
+    this.code.address(page, (index - page * RECORDS) * RECORD_BYTES);
   }
 
   /** From block n to instruction `to`, which may be outside of the page. */
@@ -237,7 +233,7 @@ export abstract class RegionExits extends RegionState {
     this.number = n;
     if (pageNumber(to) === this.#page) {
       const record = this.temp("i32");
-      code.i32(this.#recordOf(to));
+      this.#pushRecord(to);
       code.set(record);
       this.#settlePage();
       this.#dispatch(record);
@@ -308,7 +304,7 @@ export abstract class RegionExits extends RegionState {
 
   leave(): void {
     const { code } = this;
-    code.i32(this.#recordOf((this.insn as RegionInsn).index));
+    this.#pushRecord((this.insn as RegionInsn).index);
     code.set(this.#faultRecord);
     code.get(Lowering.BUDGET);
     code.i32(this.uncharged);
@@ -341,7 +337,7 @@ export abstract class RegionExits extends RegionState {
     this.writeBack(this.number);
     this.#settlePage();
     code.get(Lowering.CPU);
-    code.i32(this.#recordOf(index));
+    this.#pushRecord(index);
     code.get(Lowering.BUDGET);
     if (this.uncharged > 1) {
       code.i32(this.uncharged - 1);
@@ -362,7 +358,7 @@ export abstract class RegionExits extends RegionState {
   next(): void {
     const { code } = this;
     code.get(Lowering.CPU);
-    code.i32(this.#recordOf((this.insn as RegionInsn).index + 1));
+    this.#pushRecord((this.insn as RegionInsn).index + 1);
     code.get(Lowering.BUDGET);
     code.returnCall(this.functions.runtime("near"));
   }

@@ -3,17 +3,19 @@ import { ALL_ROWS } from "../a64/index.ts";
 import { createObservingDecoder } from "../a64/observing.ts";
 import type { Feature } from "../arch/features.ts";
 import { ITLB, ITLB_BASE, ITLB_ENTRIES, ITLB_ENTRY_SHIFT, ITLB_TAG } from "../cpu/state-layout.ts";
-import { Code } from "../wasm/code.ts";
+import { Code, type FunctionCode } from "../wasm/code.ts";
+import { link } from "../wasm/function-object.ts";
 import { moduleFor } from "../wasm/instantiate.ts";
 import { ModuleWriter } from "../wasm/module.ts";
 import { DecodedArea } from "./decoded-area.ts";
 import { RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import { hasFusedMultiplyAdd } from "./fused.ts";
-import { HANDLER_TYPE, handlerTable, importsAsCalled } from "./imports.ts";
+import { HANDLER_TYPE, linkedImports, relocatableImports } from "./imports.ts";
 import { InsnReader } from "./insn-reader.ts";
 import { MAX_DECODED_PAGES, MAX_REGION_PAGES, MAX_REGIONS, WARM } from "./limits.ts";
 import { findRegion, pageNumber, type Region } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
+import { type PlacedRegion, type RegionPages, recordsOf, wordsOf } from "./region-object.ts";
 
 /** What a maker of regions has to know of the machine. It can be cloned to another thread, where the memory is shared. */
 export interface MakerSetup {
@@ -49,15 +51,29 @@ export interface RegionRequest {
   readonly vaLow: number;
   readonly vaHigh: number;
   readonly context: number;
+  /** Only if it was made before and kept: the place is not hot yet. */
+  readonly ifKept: boolean;
 }
 
 /** A region that is to be lowered. */
 export interface FoundRegion {
   readonly record: number;
   readonly region: Region;
-  /** Addresses of the decoded pages that it has code of, by pageNumber(). */
-  readonly pages: ReadonlyMap<number, number>;
+  readonly pages: RegionPages;
   readonly aligned: boolean;
+}
+
+/** The code around the place where a region is wanted. */
+export interface RequestedCode {
+  readonly request: RegionRequest;
+  /** Number of the instruction in its page. */
+  readonly entry: number;
+  /** The word that memory has for an instruction; undefined where its page is not decoded. */
+  wordAt(index: number): number | undefined;
+  /** Addresses of the decoded pages that have been looked at. */
+  readonly decoded: RegionPages;
+  /** The decoded page with an instruction, or 0. */
+  decodedAt(index: number): number;
 }
 
 /** A translated region. */
@@ -87,6 +103,7 @@ export class RegionMaker {
   readonly #area: DecodedArea;
   readonly #words: Int32Array;
   readonly #reader: InsnReader;
+  readonly #functions = relocatableImports(hasFusedMultiplyAdd());
 
   constructor(setup: MakerSetup, decoder = decoderFor(setup)) {
     this.#setup = setup;
@@ -95,13 +112,12 @@ export class RegionMaker {
     this.#reader = new InsnReader(decoder);
   }
 
-  /** Finds the code that is to be in a region. Undefined: there is nothing to translate, or a region is there already. */
-  find(request: RegionRequest): FoundRegion | undefined {
-    const { record, aligned } = request;
-    const { firstRegion, eager } = this.#setup;
+  /** Looks where a region is wanted. Undefined: there is nothing to translate, or a region is there already. */
+  codeAt(request: RegionRequest): RequestedCode | undefined {
+    const { record } = request;
     const area = this.#area;
     const index = area.indexOfRecord(record);
-    if (area.pageOf(index) === 0 || area.handler(record) >= firstRegion) return undefined;
+    if (area.pageOf(index) === 0 || area.handler(record) >= this.#setup.firstRegion) return undefined;
     const page = area.address(index);
     const decoded = new Map([[0, page]]);
     const decodedAt = (i: number): number => {
@@ -112,16 +128,24 @@ export class RegionMaker {
       if (address !== 0) decoded.set(number, address);
       return address;
     };
-    const region = findRegion((record - page) / RECORD_BYTES, {
-      reader: this.#reader,
+    return {
+      ...{ request, decoded, decodedAt, entry: (record - page) / RECORD_BYTES },
       wordAt: (i) => {
         const at = decodedAt(i);
         return at === 0 ? undefined : area.memoryWord(area.indexOfRecord(at), i - pageNumber(i) * RECORDS);
       },
+    };
+  }
+
+  /** Finds the code that is to be in a region. */
+  find({ request: { record, aligned }, entry, wordAt, decoded, decodedAt }: RequestedCode): FoundRegion | undefined {
+    const region = findRegion(entry, {
+      reader: this.#reader,
+      wordAt,
       isWarm: (i) => {
         const at = decodedAt(i);
-        if (at === 0 || eager) return at !== 0;
-        return area.heat(at + (i - pageNumber(i) * RECORDS) * RECORD_BYTES) >= WARM;
+        if (at === 0 || this.#setup.eager) return at !== 0;
+        return this.#area.heat(at + (i - pageNumber(i) * RECORDS) * RECORD_BYTES) >= WARM;
       },
     });
     if (!region) return undefined;
@@ -129,23 +153,30 @@ export class RegionMaker {
     return { record, region, pages: new Map([...decoded].filter(([number]) => reached.has(number))), aligned };
   }
 
-  /** Translates what was found, each before the next is looked for: much of a region's garbage is then gone before it gets old. */
-  make(found: Iterable<FoundRegion>): MadeRegions {
-    const { memory, firstRegion, countInstructions: counting, onlyCpu } = this.#setup;
+  /** Translates what was found. */
+  lower({ record, region, pages, aligned }: FoundRegion): PlacedRegion {
+    const { firstRegion, countInstructions: counting, onlyCpu } = this.#setup;
+    const code = new Code(HANDLER_TYPE, true);
+    const context = { pages: new Set(pages.keys()), firstRegion, counting, aligned, onlyCpu };
+    new RegionLowering(code, this.#functions, region, context).emit();
+    const instructions = region.blocks.reduce((n, b) => n + b.insns.length, 0);
+    const object = { entry: region.entry, aligned, instructions, words: wordsOf(region.blocks), code: code.object() };
+    return { object, record, pages };
+  }
+
+  /** Puts regions into a module, each before the next is made: much of one's garbage is then gone before it gets old. */
+  make(placed: Iterable<PlacedRegion>): MadeRegions {
+    const { memory, firstRegion } = this.#setup;
     const module = new ModuleWriter();
-    module.importTable("env", "table", handlerTable(firstRegion + MAX_REGIONS));
-    const functions = importsAsCalled(module, undefined, hasFusedMultiplyAdd());
-    const codes: Code[] = [];
+    const functionIndex = linkedImports(module, firstRegion + MAX_REGIONS);
+    const codes: FunctionCode[] = [];
     const regions: MadeRegion[] = [];
-    for (const one of found) {
-      const { record, region, pages, aligned } = one;
-      const code = new Code(HANDLER_TYPE);
-      new RegionLowering(code, functions, region, { pages, firstRegion, counting, aligned, onlyCpu }).emit();
-      codes.push(code);
+    for (const one of placed) {
+      const { object, record, pages } = one;
+      codes.push(link(object.code, { functionIndex, address: (number) => pages.get(number) as number }));
       regions.push({
-        ...{ record, bytes: code.size, words: wordsOf(one) },
+        ...{ record, bytes: object.code.body.length, words: recordsOf(one), instructions: object.instructions },
         pages: [...new Set([...pages.values()].map((page) => this.#area.indexOfRecord(page)))],
-        instructions: region.blocks.reduce((n, b) => n + b.insns.length, 0),
       });
     }
     for (const [i, code] of codes.entries()) {
@@ -168,16 +199,4 @@ export class RegionMaker {
     // Another thread may see a part of an entry that is being replaced: the region asks the TLB again before it enters the page.
     return words[entry + (ITLB_BASE >> 2)] as number;
   }
-}
-
-/** The words that a region was made of, each once. */
-function wordsOf({ region, pages }: FoundRegion): Int32Array {
-  const words = new Map<number, number>();
-  for (const { insns } of region.blocks) {
-    for (const { index, word } of insns) {
-      const page = pages.get(pageNumber(index)) as number;
-      words.set(page + (index - pageNumber(index) * RECORDS) * RECORD_BYTES, word);
-    }
-  }
-  return Int32Array.from([...words].flat());
 }

@@ -1,9 +1,12 @@
 import type { EngineStats } from "./engine.ts";
+import type { KeptEntries } from "./kept-entries.ts";
 import { MAX_BATCH, MAX_WAIT } from "./limits.ts";
 import type { FoundRegion, MadeRegions, RegionMaker, RegionRequest } from "./region-maker.ts";
 
 /** Where the regions that are asked for come from. */
 export interface RegionSource {
+  /** Where regions may start that are kept from an earlier run. */
+  readonly kept?: KeptEntries | undefined;
   /** Asks for a region. It may never come. */
   ask(request: RegionRequest): void;
   /** Regions that have been made; called after each slice until there are none. `now`: without waiting for more to be asked for. */
@@ -31,7 +34,10 @@ export class LocalRegions implements RegionSource {
 
   ask(request: RegionRequest): void {
     if (this.#found.has(request.record)) return;
-    const found = this.#timed(() => this.#maker.find(request));
+    const found = this.#timed(() => {
+      const code = this.#maker.codeAt(request);
+      return code && this.#maker.find(code);
+    });
     if (found) this.#found.set(found.record, found);
   }
 
@@ -41,7 +47,7 @@ export class LocalRegions implements RegionSource {
     this.#slices = 0;
     const batch = [...this.#found.values()].slice(0, MAX_BATCH);
     for (const { record } of batch) this.#found.delete(record);
-    return this.#timed(() => this.#maker.make(batch));
+    return this.#timed(() => this.#maker.make(batch.map((found) => this.#maker.lower(found))));
   }
 
   close(): void {

@@ -1,17 +1,17 @@
+import type { KeptEntries } from "./kept-entries.ts";
+import type { KeptRegion, KeptRegions } from "./kept-regions.ts";
 import { FORGET, MAX_BATCH, MAX_BATCH_MILLISECONDS, MAX_UNDER_WAY } from "./limits.ts";
-import {
-  type FoundRegion,
-  type MadeRegions,
-  type MakerSetup,
-  RegionMaker,
-  type RegionRequest,
-} from "./region-maker.ts";
+import { pageNumber } from "./region.ts";
+import { type MadeRegions, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
+import type { PlacedRegion } from "./region-object.ts";
 import type { RegionSource } from "./region-source.ts";
 
 // Regions from another thread, so that the guest's does not stop while they are made.
 
-/** Another thread of the host's, with a RegionServer in it. */
+/** Another thread of the host's, with a RegionServer in it. It starts when it is first sent something: a guest that was restored shows its prompt before. */
 export interface RegionThread {
+  /** Where the regions may start that its server has been given from an earlier run. */
+  readonly kept?: KeptEntries | undefined;
   /** Hands requests over. */
   send(requests: readonly RegionRequest[]): void;
   /** What has been made and was not taken yet, without waiting. */
@@ -22,7 +22,7 @@ export interface RegionThread {
   close(): void;
 }
 
-/** Starts a thread for a machine whose memory is shared. */
+/** Gives a thread for a machine whose memory is shared. */
 export type StartRegionThread = (setup: MakerSetup) => RegionThread;
 
 /** What the other thread made, and how long it took. */
@@ -30,6 +30,8 @@ export interface RegionAnswer extends MadeRegions {
   /** The records that it answers for, with a region or without. */
   readonly records: readonly number[];
   readonly milliseconds: number;
+  /** How many of them were made in an earlier run. */
+  readonly kept: number;
 }
 
 /** Threads that may end for want of memory before no more are started, and what is not translated yet stays interpreted. */
@@ -43,31 +45,34 @@ interface Wanted {
 
 /**
  * Regions that another thread makes, what is asked for most often first: in its first moments that thread is slow, and by the time that it
- * gets to something it may be over. The thread is started when there is something for it: a guest that was restored shows its prompt before.
+ * gets to something it may be over.
  */
 export class RemoteRegions implements RegionSource {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
+  readonly kept: KeptEntries | undefined;
   /** By record. */
   readonly #wanted = new Map<number, Wanted>();
   /** Records that were handed over and not answered. */
   readonly #underWay = new Set<number>();
   #closed = false;
-  #threads = 0;
+  #threads = 1;
   /** Slices since what is wanted was looked through. */
   #slices = 0;
 
   /** `onAnswer`: for statistics. */
   constructor(start: () => RegionThread, onAnswer: (answer: RegionAnswer) => void) {
     this.#start = start;
+    this.#thread = start();
+    this.kept = this.#thread.kept;
     this.#onAnswer = onAnswer;
   }
 
   ask(request: RegionRequest): void {
     if (this.#underWay.has(request.record)) return;
     const known = this.#wanted.get(request.record);
-    if (known) known.asked++;
+    if (known && known.request.ifKept === request.ifKept) known.asked++;
     else this.#wanted.set(request.record, { request, asked: 1 });
   }
 
@@ -92,8 +97,7 @@ export class RemoteRegions implements RegionSource {
 
   #handOver(thread: RegionThread): void {
     if (this.#underWay.size === 0) {
-      const most = [...this.#wanted.values()].sort((a, b) => b.asked - a.asked).slice(0, MAX_UNDER_WAY);
-      const requests = most.map(({ request }) => request);
+      const requests = this.#next();
       for (const { record } of requests) {
         this.#wanted.delete(record);
         this.#underWay.add(record);
@@ -106,6 +110,14 @@ export class RemoteRegions implements RegionSource {
       wanted.asked >>= 1;
       if (wanted.asked === 0) this.#wanted.delete(record);
     }
+  }
+
+  /** What is kept comes first, and much at a time, as it takes little; then what was asked for most often. */
+  #next(): RegionRequest[] {
+    const wanted = [...this.#wanted.values()];
+    const kept = wanted.filter(({ request }) => request.ifKept).slice(0, MAX_BATCH);
+    const next = kept.length > 0 ? kept : wanted.sort((a, b) => b.asked - a.asked).slice(0, MAX_UNDER_WAY);
+    return next.map(({ request }) => request);
   }
 
   /** What it had not answered may be asked for again. */
@@ -121,15 +133,26 @@ export class RemoteRegions implements RegionSource {
   }
 }
 
+/** Regions of earlier runs, and of this one for later ones. */
+export interface RegionKeeping {
+  readonly regions: KeptRegions;
+  /** Keeps what regions.add() gave. */
+  add(kept: KeptRegion): void;
+}
+
 /** The other side: makes what is asked for, as much in one module as has been asked for by then. */
 export class RegionServer {
   readonly #maker: RegionMaker;
   readonly #now: () => number;
+  readonly #keeping: RegionKeeping | undefined;
+  /** Regions that were kept, of the answer that is being made. */
+  #taken = 0;
 
   /** `now`: milliseconds of a clock, for statistics. */
-  constructor(setup: MakerSetup, now: () => number) {
+  constructor(setup: MakerSetup, now: () => number, keeping?: RegionKeeping) {
     this.#maker = new RegionMaker(setup);
     this.#now = now;
+    this.#keeping = keeping;
   }
 
   /** Serves requests, each for another record. */
@@ -137,20 +160,38 @@ export class RegionServer {
     for (let done = 0; done < requests.length; ) {
       const started = this.#now();
       const records: number[] = [];
-      const made = this.#maker.make(this.#found(requests.slice(done, done + MAX_BATCH), records));
+      const made = this.#maker.make(this.#placed(requests.slice(done, done + MAX_BATCH), records));
       done += records.length;
-      yield { ...made, records, milliseconds: this.#now() - started };
+      yield { ...made, records, milliseconds: this.#now() - started, kept: this.#taken };
+      this.#taken = 0;
     }
   }
 
   /** Finds regions until it is time to hand over what there is; `records` are those that were looked at. */
-  *#found(requests: readonly RegionRequest[], records: number[]): Generator<FoundRegion> {
+  *#placed(requests: readonly RegionRequest[], records: number[]): Generator<PlacedRegion> {
     const until = this.#now() + MAX_BATCH_MILLISECONDS;
     for (const request of requests) {
       records.push(request.record);
-      const found = this.#maker.find(request);
-      if (found) yield found;
+      const region = this.#region(request);
+      if (region) yield region;
       if (this.#now() >= until) return;
     }
+  }
+
+  #region(request: RegionRequest): PlacedRegion | undefined {
+    const code = this.#maker.codeAt(request);
+    if (!code) return undefined;
+    const kept = this.#keeping?.regions.find(code.entry, request.aligned, code.wordAt);
+    if (kept) {
+      this.#taken++;
+      const numbers = new Set(kept.words.filter((_, i) => i % 2 === 0).map(pageNumber));
+      const pages = new Map([...code.decoded].filter(([number]) => numbers.has(number)));
+      return { object: kept, record: request.record, pages };
+    }
+    const found = request.ifKept ? undefined : this.#maker.find(code);
+    if (!found) return undefined;
+    const placed = this.#maker.lower(found);
+    this.#keeping?.add(this.#keeping.regions.add(placed.object, code.wordAt));
+    return placed;
   }
 }

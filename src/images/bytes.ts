@@ -82,6 +82,12 @@ export function isZero(bytes: Uint8Array): boolean {
   return true;
 }
 
+/** Of two of one length. */
+export function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }

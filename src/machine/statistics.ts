@@ -93,6 +93,7 @@ export function statisticsOf({ states, engine, windows, elapsed, running, tiers 
     ...exceptions.filter(({ value }) => value > 0),
     ...[...accessesByDevice(windows)].map(([name, accesses]) => count("device accesses", name, accesses)),
     count("code cache", "regions compiled", engine.regions),
+    count("code cache", "regions of earlier runs", engine.keptRegions),
     count("code cache", "regions dropped", engine.regionsDropped),
     count("code cache", "regions held", engine.regions - engine.regionsDropped),
     count("code cache", "instructions translated", engine.translatedInstructions),

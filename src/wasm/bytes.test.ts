@@ -43,8 +43,9 @@ test("a module with a constant function runs", () => {
       const module = new ModuleWriter();
       const type = { params: [], results: ["i64"] } as const;
       const f = module.function(type);
-      f.code = new Code(type);
-      f.code.i64(Number(BigInt.asIntN(32, v)), Number(BigInt.asIntN(32, v >> 32n)));
+      const code = new Code(type);
+      code.i64(Number(BigInt.asIntN(32, v)), Number(BigInt.asIntN(32, v >> 32n)));
+      f.code = code;
       module.export("f", f);
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish()));
       assert.equal((exports.f as unknown as () => bigint)(), v);

@@ -1,4 +1,5 @@
 import { ByteWriter } from "./bytes.ts";
+import type { FunctionObject } from "./function-object.ts";
 import { type FunctionType, TYPE_CODES, type ValueType } from "./types.ts";
 
 /** Loads and stores: opcode and log2 of the natural alignment. */
@@ -34,20 +35,37 @@ const MEMORY_OPS = {
 } as const;
 export type MemoryOp = keyof typeof MEMORY_OPS;
 
+/** Five bytes, which any integer of 32 bits can be written in (LEB128, with as many bits as it may have). */
+const UNKNOWN = [0x80, 0x80, 0x80, 0x80, 0];
+
 /** A block type: nothing, one result, or nothing given. */
 export type BlockType = ValueType | "";
 
+/** What a module takes as a function's body. */
+export interface FunctionCode {
+  /** Writes the entry of the code section: size, locals, instructions, end. */
+  encode(out: ByteWriter): void;
+  /** Writes the branch hints (WebAssembly branch hinting proposal): a vector of offset from the declarations, size, value. */
+  encodeHints(out: ByteWriter): void;
+  readonly hasHints: boolean;
+}
+
 /** The code of one function: instructions in binary form, and its locals. */
-export class Code {
+export class Code implements FunctionCode {
   readonly #out = new ByteWriter();
   readonly #locals: ValueType[] = [];
   readonly #params: number;
   #depth = 0;
   /** Places of `if` and `br_if` in the instructions, each with 1 for a condition that mostly holds, 0 for one that mostly does not. */
   readonly #hints: (readonly [number, 0 | 1])[] = [];
+  /** In a relocatable function: the places of what it calls, and of addresses, in the instructions, as FunctionObject has them. */
+  readonly #calls: number[] | undefined;
+  readonly #addresses: number[] = [];
 
-  constructor(type: FunctionType) {
+  /** @param relocatable what it calls are numbers that mean something to whoever links it. */
+  constructor(type: FunctionType, relocatable = false) {
     this.#params = type.params.length;
+    this.#calls = relocatable ? [] : undefined;
   }
 
   /** Bytes of code so far. */
@@ -100,6 +118,12 @@ export class Code {
   i32(v: number): void {
     this.#out.byte(0x41);
     this.#out.s32(v);
+  }
+  /** An i32 that is known when the function is linked: the address of `symbol`, and `addend` more. */
+  address(symbol: number, addend: number): void {
+    this.#out.byte(0x41);
+    this.#addresses.push(this.#out.length, symbol, addend);
+    this.#out.raw(UNKNOWN);
   }
   i64(lo: number, hi: number): void {
     this.#out.byte(0x42);
@@ -180,11 +204,11 @@ export class Code {
   }
   call(f: number): void {
     this.#out.byte(0x10);
-    this.#out.u32(f);
+    this.#function(f);
   }
   returnCall(f: number): void {
     this.#out.byte(0x12);
-    this.#out.u32(f);
+    this.#function(f);
   }
   callIndirect(typeIndex: number): void {
     this.#out.byte(0x11);
@@ -197,7 +221,6 @@ export class Code {
     this.#out.byte(0);
   }
 
-  /** The entry of the code section: size, locals, instructions, end. */
   encode(out: ByteWriter): void {
     const head = this.#declarations();
     out.u32(head.length + this.#out.length + 1);
@@ -206,7 +229,6 @@ export class Code {
     out.byte(0x0b);
   }
 
-  /** The function's branch hints (WebAssembly branch hinting proposal): a vector of offset from the declarations, size, value. */
   encodeHints(out: ByteWriter): void {
     const { length } = this.#declarations();
     out.u32(this.#hints.length);
@@ -218,6 +240,28 @@ export class Code {
   }
   get hasHints(): boolean {
     return this.#hints.length > 0;
+  }
+
+  /** A relocatable function, complete. */
+  object(): FunctionObject {
+    const body = this.#declarations();
+    const start = body.length;
+    body.append(this.#out);
+    body.byte(0x0b);
+    return {
+      body: body.view().slice(),
+      hints: Int32Array.from(this.#hints.flatMap(([at, value]) => [start + at, value])),
+      calls: Int32Array.from(this.#calls ?? [], (n, i) => (i % 2 === 0 ? start + n : n)),
+      addresses: Int32Array.from(this.#addresses, (n, i) => (i % 3 === 0 ? start + n : n)),
+    };
+  }
+
+  #function(f: number): void {
+    if (this.#calls === undefined) this.#out.u32(f);
+    else {
+      this.#calls.push(this.#out.length, f);
+      this.#out.raw(UNKNOWN);
+    }
   }
 
   #declarations(): ByteWriter {

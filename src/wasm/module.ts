@@ -1,5 +1,5 @@
 import { ByteWriter } from "./bytes.ts";
-import type { Code } from "./code.ts";
+import type { FunctionCode } from "./code.ts";
 import { type FunctionType, TYPE_CODES } from "./types.ts";
 
 const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
@@ -8,7 +8,7 @@ const SECTION = { custom: 0, type: 1, import: 2, function: 3, table: 4, export: 
 export interface DefinedFunction {
   readonly index: number;
   readonly typeIndex: number;
-  code: Code | undefined;
+  code: FunctionCode | undefined;
 }
 
 /** Of all functions of one type, none of them null, and as many as ever: what calls through it checks neither type nor null. */

@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { INSTRUCTIONS, X } from "../../src/cpu/state-layout.ts";
+import { KeptEntries } from "../../src/engine/kept-entries.ts";
+import { type KeptRegion, KeptRegions } from "../../src/engine/kept-regions.ts";
 import type { RegionRequest } from "../../src/engine/region-maker.ts";
 import { type RegionAnswer, RegionServer, type StartRegionThread } from "../../src/engine/region-thread.ts";
 import { startRegionThread } from "../../src/hosts/node/region-thread.ts";
-import { addImm, b } from "./assembler.ts";
+import { crc32 } from "../../src/snapshot/crc32.ts";
+import { addImm, b, cbz, mov64, subImm } from "./assembler.ts";
 import { ENTRY, makeRig, poke, type Rig, statistic } from "./rig.ts";
 
 /** Counts in X1 for ever: each turn is two instructions. */
@@ -23,11 +26,24 @@ class Told {
   #made: RegionAnswer[] = [];
   #answers: RegionAnswer[] = [];
 
+  /** What was kept by it, and what it was given of an earlier one. */
+  readonly kept: KeptRegion[] = [];
+  readonly #earlier: readonly KeptRegion[];
+
+  constructor(earlier: readonly KeptRegion[] = []) {
+    this.#earlier = earlier;
+  }
+
   readonly start: StartRegionThread = (setup) => {
-    this.#server = new RegionServer(setup, () => 0);
+    const joined = (part: keyof KeptRegion) => new Uint8Array(Buffer.concat(this.#earlier.map((one) => one[part])));
+    this.#server = new RegionServer(setup, () => 0, {
+      regions: new KeptRegions(joined("region"), crc32),
+      add: (one) => void this.kept.push(one),
+    });
     this.ended = false;
     const told = this;
     return {
+      kept: new KeptEntries(joined("entry")),
       get ended() {
         return told.ended;
       },
@@ -102,6 +118,66 @@ test("a thread that ended for want of memory is replaced, and asked again", asyn
   thread.handOver();
   runUntil(rig, () => false, 3);
   assert.equal(regions(rig), 1);
+});
+
+/** Counts so often in X1, from a page's third instruction on, and stays where it is. */
+const counting = (times: number, page = 0) => {
+  const code = [...mov64(2, times).slice(0, 2), addImm(1, 1, 1), subImm(2, 2, 1), cbz(2, -2, true), b(0)];
+  const bytes = new Uint8Array((page + 1) * 4096);
+  bytes.set(new Uint8Array(Uint32Array.of(b(page * 1024)).buffer));
+  bytes.set(new Uint8Array(Uint32Array.from(code).buffer), page * 4096);
+  return { name: "counting", bytes };
+};
+
+test("what was hot in an earlier run is translated before it is hot, wherever it is", async () => {
+  const first = new Told();
+  const before = await makeRig({ tier: "auto", kernel: counting(1_000_000), regionThread: first.start });
+  runUntil(before, () => first.requests.length > 0, 100);
+  first.make();
+  assert.equal(first.kept.length, 1);
+
+  const [unkept, second] = [new Told(), new Told(first.kept)];
+  for (const thread of [unkept, second]) {
+    const rig = await makeRig({ tier: "auto", kernel: counting(300, 1), regionThread: thread.start });
+    runUntil(rig, () => thread.requests.length > 0, 100);
+    assert.equal(thread.requests.filter(({ ifKept }) => ifKept).length, thread === second ? 1 : 0);
+    if (thread === unkept) continue;
+    second.make();
+    second.handOver();
+    runUntil(rig, () => false, 3);
+    assert.equal(statistic(rig, "regions of earlier runs"), 1);
+  }
+});
+
+test("a region that was kept does what its instructions do", async () => {
+  const first = new Told();
+  const before = await makeRig({ tier: "auto", kernel, regionThread: first.start });
+  runUntil(before, () => first.requests.length > 0, 100);
+  first.make();
+  const second = new Told(first.kept);
+  const after = await makeRig({ tier: "auto", kernel, regionThread: second.start });
+  runUntil(after, () => second.requests.length > 0, 100);
+  second.make();
+  second.handOver();
+  runUntil(after, () => false, 3);
+  assert.equal(statistic(after, "regions of earlier runs"), 1);
+  assertCounted(after);
+});
+
+test("what is kept of other code is not taken, and code that was never hot is not translated for it", async () => {
+  const first = new Told();
+  const before = await makeRig({ tier: "auto", kernel, regionThread: first.start });
+  runUntil(before, () => first.requests.length > 0, 100);
+  first.make();
+  const second = new Told(first.kept);
+  // It starts alike, and differs further on.
+  const other = new Uint8Array(Uint32Array.of(...[addImm(1, 1, 1), b(2), b(0), b(-3)]).buffer);
+  const after = await makeRig({ tier: "auto", kernel: { name: "other", bytes: other }, regionThread: second.start });
+  runUntil(after, () => second.requests.length > 0, 200);
+  second.make();
+  second.handOver();
+  runUntil(after, () => false, 3);
+  assert.equal(statistic(after, "regions of earlier runs"), 0);
 });
 
 test("a worker translates", { skip: startRegionThread === undefined && "this host has one core" }, async () => {

@@ -71,6 +71,7 @@ async function conversation(): Promise<Conversation> {
   const offer: Offer = {
     ...{ id: "0".repeat(32), name: "victim", given, definition: { ...definition, disk: [] }, files: [], disks: [] },
     ...{ resident: 4 * MiB, layout: DOMAIN_LAYOUT, shape: shapeOfDomain(domain), cpu: "max" },
+    channels: [],
   };
   return { offer, messages };
 }

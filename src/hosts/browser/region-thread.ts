@@ -9,15 +9,22 @@ export interface RegionsMessage {
 }
 
 const start: StartRegionThread = (setup) => {
-  const worker = new Worker(globalThis.location.href, { type: "module" });
   const answers: RegionAnswer[] = [];
-  worker.onmessage = ({ data }: MessageEvent<RegionAnswer>) => void answers.push(data);
-  worker.postMessage({ setup } satisfies RegionsMessage);
+  const startWorker = (): Worker => {
+    const worker = new Worker(globalThis.location.href, { type: "module" });
+    worker.onmessage = ({ data }: MessageEvent<RegionAnswer>) => void answers.push(data);
+    worker.postMessage({ setup } satisfies RegionsMessage);
+    return worker;
+  };
+  let worker: Worker | undefined;
   return {
-    send: (requests) => worker.postMessage(requests),
+    send: (requests) => {
+      worker ??= startWorker();
+      worker.postMessage(requests);
+    },
     // They arrive between two slices.
     receive: () => answers.shift(),
-    close: () => worker.terminate(),
+    close: () => worker?.terminate(),
   };
 };
 

@@ -8,7 +8,7 @@ import { FRAME_MAX, Frame, WHOLE } from "../../network/frame.ts";
 import type { NetworkLink, Offloads, Station } from "../../network/link.ts";
 import { completeChecksum, Segmenter } from "../../network/segmenter.ts";
 import { readVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from "../../network/virtio-header.ts";
-import { macOf, randomMac } from "../library/mac.ts";
+import { macOf, macText, randomMac } from "../library/mac.ts";
 import { reasonOf } from "./files.ts";
 import { type PolledDescriptor, pollDescriptor } from "./polled-descriptor.ts";
 
@@ -55,7 +55,12 @@ export class TapLink implements NetworkLink {
   constructor(net: TapNet, wake: () => void, gone: (message: string) => void) {
     const { descriptor, name, header, mac } =
       typeof net.device === "number" ? passed(net, net.device) : opened(net, net.device);
-    this.mac = macOf(net) ?? mac ?? randomMac();
+    const given = macOf(net);
+    if (given !== undefined && mac !== undefined && macText(given) !== macText(mac))
+      throw new BadInput(
+        `--net tap: ${name} gets what is sent to its own address ${macText(mac)} alone, and the guest's is ${macText(given)}: they have to be the same`,
+      );
+    this.mac = given ?? mac ?? randomMac();
     this.#descriptor = descriptor;
     this.#header = header ? VIRTIO_HEADER_BYTES : 0;
     this.#wake = wake;

@@ -60,6 +60,11 @@ export class Channel {
     return this.#ends.some((end) => end !== undefined);
   }
 
+  /** Those of its members that run, or are paused, but for one. */
+  others(than: string): string[] {
+    return this.config.members.map(({ domain }) => domain).filter((each, i) => each !== than && this.#ends[i]);
+  }
+
   attach(member: number, end: MemberEnd): void {
     this.#ends[member] = end;
   }

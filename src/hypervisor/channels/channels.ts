@@ -82,4 +82,9 @@ export class Channels {
     }
     return places;
   }
+
+  /** The other members of a domain's channels that run, or are paused. */
+  othersOf(domain: string): string[] {
+    return this.placesOf(domain).flatMap(({ channel }) => channel.others(domain));
+  }
 }

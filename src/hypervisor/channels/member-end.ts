@@ -103,6 +103,16 @@ export class MemberEnd implements Device {
     return pending;
   }
 
+  /** Who has rung since `take`, a bit for each. */
+  get pending(): number {
+    return this.#pending >>> 0;
+  }
+
+  /** Of a domain that goes on from what was saved, whose interrupt controller has the line's level. */
+  continueWith(pending: number): void {
+    this.#pending = pending;
+  }
+
   // Of Device.
 
   read(offset: number, bytes: AccessSize): number {

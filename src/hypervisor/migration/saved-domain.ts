@@ -1,6 +1,7 @@
 // A domain as a snapshot: its state, its RAM and what its disks hold, in named sections (snapshot/format.ts).
 
 import type { BlockStore } from "../../bus/device.ts";
+import { isSame, isZero } from "../../images/bytes.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import { printable, Sections } from "../../machine/snapshot/section-reader.ts";
 import { memorySection, SECTION_VERSION } from "../../machine/snapshot/sections.ts";
@@ -23,6 +24,7 @@ import { chunksOf, type DomainConfiguration, readConfiguration, restoreState, sa
 
 const RAM = memorySection("ram");
 export const fileSection = (index: number): string => `file.${index}`;
+export const baseSection = (index: number): string => `base.${index}`;
 const diskSection = (index: number): string => `disk.${index}`;
 
 export interface SaveDomainOptions {
@@ -36,15 +38,18 @@ export interface SaveDomainOptions {
   readonly files: readonly Uint8Array[];
   /** Whether what the disks hold is in it, too. */
   readonly disks: boolean;
+  /** What is under disks that keep nothing, by their numbers: it is in it as such. */
+  readonly bases?: readonly (BlockStore | undefined)[];
   readonly progress: (done: number, total: number) => void;
 }
 
 /** Saves a domain that stands still, and does so until this is done. @throws BadInput, or what `sink` and `codec` throw. */
 export async function saveDomain(domain: Domain, options: SaveDomainOptions): Promise<void> {
-  const { host, progress, disks, files } = options;
+  const { host, progress, disks, files, bases = [] } = options;
   const writer = new SnapshotWriter(options);
   const stores = disks ? domain.config.disks.map(({ store }) => store) : [];
-  const total = residentPages(domain).length * PAGE + stores.reduce((sum, { bytes }) => sum + bytes, 0);
+  const toRead = [...stores, ...bases].reduce((sum, store) => sum + (store?.bytes ?? 0), 0);
+  const total = residentPages(domain).length * PAGE + toRead;
   await writer.begin();
   const small = async (name: string, content: Uint8Array): Promise<void> => {
     for (const { page, bytes } of chunksOf(content)) await writer.chunk(name, SECTION_VERSION, page, bytes);
@@ -52,35 +57,39 @@ export async function saveDomain(domain: Domain, options: SaveDomainOptions): Pr
   const [configuration, ...state] = saveState(domain, host);
   if (configuration !== undefined) await small(configuration.name, configuration.content);
   for (const [index, content] of files.entries()) await small(fileSection(index), content);
-  for (const { name, content } of state) await small(name, content);
   let done = 0;
+  const disk = async (name: string, store: BlockStore, base?: BlockStore): Promise<void> => {
+    for (const { page, content } of diskChunks(store, base)) {
+      if (content !== undefined) await writer.chunk(name, SECTION_VERSION, page, content);
+      done += CHUNK_MAX;
+      progress(Math.min(done, total), total);
+    }
+  };
+  for (const [index, base] of bases.entries()) if (base !== undefined) await disk(baseSection(index), base);
+  for (const { name, content } of state) await small(name, content);
   for (const { page, content } of memoryChunks(domain)) {
     await writer.chunk(RAM, SECTION_VERSION, page, content);
     done += content.length;
     progress(done, total);
   }
-  for (const [index, store] of stores.entries()) {
-    for (const { page, content } of diskChunks(store)) {
-      if (content !== undefined) await writer.chunk(diskSection(index), SECTION_VERSION, page, content);
-      done += CHUNK_MAX;
-      progress(Math.min(done, total), total);
-    }
-  }
+  for (const [index, store] of stores.entries()) await disk(diskSection(index), store, bases[index]);
   await writer.end();
   progress(total, total);
 }
 
-/** A disk in pieces; undefined: one of zeroes. */
+/** A disk in pieces; undefined: one that is as it begins, of zeroes, or as what is under it. */
 function* diskChunks(
   store: BlockStore,
+  base: BlockStore | undefined,
 ): Generator<{ readonly page: number; readonly content: Uint8Array | undefined }> {
   const buffer = new Uint8Array(CHUNK_MAX);
-  const words = new Int32Array(buffer.buffer);
+  const under = new Uint8Array(CHUNK_MAX);
   for (let at = 0; at < store.bytes; at += CHUNK_MAX) {
     const content = buffer.subarray(0, Math.min(CHUNK_MAX, store.bytes - at));
     store.read(at, content);
-    const zero = content.length === CHUNK_MAX ? words.every((word) => word === 0) : content.every((byte) => byte === 0);
-    yield { page: at / PAGE, content: zero ? undefined : content };
+    base?.read(at, under.subarray(0, content.length));
+    const unchanged = base === undefined ? isZero(content) : isSame(content, under);
+    yield { page: at / PAGE, content: unchanged ? undefined : content };
   }
 }
 

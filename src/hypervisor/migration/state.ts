@@ -52,6 +52,7 @@ export function saveState(domain: Domain, host: SavedValue): SmallSection[] {
     json(DOMAIN, {
       ...{ now: clock.now(), console: devices.consoles.active, generation: hex(generation.id ?? new Uint8Array(16)) },
       vcpus: vcpus.map(({ status, stolen }) => ({ status: status === "running" ? "ready" : status, stolen })),
+      doorbells: domain.channels.map(({ pending }) => pending),
       interrupts: { latched, overflow: overflow.map((intids) => ({ intids })) },
       flash: [...flash.contents()].map(({ bank, offset }) => ({ bank, offset })),
     }),
@@ -104,13 +105,17 @@ export async function readConfiguration(sections: Sections): Promise<DomainConfi
 export async function restoreState(domain: Domain, sections: Sections, { shape }: DomainConfiguration): Promise<void> {
   checkShape(shape, shapeOfDomain(domain));
   const { bus, vcpus, clock, devices } = domain;
-  if (!domain.stolen.map() || !domain.generation.map()) throw new BadInput(NO_MEMORY(domain.config.name));
+  const { channels, space } = domain;
+  if (!domain.stolen.map() || !domain.generation.map() || !channels.every((end) => end.connect(space)))
+    throw new BadInput(NO_MEMORY(domain.config.name));
   const state = await sections.json(DOMAIN);
   clock.resumeAt(state.number("now"));
   devices.consoles.active = state.whole("console", 0xffff);
   domain.generation.continueAs(state.bytes("generation", 16, 16));
   const stateful = bus.windows().filter(isStateful);
   for (const { name, device } of stateful) device.restore(await sections.json(deviceSection(name)));
+  const rung = state.has("doorbells") ? state.wholes("doorbells", channels.length, 0xffff_ffff) : [];
+  for (const [index, end] of channels.entries()) end.continueWith(rung[index] ?? 0);
   const words = await sections.bytes(INTERRUPTS);
   for (const vcpu of vcpus) restoreBlock(vcpu, await sections.bytes(vcpuSection(vcpu.index)));
   const interrupts = state.object("interrupts");

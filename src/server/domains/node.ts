@@ -290,6 +290,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const keeper = this.#find(name);
     this.#checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
+    this.#checkAwaitsNobody(name);
     this.#options.store.want(name, true);
     keeper.wanted = true;
     if (cold) keeper.forgetSaved();
@@ -316,6 +317,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   };
 
   readonly resume = ({ name }: DomainInput<"resume">): Record<string, never> => {
+    this.#checkAwaitsNobody(name);
     this.#find(name).pause(false);
     return {};
   };
@@ -434,6 +436,18 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
   }
 
+  /** A member of one of its channels that is coming here, and finds them as this one has left them. */
+  #awaits(name: string): string | undefined {
+    return this.#hypervisor.channels.othersOf(name).find((other) => this.#keepers.get(other)?.status === "incoming");
+  }
+
+  /** @throws ActionError */
+  #checkAwaitsNobody(name: string): void {
+    const other = this.#awaits(name);
+    if (other === undefined) return;
+    throw new ActionError("wrong-state", `${name} shares a channel with ${other}, which is coming: wait for it`);
+  }
+
   #inOrder(): DomainKeeper[] {
     const stored = this.#options.store.names.flatMap((name) => this.#keepers.get(name) ?? []);
     // Those that come are on no record yet.
@@ -497,6 +511,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   }
 
   #startWanted(): void {
-    if (!this.#ending && !this.#held) startWanted(this.#keepers);
+    if (!this.#ending && !this.#held) startWanted(this.#keepers, ({ name }) => this.#awaits(name) === undefined);
   }
 }

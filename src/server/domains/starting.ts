@@ -5,11 +5,11 @@ import type { DomainKeeper } from "./keeper.ts";
 
 type Keepers = ReadonlyMap<string, DomainKeeper>;
 
-/** Starts those that are to run and have what they depend on. */
-export function startWanted(keepers: Keepers): void {
+/** Starts those that are to run and have what they depend on. @param mayStart false: not yet */
+export function startWanted(keepers: Keepers, mayStart: (keeper: DomainKeeper) => boolean): void {
   for (const keeper of keepers.values()) {
     const { wanted, runs, busy, ended, delayed, status } = keeper;
-    if (!wanted || runs || busy || ended || delayed || status === "failed") continue;
+    if (!wanted || runs || busy || ended || delayed || status === "failed" || !mayStart(keeper)) continue;
     const missing = keeper.stored.definition.dependsOn.find(({ domain, is }) => {
       const other = keepers.get(domain);
       if (other === undefined) return true;

@@ -23,6 +23,8 @@ class Incoming implements Held {
   readonly offer: Offer;
   prepared = false;
   dropped = false;
+  /** It is this node's: the end of its connection is nothing to it any more. */
+  #hasRun = false;
   readonly newcomer: Newcomer;
   readonly channel: Channel;
   arrival: Arrival | undefined;
@@ -44,13 +46,15 @@ class Incoming implements Held {
   }
 
   drop(): void {
-    if (this.dropped) return;
+    if (this.dropped || this.#hasRun) return;
     this.dropped = true;
     this.prepared = false;
     this.#end(this);
   }
 
   run(): void {
+    this.#hasRun = true;
+    this.prepared = false;
     this.#run(this);
   }
 }
@@ -141,10 +145,10 @@ export class Arrivals {
       throw new Unexpected(`its node has CPUs of the model ${cpu}, and the destination ${this.#host.cpu}`);
     if (this.#held.has(id) || migrations.state(id) !== undefined)
       throw new Unexpected("that migration is known already");
-    checkRoom(this.#host, offered, true);
+    checkRoom(this.#host, offered, true, offered.channels);
     const incoming = new Incoming(
       offered,
-      new Newcomer(this.#host, id, offered),
+      new Newcomer(this.#host, id, offered, offered.channels),
       channel,
       (each) => this.#drop(each),
       (each) => this.#run(each),
@@ -160,6 +164,14 @@ export class Arrivals {
         if (incoming.arrival !== undefined) throw new Unexpected("a file comes too late");
         incoming.newcomer.files.take(message);
         return;
+      case KIND.channel:
+        if (incoming.arrival === undefined) await this.#open(incoming);
+        incoming.newcomer.channels.take(message);
+        return;
+      case KIND.base:
+        if (incoming.arrival !== undefined) throw new Unexpected("what is under a disk comes too late");
+        incoming.newcomer.bases.take(message);
+        return;
       case KIND.mark:
         if (incoming.arrival === undefined) await this.#open(incoming);
         incoming.arrival?.flush();
@@ -168,6 +180,7 @@ export class Arrivals {
       case KIND.prepare: {
         if (incoming.arrival === undefined) throw new Unexpected("nothing has come yet");
         await incoming.arrival.prepare();
+        incoming.newcomer.channels.check(incoming.arrival.paused);
         if (incoming.dropped) throw new Unexpected("it is not wanted any more");
         incoming.prepared = true;
         await channel.send(KIND.prepared);
@@ -183,7 +196,7 @@ export class Arrivals {
     const domain = await incoming.newcomer.open((each) => checkShape(incoming.offer.shape, shapeOfDomain(each)));
     incoming.arrival = new Arrival(domain);
     if (!incoming.dropped) return;
-    incoming.newcomer.keeper.abandon();
+    incoming.newcomer.abandon();
     throw new Unexpected("it is not wanted any more");
   }
 
@@ -201,12 +214,12 @@ export class Arrivals {
 
   #run(incoming: Incoming): void {
     const { newcomer, arrival, offer: offered } = incoming;
-    incoming.prepared = false;
     this.#held.delete(offered.id);
     newcomer.stay();
     const domain = this.#host.hypervisor.domain(offered.name);
     if (domain === undefined) return;
     try {
+      newcomer.channels.settle();
       goOn(domain, "same");
       newcomer.keeper.release(arrival?.paused ?? false);
     } catch (error) {
@@ -235,7 +248,17 @@ async function hangUp(channel: Channel): Promise<void> {
   }
 }
 
-const CONTENT: readonly number[] = [KIND.file, KIND.pages, KIND.zeroes, KIND.disk, KIND.mark, KIND.state, KIND.prepare];
+const CONTENT: readonly number[] = [
+  KIND.file,
+  KIND.base,
+  KIND.pages,
+  KIND.zeroes,
+  KIND.disk,
+  KIND.mark,
+  KIND.state,
+  KIND.channel,
+  KIND.prepare,
+];
 const isContent = ({ kind }: Message): boolean => CONTENT.includes(kind);
 
 function reasonOf(error: unknown): string {

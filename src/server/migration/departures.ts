@@ -2,17 +2,20 @@
 
 import { randomBytes } from "node:crypto";
 import { ActionError, type Progress } from "../../contract/action.ts";
+import type { DomainDefinition } from "../../contract/domain.ts";
 import type { DomainInput, DomainOutput } from "../../contract/domains.ts";
 import { mapPaths } from "../../contract/paths.ts";
 import type { TcpAddress } from "../../hosts/node/listen.ts";
 import { DOMAIN_LAYOUT, shapeOfDomain } from "../../hypervisor/migration/shape.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { DomainKeeper } from "../domains/keeper.ts";
+import { Bases } from "./bases.ts";
 import { Channel } from "./channel.ts";
+import { channelContents, checkOthersRest, offeredChannels } from "./channels.ts";
 import { handOver, type Outcome, settle } from "./hand-over.ts";
 import { HandshakeError } from "./handshake.ts";
 import type { MigrationHost } from "./host.ts";
-import { checkHasNoChannels, checkMovable, luggageOf, pack, placeShares, readFiles } from "./luggage.ts";
+import { luggageOf, pack, placeShares, readFiles, withGuestAddresses } from "./luggage.ts";
 import { accept, decode, encode, KIND, nameOf, type Offer, refuse } from "./messages.ts";
 import type { Outgoing, Peer } from "./records.ts";
 import { Copier, type CopyState } from "./source.ts";
@@ -84,19 +87,33 @@ export class Departures {
 
   async #migrate(
     keeper: DomainKeeper,
-    { name, to, token, downtime, rounds, share: there }: DomainInput<"migrate">,
+    input: DomainInput<"migrate">,
     progress: Report,
   ): Promise<DomainOutput<"migrate">> {
-    const { hypervisor, store, folderOf, cpu } = this.#host;
+    const folder = this.#host.folderOf(input.name);
+    const whole = mapPaths(keeper.stored.definition, (path) => folder.resolve(path));
+    const bases = await Bases.of(whole);
+    try {
+      return await this.#move(keeper, input, whole, bases, progress);
+    } finally {
+      bases.close();
+    }
+  }
+
+  async #move(
+    keeper: DomainKeeper,
+    { name, to, token, downtime, rounds, share: there }: DomainInput<"migrate">,
+    whole: DomainDefinition,
+    bases: Bases,
+    progress: Report,
+  ): Promise<DomainOutput<"migrate">> {
+    const { hypervisor, store, cpu } = this.#host;
     const { migrations } = store;
     const { stored } = keeper;
-    const folder = folderOf(name);
-    checkMovable(name, stored.definition);
     const domain = hypervisor.domain(name);
     if (domain === undefined) throw new ActionError("wrong-state", `${name} does not run`);
-    checkHasNoChannels(domain);
-    const whole = mapPaths(stored.definition, (path) => folder.resolve(path));
-    const packed = pack({ ...whole, share: placeShares(name, whole.share, there) });
+    checkOthersRest(hypervisor, domain, keeper.status === "paused");
+    const packed = pack({ ...withGuestAddresses(whole, domain), share: placeShares(name, whole.share, there) });
     const files = readFiles(packed.files);
     const peer = { to, node: "", token: token ?? this.#host.token().toString() };
     progress({ step: `${name}: asking ${to}` });
@@ -107,9 +124,11 @@ export class Departures {
     const { node } = await this.#offer(channel, {
       ...luggageOf(stored, packed, domain, files),
       ...{ id, layout: DOMAIN_LAYOUT, shape: shapeOfDomain(domain), cpu: cpu as Offer["cpu"] },
+      channels: offeredChannels(domain),
     });
     migrations.offer(id, name, { ...peer, node });
-    const copier = new Copier(domain, channel, (state, done) => progress({ step: stepOf(name, state), done }));
+    const report = (state: CopyState, done: number | undefined): void => progress({ step: stepOf(name, state), done });
+    const copier = new Copier(domain, channel, report, bases.stores);
     // Until "prepare" has been said, the destination forgets all by itself when the connection ends.
     let said = false;
     let stood = 0;
@@ -128,7 +147,8 @@ export class Departures {
       keeper.hold("leaving");
       held = true;
       hypervisor.still(name);
-      await copier.whileItStands(paused);
+      checkOthersRest(hypervisor, domain, paused);
+      await copier.whileItStands(paused, channelContents(hypervisor, domain));
       const talk = talkBy(channel, id, node, () => {
         answered = performance.now();
       });

@@ -6,6 +6,7 @@ import { isAbsolute } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Share } from "../../contract/definition.ts";
 import type { DomainDefinition } from "../../contract/domain.ts";
+import { macText } from "../../hosts/library/mac.ts";
 import { asBadInput } from "../../hosts/node/files.ts";
 import type { Domain } from "../../hypervisor/domain.ts";
 import { PAGE_BYTES } from "../../hypervisor/machine-memory.ts";
@@ -13,17 +14,17 @@ import { BadInput } from "../../machine/runnable.ts";
 import type { StoredDomain } from "../domains/store.ts";
 import { FILE_FIELDS, type Luggage } from "./messages.ts";
 
-/** Networks that every node has. */
-const NETS: readonly string[] = ["none", "user", "switch", "network"];
+/** What of a definition names something of the computer where it is: in a file from somebody else it has no place. */
+function ofTheComputer({ net, share }: DomainDefinition): string | undefined {
+  if (share.length > 0) return "shared folders";
+  return net.some(({ kind }) => kind === "tap") ? "an interface of its computer's kernel" : undefined;
+}
 
-/** @throws BadInput when it has something that cannot go along, or that is not in a file which lasts. */
-export function checkMovable(name: string, definition: DomainDefinition): void {
-  const stays = [
-    [definition.net.some(({ kind }) => !NETS.includes(kind)), "an interface of its computer's kernel"],
-    [definition.disk.some(({ snapshot }) => snapshot), "a disk whose changes are in a temporary file (,snapshot)"],
-  ] as const;
-  const [, what] = stays.find(([has]) => has) ?? [];
-  if (what !== undefined) throw new BadInput(`${name} has ${what}, which cannot go along`);
+/** @throws BadInput when it has something that cannot be in a file. */
+export function checkFitsInFile(name: string, definition: DomainDefinition): void {
+  const what = ofTheComputer(definition);
+  if (what !== undefined)
+    throw new BadInput(`${name} has ${what}, which cannot be in a file: atoll migrate moves it to another node`);
 }
 
 /** A shared folder's place where the domain goes, by its tag. */
@@ -68,13 +69,22 @@ export function pack(definition: DomainDefinition): Packed {
     if (path !== undefined) named[field] = add(path);
   }
   const load = definition.load.map((each) => ({ ...each, file: add(each.file) }));
-  const disk = definition.disk.map(({ readOnly, serial }, i) => ({
-    ...{ file: diskName(i), format: "qcow2" as const, readOnly, snapshot: false, serial },
+  const disk = definition.disk.map(({ readOnly, snapshot, serial }, i) => ({
+    ...{ file: diskName(i), format: "qcow2" as const, readOnly: readOnly && !snapshot, snapshot, serial },
   }));
   const passwordFile = definition.display?.passwordFile;
   const display =
     passwordFile === undefined ? {} : { display: { ...definition.display, passwordFile: add(passwordFile) } };
   return { definition: { ...ofItsFolder(definition), ...named, load, disk, ...display, dependsOn: [] }, files };
+}
+
+/** Interfaces of the kernel's with the address that the guest has: the other computer's interface has another one of its own. */
+export function withGuestAddresses(definition: DomainDefinition, { config }: Domain): DomainDefinition {
+  const net = definition.net.map((each, i) => {
+    const mac = config.networks?.[i]?.mac;
+    return each.kind === "tap" && mac !== undefined ? { ...each, mac: macText(mac) } : each;
+  });
+  return { ...definition, net };
 }
 
 /** With files and sockets of its own in its own folder. */
@@ -111,25 +121,24 @@ export function luggageOf(stored: StoredDomain, packed: Packed, domain: Domain, 
 export const fileName = (index: number): string => `file${index}`;
 export const diskName = (index: number): string => `disk${index}.qcow2`;
 
-/** Whether a definition that came names nothing but what came with it, and folders where its owner may say them. */
-export function isPacked(definition: DomainDefinition, files: number, disks: number, mayShare: boolean): boolean {
+/** @param mayName who gave it may name what this computer has. @returns whether a definition that came names nothing else but what came with it. */
+export function isPacked(definition: DomainDefinition, files: number, disks: number, mayName: boolean): boolean {
   const names = [
     ...FILE_FIELDS.flatMap((field) => definition[field] ?? []),
     ...definition.load.map(({ file }) => file),
     ...(definition.display?.passwordFile === undefined ? [] : [definition.display.passwordFile]),
   ];
-  if (definition.share.some(({ folder }) => !mayShare || !isAbsolute(folder))) return false;
+  if (!mayName && ofTheComputer(definition) !== undefined) return false;
+  if (definition.share.some(({ folder }) => !isAbsolute(folder))) return false;
   if (!isDeepStrictEqual(ofItsFolder(definition), definition)) return false;
-  try {
-    checkMovable("", definition);
-  } catch {
-    return false;
-  }
   return (
     names.length === files &&
     names.every((name, i) => name === fileName(i)) &&
     definition.disk.length === disks &&
-    definition.disk.every(({ file, format }, i) => file === diskName(i) && format === "qcow2")
+    definition.disk.every(
+      ({ file, format, readOnly, snapshot }, i) =>
+        file === diskName(i) && format === "qcow2" && !(readOnly && snapshot),
+    )
   );
 }
 

@@ -3,7 +3,8 @@
 import * as z from "zod";
 import { machineName } from "../../contract/definition.ts";
 import { domainDefinition, newDomain } from "../../contract/domain.ts";
-import { CPU_MODELS, MAX_DISK } from "../../contract/limits.ts";
+import { CPU_MODELS, MAX_DISK, SWITCH_NAME } from "../../contract/limits.ts";
+import { nodeChannel } from "../../contract/node.ts";
 import { inWords } from "../errors.ts";
 import type { Message } from "./channel.ts";
 
@@ -27,6 +28,10 @@ export const KIND = {
   aborted: 17,
   later: 18,
   settled: 19,
+  /** As `disk`, of what is under a disk that keeps nothing. */
+  base: 20,
+  /** Of the memory of a channel, by its number in the domain: as it is when the domain stands still. */
+  channel: 21,
 } as const;
 
 /** Of a migration: names it, and is never used again. */
@@ -37,6 +42,7 @@ export const FILE_FIELDS = ["kernel", "initrd", "dtb"] as const;
 const FILE_MAX = 2 ** 30;
 const FILES_MAX = 64;
 const DISKS_MAX = 64;
+const CHANNELS_MAX = 32;
 
 /** What a domain is made of, and what comes with it. */
 export const luggage = z.strictObject({
@@ -63,6 +69,11 @@ export const offer = luggage.extend({
   id: migrationId,
   /** Of hypervisor/migration/shape.ts. */
   layout: z.int(),
+  /** Those that it is a member of, by their numbers in it. */
+  channels: z
+    .array(nodeChannel.extend({ name: z.string().regex(SWITCH_NAME) }))
+    .max(CHANNELS_MAX)
+    .default([]),
   shape: z.unknown(),
   cpu: z.enum(CPU_MODELS),
 });

@@ -6,10 +6,12 @@ import type { DomainDefinition } from "../../contract/domain.ts";
 import type { Domain } from "../../hypervisor/domain.ts";
 import type { DomainKeeper } from "../domains/keeper.ts";
 import { flushFolder, makeDisks } from "../new-disks.ts";
+import { ArrivingBases } from "./bases.ts";
+import { ArrivingChannels, checkChannels, newChannelBytes } from "./channels.ts";
 import { ArrivingFiles } from "./destination.ts";
 import type { MigrationHost } from "./host.ts";
 import { isPacked } from "./luggage.ts";
-import { type Luggage, Unexpected } from "./messages.ts";
+import { type Luggage, type Offer, Unexpected } from "./messages.ts";
 
 /** Bytes that a domain costs beside its RAM. */
 const OVERHEAD = 2 ** 20;
@@ -17,24 +19,26 @@ const MIB = 2 ** 20;
 /** Files of a domain that came. */
 const OURS = /^(file\d+|disk\d+\.qcow2)$/;
 
-/** @param mayShare who gave it may name folders of this computer. @throws Unexpected with the reason, when it cannot come. */
+/** @param mayName who gave it may name what this computer has. @throws Unexpected with the reason, when it cannot come. */
 export function checkRoom(
   host: MigrationHost,
   { name, resident, definition, files, disks }: Luggage,
-  mayShare: boolean,
+  mayName: boolean,
+  channels: Offer["channels"] = [],
 ): void {
   const { hypervisor, find, isTaken, folderOf } = host;
   const no = (why: string): never => {
     throw new Unexpected(why);
   };
-  if (!isPacked(definition, files.length, disks.length, mayShare)) no("its definition names what does not go along");
+  if (!isPacked(definition, files.length, disks.length, mayName)) no("its definition names what does not go along");
   const there = find(name);
   if (isTaken(name) || (there !== undefined && there.status !== "moved")) no(`the node has a ${name} already`);
   const { path } = folderOf(name);
   if (there === undefined && existsSync(path) && readdirSync(path).some((file) => OURS.test(file)))
     no(`the node has disks of a former ${name} in ${path}: move them away`);
+  checkChannels(hypervisor, name, channels);
   const { free } = hypervisor.node();
-  if (resident + OVERHEAD > free)
+  if (resident + newChannelBytes(hypervisor, channels) + OVERHEAD > free)
     no(`it has touched ${Math.ceil(resident / MIB)} MiB, and the node has ${Math.floor(free / MIB)} MiB free`);
 }
 
@@ -51,20 +55,23 @@ export function cleanUp({ store, folderOf }: MigrationHost): void {
 export class Newcomer {
   readonly id: string;
   readonly files: ArrivingFiles;
+  readonly bases: ArrivingBases;
+  readonly channels: ArrivingChannels;
   readonly keeper: DomainKeeper;
   readonly #host: MigrationHost;
   readonly #luggage: Luggage;
 
   /** After `checkRoom`. @param id of what was coming, in the node's records. */
-  constructor(host: MigrationHost, id: string, luggage: Luggage) {
+  constructor(host: MigrationHost, id: string, luggage: Luggage, channels: Offer["channels"] = []) {
     this.#host = host;
     this.id = id;
     this.#luggage = luggage;
     const { store, find, folderOf } = host;
     const { name, files, disks, given, definition } = luggage;
     const folder = folderOf(name).path;
-    store.migrations.receive(id, name);
+    this.channels = new ArrivingChannels(host.hypervisor, name, channels);
     try {
+      store.migrations.receive(id, name);
       // Where it was once, it has left what it had then.
       if (find(name) !== undefined) sweep(folder, false);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -74,7 +81,9 @@ export class Newcomer {
         folder,
       );
       flushFolder(folder);
+      this.bases = new ArrivingBases(folder, definition.disk);
     } catch (error) {
+      this.channels.drop();
       this.#forget();
       throw error;
     }
@@ -96,6 +105,7 @@ export class Newcomer {
     const { hypervisor } = this.#host;
     let made: Domain | undefined;
     this.files.check();
+    this.bases.close();
     await this.keeper.start((config) => {
       const domain = hypervisor.receive(config);
       try {
@@ -118,6 +128,7 @@ export class Newcomer {
     const at = all.findIndex((each) => each.name === name);
     store.put(name, at < 0 ? all.length : at, given, definition as DomainDefinition);
     store.want(name, true);
+    store.channels = { ...store.channels, ...this.channels.given };
   }
 
   /** It is this node's, and written down as that. */
@@ -127,10 +138,17 @@ export class Newcomer {
     this.keeper.wanted = true;
   }
 
+  /** Nothing of it is in the hypervisor's hands. */
+  abandon(): void {
+    this.keeper.abandon();
+    this.channels.drop();
+  }
+
   /** It never was here. */
   drop(): void {
     const { store, drop, keep } = this.#host;
-    this.keeper.abandon();
+    this.bases.abandon();
+    this.abandon();
     drop(this.name);
     this.#forget();
     const stored = store.find(this.name);

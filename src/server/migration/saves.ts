@@ -6,16 +6,19 @@ import { ActionError, type Progress } from "../../contract/action.ts";
 import type { DomainInput, DomainOutput } from "../../contract/domains.ts";
 import { mapPaths } from "../../contract/paths.ts";
 import { checksum, NewSnapshotFile, SnapshotFile, snapshotCodec } from "../../hosts/node/snapshot-file.ts";
-import { fileSection, restoreDomain, saveDomain } from "../../hypervisor/migration/saved-domain.ts";
+import { baseSection, fileSection, restoreDomain, saveDomain } from "../../hypervisor/migration/saved-domain.ts";
 import { type DomainConfiguration, goOn } from "../../hypervisor/migration/state.ts";
 import { BadInput } from "../../machine/runnable.ts";
 import type { Sections } from "../../machine/snapshot/section-reader.ts";
 import { damaged, SnapshotError } from "../../snapshot/error.ts";
 import { CHUNK_MAX, PAGE } from "../../snapshot/format.ts";
 import { verifySnapshot } from "../../snapshot/reader.ts";
+import type { DomainKeeper } from "../domains/keeper.ts";
 import { inTurns } from "../saved-state.ts";
+import { Bases } from "./bases.ts";
+import type { Message } from "./channel.ts";
 import type { MigrationHost } from "./host.ts";
-import { checkHasNoChannels, checkMovable, luggageOf, pack, readFiles } from "./luggage.ts";
+import { checkFitsInFile, checkHasNoChannels, luggageOf, type Packed, pack, readFiles } from "./luggage.ts";
 import { encodePiece, KIND, type Luggage, luggage, Unexpected } from "./messages.ts";
 import { checkRoom, Newcomer } from "./newcomer.ts";
 
@@ -31,28 +34,43 @@ export class Saves {
     this.#host = host;
   }
 
-  async save({ name, file }: DomainInput<"save">, progress: Report): Promise<DomainOutput<"save">> {
-    const { hypervisor, find, folderOf } = this.#host;
+  async save(input: DomainInput<"save">, progress: Report): Promise<DomainOutput<"save">> {
+    const { name } = input;
+    const { find, folderOf } = this.#host;
     const keeper = find(name);
     if (keeper === undefined)
       throw new ActionError("no-such-machine", `there is no domain ${name}: atoll ps lists them`);
+    const { definition } = keeper.stored;
+    checkFitsInFile(name, definition);
+    const whole = mapPaths(definition, (path) => folderOf(name).resolve(path));
+    const bases = await Bases.of(whole);
+    try {
+      return await this.#save(keeper, input, pack(whole), bases, progress);
+    } finally {
+      bases.close();
+    }
+  }
+
+  async #save(
+    keeper: DomainKeeper,
+    { name, file }: DomainInput<"save">,
+    packed: Packed,
+    bases: Bases,
+    progress: Report,
+  ): Promise<DomainOutput<"save">> {
     const paused = keeper.status === "paused";
     if (!paused && keeper.status !== "running")
       throw new ActionError("wrong-state", `${name} is ${keeper.status}: only a domain that runs is saved`);
-    const { definition } = keeper.stored;
-    checkMovable(name, definition);
-    if (definition.share.length > 0)
-      throw new BadInput(`${name} has shared folders, which cannot be in a file: atoll migrate takes their places`);
-    const packed = pack(mapPaths(definition, (path) => folderOf(name).resolve(path)));
     const files = readFiles(packed.files);
     const target = new NewSnapshotFile(file);
     const began = performance.now();
     keeper.hold("saving");
     try {
-      const domain = hypervisor.still(name);
+      const domain = this.#host.hypervisor.still(name);
       checkHasNoChannels(domain);
       await saveDomain(domain, {
-        ...{ sink: inTurns(target), codec: snapshotCodec, checksum, encoding: "zstd", files, disks: true },
+        ...{ sink: inTurns(target), codec: snapshotCodec, checksum, encoding: "zstd", files },
+        ...{ disks: true, bases: bases.stores },
         host: {
           paused,
           saved: Date.now(),
@@ -139,14 +157,24 @@ function hostOf({ host }: DomainConfiguration): { readonly luggage: Luggage; rea
   return { luggage: parsed.data, paused: paused === true };
 }
 
-async function readInto(newcomer: Newcomer, sections: Sections, { files }: Luggage): Promise<void> {
-  for (const index of files.keys())
-    for await (const { offset, content } of sections.pieces(fileSection(index)))
-      for (let at = 0; at < content.length; at += CHUNK_MAX)
-        newcomer.files.take({
-          kind: KIND.file,
-          body: encodePiece({ index, offset: offset + at, content: content.subarray(at, at + CHUNK_MAX) }),
-        });
+async function readInto({ files, bases }: Newcomer, sections: Sections, its: Luggage): Promise<void> {
+  for (const index of its.files.keys()) await readPieces(sections, fileSection(index), index, KIND.file, files);
+  for (const index of its.disks.keys()) await readPieces(sections, baseSection(index), index, KIND.base, bases);
+}
+
+async function readPieces(
+  sections: Sections,
+  name: string,
+  index: number,
+  kind: number,
+  to: { take(message: Message): void },
+): Promise<void> {
+  for await (const { offset, content } of sections.pieces(name))
+    for (let at = 0; at < content.length; at += CHUNK_MAX)
+      to.take({
+        kind,
+        body: encodePiece({ index, offset: offset + at, content: content.subarray(at, at + CHUNK_MAX) }),
+      });
 }
 
 function naming(file: string, error: unknown): unknown {

@@ -1,12 +1,13 @@
 // The source's side of a migration up to where everything has come and the domain stands still: rounds of copying what was written meanwhile
 // (pre-copy: C. Clark et al., Live Migration of Virtual Machines, NSDI 2005), then the rest.
 
+import type { BlockStore } from "../../bus/device.ts";
 import { checksum } from "../../hosts/node/snapshot-file.ts";
 import type { Domain } from "../../hypervisor/domain.ts";
 import { PAGE_BYTES } from "../../hypervisor/machine-memory.ts";
 import { residentPages } from "../../hypervisor/migration/memory.ts";
 import { chunksOf, saveState } from "../../hypervisor/migration/state.ts";
-import { isZero } from "../../images/bytes.ts";
+import { isSame, isZero } from "../../images/bytes.ts";
 import { SECTION_VERSION } from "../../machine/snapshot/sections.ts";
 import { CHUNK_MAX } from "../../snapshot/format.ts";
 import { BytesSink } from "../../snapshot/streams.ts";
@@ -48,12 +49,15 @@ export class Copier {
   readonly #domain: Domain;
   readonly #channel: Channel;
   readonly #stores: readonly LoggedStore[];
+  readonly #bases: readonly (BlockStore | undefined)[];
   readonly #report: Report;
   #marks = 0;
   /** Nothing has been sent: what is zeroes is that there already. */
   #blank = true;
 
-  constructor(domain: Domain, channel: Channel, report: Report) {
+  /** @param bases of disks whose changes are in temporary files: what is under those */
+  constructor(domain: Domain, channel: Channel, report: Report, bases: readonly (BlockStore | undefined)[] = []) {
+    this.#bases = bases;
     this.#domain = domain;
     this.#channel = channel;
     this.#report = report;
@@ -63,7 +67,7 @@ export class Copier {
     });
   }
 
-  /** Sends files that the domain boots from. When this is done, the destination has opened what the definition names there. @throws Cut, Unexpected when it cannot */
+  /** Sends files that the domain boots from, and what is under disks that keep nothing. When this is done, the destination has opened what the definition names there. @throws Cut, Unexpected when it cannot */
   async files(files: readonly Uint8Array[]): Promise<void> {
     for (const [index, content] of files.entries()) {
       for (let offset = 0; offset < content.length; offset += CHUNK_MAX) {
@@ -71,6 +75,7 @@ export class Copier {
         await this.#channel.send(KIND.file, encodePiece({ index, offset, content: piece }));
       }
     }
+    for (const [index, base] of this.#bases.entries()) if (base !== undefined) await this.#base(index, base);
     await this.#mark();
   }
 
@@ -109,8 +114,17 @@ export class Copier {
     }
   }
 
-  /** What is left, and the state, of the domain that stands still. @param paused it is to stay so. @throws Cut */
-  async whileItStands(paused: boolean): Promise<void> {
+  /**
+   * What is left, and the state, of the domain that stands still.
+   * @param paused it is to stay so. @param channels what is in the memory of its channels. @throws Cut
+   */
+  async whileItStands(paused: boolean, channels: readonly Uint8Array[] = []): Promise<void> {
+    for (const [index, content] of channels.entries())
+      for (let offset = 0; offset < content.length; offset += BLOCK_BYTES) {
+        const piece = content.subarray(offset, offset + BLOCK_BYTES);
+        // It is given as zeroes.
+        if (!isZero(piece)) await this.#channel.send(KIND.channel, encodePiece({ index, offset, content: piece }));
+      }
     const { pages, blocks } = this.#taken();
     await this.#send(pages, blocks);
     const state = await this.#state(paused);
@@ -167,15 +181,29 @@ export class Copier {
     }
   }
 
+  async #base(index: number, base: BlockStore): Promise<void> {
+    const count = Math.ceil(base.bytes / BLOCK_BYTES);
+    for (let number = 0; number < count; number++) {
+      this.#check();
+      const content = blockOf(base, number);
+      if (isZero(content)) {
+        if (number % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
+      } else {
+        this.state.blocks++;
+        await this.#channel.send(KIND.base, encodePiece({ index, offset: number * BLOCK_BYTES, content }));
+      }
+      this.#report(this.state, (number + 1) / count);
+    }
+  }
+
   async #block(index: number, number: number): Promise<void> {
     this.#check();
     const store = this.#stores[index] as LoggedStore;
+    const base = this.#bases[index];
     const offset = number * BLOCK_BYTES;
-    const content = new Uint8Array(Math.min(BLOCK_BYTES, store.bytes - offset));
-    store.read(offset, content);
-    const zero = isZero(content);
-    // A disk begins as zeroes.
-    if (zero && this.#blank) {
+    const content = blockOf(store, number);
+    // A disk begins as zeroes, or as what is under it.
+    if (this.#blank && (base === undefined ? isZero(content) : isSame(content, blockOf(base, number)))) {
       if (number % 256 === 0) await new Promise((resolve) => setImmediate(resolve));
       return;
     }
@@ -227,4 +255,11 @@ export class Copier {
     if (message.kind === KIND.refuse) throw new Unexpected(decode(refuse, message).why);
     if (message.kind !== KIND.marked) throw new Unexpected(`the destination answered ${nameOf(message.kind)}`);
   }
+}
+
+function blockOf(store: BlockStore, number: number): Uint8Array {
+  const offset = number * BLOCK_BYTES;
+  const content = new Uint8Array(Math.min(BLOCK_BYTES, store.bytes - offset));
+  store.read(offset, content);
+  return content;
 }
