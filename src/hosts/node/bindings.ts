@@ -1,5 +1,6 @@
-import { entropy, monotonic, wallClock } from "../library/clocks.ts";
+import { monotonic, wallClock } from "../library/clocks.ts";
 import type { HostBindings, PackageFile } from "../library/parts.ts";
+import { entropy } from "./entropy.ts";
 import { loadPackageFile } from "./files.ts";
 import { inflate } from "./inflate.ts";
 import { pageRelease } from "./page-release.ts";

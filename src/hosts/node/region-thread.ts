@@ -15,11 +15,12 @@ export const startRegionThread: StartRegionThread | undefined = availableParalle
 const LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 64, stackSizeMb: 2 };
 
 function start(setup: MakerSetup): RegionThread {
-  const { port1, port2 } = new MessageChannel();
   const made = new Int32Array(new SharedArrayBuffer(4));
   const kept = keptRegionsFiles(setup);
   let outOfMemory = false;
-  const startWorker = (): Worker => {
+  // Node's module for workers is loaded when there is one.
+  const startWorker = () => {
+    const { port1, port2 } = new MessageChannel();
     const workerData: RegionWorkerData = { setup, port: port2, made, kept };
     // The worker is a file beside this one: TypeScript in the repository, JavaScript in the package, a bundle in the command.
     const worker = new Worker(new URL(`./region-worker${extname(import.meta.url)}`, import.meta.url), {
@@ -31,9 +32,9 @@ function start(setup: MakerSetup): RegionThread {
       if (error.code !== "ERR_WORKER_OUT_OF_MEMORY") throw error;
       outOfMemory = true;
     });
-    return worker;
+    return { worker, port: port1 };
   };
-  let worker: Worker | undefined;
+  let started: ReturnType<typeof startWorker> | undefined;
   let taken = 0;
   return {
     kept: kept && new KeptEntries(readKept(kept.entries)),
@@ -41,18 +42,18 @@ function start(setup: MakerSetup): RegionThread {
       return outOfMemory;
     },
     send: (requests) => {
-      worker ??= startWorker();
-      port1.postMessage(requests);
+      started ??= startWorker();
+      started.port.postMessage(requests);
     },
     receive: () => {
-      if (Atomics.load(made, 0) === taken) return undefined;
-      const message = receiveMessageOnPort(port1)?.message as RegionAnswer | undefined;
+      if (started === undefined || Atomics.load(made, 0) === taken) return undefined;
+      const message = receiveMessageOnPort(started.port)?.message as RegionAnswer | undefined;
       if (message !== undefined) taken++;
       return message;
     },
     close: () => {
-      port1.close();
-      void worker?.terminate();
+      started?.port.close();
+      void started?.worker.terminate();
     },
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ImageError } from "../../images/error.ts";
 import type { Storage } from "../../images/storage.ts";
-import { entropy } from "../library/clocks.ts";
+import { entropy } from "./entropy.ts";
 import { reasonOf } from "./files.ts";
 
 /** A file among the host's temporary ones that is gone when it is closed, or its process ends. Flushing it does nothing. */

@@ -26,7 +26,7 @@ import type { Certificates } from "../migration/transport.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { applyFile } from "./apply.ts";
 import { Forks } from "./forks.ts";
-import { Inspector, violationText } from "./inspector.ts";
+import { Inspector } from "./inspector.ts";
 import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
@@ -109,9 +109,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
-    this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
-      this.#keepers.get(name)?.violated(violationText(violation)),
-    );
+    this.#inspector = new Inspector(this.#hypervisor, (name, what) => this.#keepers.get(name)?.violated(what));
     this.#domains = this.#nodeDomains();
     this.#forks = new Forks(this.#domains);
     const migrations = this.#migrationHost();
@@ -206,6 +204,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly memory = this.#inspect(({ memory }) => memory);
   readonly guarded = this.#inspect(({ guarded }) => guarded);
   readonly guard = this.#inspect(({ guard }) => guard);
+  readonly watched = this.#inspect(({ watched }) => watched);
+  readonly watch = this.#inspect(({ watch }) => watch);
 
   readonly apply = async (input: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
     let changes: AppliedChange[];
