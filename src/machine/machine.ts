@@ -48,6 +48,9 @@ const RUNNING: RunState = { kind: "running" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
 
+/** `ram`: where the RAM begins in the machine's memory. */
+export type MemoryAllocated = (memory: ArrayBufferLike, ram: number) => void;
+
 /** A board with its processing elements, firmware, and something to boot. */
 export class Machine implements RunnableMachine {
   readonly #clock: MachineClock;
@@ -85,17 +88,21 @@ export class Machine implements RunnableMachine {
     });
   }
 
-  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
-  static blank(parts: MachineParts): Promise<Machine> {
+  /**
+   * One with nothing in its memory, for a snapshot to be restored to. @throws as `create`.
+   * @param allocated is told of its memory, and where its RAM is in that, before anything else is made.
+   */
+  static blank(parts: MachineParts, allocated?: MemoryAllocated): Promise<Machine> {
     return Promise.resolve().then(() => {
       checkParts(parts);
-      return new Machine(parts, undefined);
+      return new Machine(parts, undefined, allocated);
     });
   }
 
-  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
+  private constructor(parts: MachineParts, boot: BootPlan | undefined, allocated?: MemoryAllocated) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
+    allocated?.(memory.buffer, plan.ram);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
     const trace =

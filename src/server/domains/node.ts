@@ -29,7 +29,7 @@ import type { Certificates } from "../migration/transport.ts";
 import type { MachineFolder } from "../state-directory.ts";
 import { definitionOfCopy } from "./copy-definition.ts";
 import { channelsOf, disksOf, isGivenAs } from "./given.ts";
-import { Inspector, violationText } from "./inspector.ts";
+import { Inspector } from "./inspector.ts";
 import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
@@ -112,9 +112,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
-    this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
-      this.#keepers.get(name)?.violated(violationText(violation)),
-    );
+    this.#inspector = new Inspector(this.#hypervisor, (name, what) => this.#keepers.get(name)?.violated(what));
     const migrations = this.#migrationHost();
     this.#departures = new Departures(migrations);
     this.#saves = new Saves(migrations);
@@ -196,6 +194,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly memory = this.#inspect(({ memory }) => memory);
   readonly guarded = this.#inspect(({ guarded }) => guarded);
   readonly guard = this.#inspect(({ guard }) => guard);
+  readonly watched = this.#inspect(({ watched }) => watched);
+  readonly watch = this.#inspect(({ watch }) => watch);
 
   readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
     let changes: AppliedChange[];
