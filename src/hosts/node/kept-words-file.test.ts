@@ -29,9 +29,9 @@ test("words that were decoded in one run are decoded to the same in the next, wi
   withFile((path) => {
     const first = createDecoder(ALL_ROWS, new Set());
     const decoded = decodeAll(first);
-    const file = new KeptWordsFile(path);
+    const file = new KeptWordsFile(path, 0);
     assert.equal(file.table, undefined);
-    file.keep(first.recent, first.misses);
+    file.keep(first.recent, first.misses, 5000);
     const second = createDecoder(ALL_ROWS, new Set(), undefined, new KeptWordsFile(path).table);
     assert.deepEqual(decodeAll(second), decoded);
     assert.ok(second.misses < first.misses / 10, `${second.misses} of ${first.misses}`);
@@ -41,7 +41,8 @@ test("words that were decoded in one run are decoded to the same in the next, wi
 test("the file is written when there are many new words, and seldom", () => {
   withFile((path) => {
     const table = createDecoder(ALL_ROWS, new Set()).recent;
-    const file = new KeptWordsFile(path);
+    const file = new KeptWordsFile(path, 0);
+    file.keep(table, 5000, 900);
     file.keep(table, 10, 10_000);
     assert.throws(() => readFileSync(path));
     file.keep(table, 5000, 10_000);
@@ -57,7 +58,7 @@ test("the file is written when there are many new words, and seldom", () => {
 test("a file that was damaged, cut off or added to is not taken, and one that cannot be written is none", () => {
   withFile((path, folder) => {
     const { recent } = createDecoder(ALL_ROWS, new Set());
-    new KeptWordsFile(path).keep(recent, 5000);
+    new KeptWordsFile(path, 0).keep(recent, 5000, 5000);
     const whole = readFileSync(path);
     const taken = (content: Uint8Array): boolean => {
       writeFileSync(path, content);
@@ -71,6 +72,6 @@ test("a file that was damaged, cut off or added to is not taken, and one that ca
     truncateSync(path, 1000);
     assert.equal(new KeptWordsFile(path).table, undefined);
     writeFileSync(join(folder, "file"), "");
-    new KeptWordsFile(join(folder, "file", "words")).keep(recent, 5000);
+    new KeptWordsFile(join(folder, "file", "words"), 0).keep(recent, 5000, 5000);
   });
 });
