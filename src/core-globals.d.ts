@@ -4,6 +4,7 @@ declare namespace WebAssembly {
   function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;
   class Memory {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
+    grow(pages: number): number;
     readonly buffer: ArrayBufferLike;
   }
   class Table {

@@ -19,18 +19,33 @@ const lateBuiltins: Plugin = {
       const contents = `
         let loaded;
         const late = () => (loaded ??= process.getBuiltinModule(${JSON.stringify(path)}));
-        module.exports = {${Object.keys(names).map((name) => `get ${name}() { return late().${name}; }`)}};`;
+        module.exports = {
+          get default() { return late(); },
+          ${Object.keys(names).map((name) => `get ${name}() { return late().${name}; }`)}
+        };`;
       return { contents, loader: "js" };
     });
   },
 };
 
 /**
+ * Has modules import the late ones as they are. The bundler would have each of them make a copy, all names of which call the original: five
+ * thousand functions for `node:fs` alone.
+ */
+function withoutCopies(text: string): string {
+  const late = [...text.matchAll(/(\w+)=__commonJS\(\{"late-builtin:/g)].map(([, name]) => name);
+  const copies = new RegExp(`__toESM\\(((?:${late.join("|")})\\(\\)),1\\)`, "g");
+  if (!copies.test(text)) throw new Error("the bundler writes imports in another way");
+  return text.replace(copies, "$1");
+}
+
+/**
  * Makes a function of a module, as bin/atoll.js runs it: what it reads is then what V8 takes, with nothing put around it. A hash of the rest is in
  * the first line, by which V8's code for it is found again.
  */
 function wrapped(path: string): void {
-  const text = `(function (exports, require, module, __filename, __dirname) {${readFileSync(path, "utf8")}\n})`;
+  const body = withoutCopies(readFileSync(path, "utf8"));
+  const text = `(function (exports, require, module, __filename, __dirname) {${body}\n})`;
   // It is read a byte a character.
   if (/[^\0-\x7f]/.test(text)) throw new Error(`${path} has characters that are not ASCII`);
   writeFileSync(path, `//${createHash("sha256").update(text).digest("hex").slice(0, 32)}\n${text}`);

@@ -26,7 +26,9 @@ test("secure memory is there where it is asked for", () => {
 
 test("memory that is never touched can be had, up to what fits beside the rest", () => {
   const plan = planMemory(3072 * MiB, 4, 40 * MiB);
+  // The first is made in another way than the others, shared or not.
   assert.equal(allocate(plan).buffer.byteLength, plan.bytes);
+  assert.equal(allocate(plan, false).buffer.byteLength, plan.bytes);
 });
 
 test("too little and too much memory are refused with what to give", () => {

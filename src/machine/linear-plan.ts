@@ -46,11 +46,20 @@ export function planMemory(memory: number, cpus: number, area: number, secure = 
   return { area: areaAt, flash0, flash1, secureRam, ram, bytes: ram + up(memory) };
 }
 
+/**
+ * Whether this process has had no machine yet. V8 looks for garbage where a large memory is made, for what else may have one, and not where a
+ * small one grows: that would be a tenth of a start's time, and finds nothing in a process that has just begun.
+ */
+let isFirst = true;
+
 /** The machine's memory. @param shared whether other threads can have it. @throws LoadError when the host has not that much address space. */
 export function allocate(plan: LinearPlan, shared = true): WebAssembly.Memory {
   const pages = plan.bytes / WASM_PAGE;
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+    const memory = new WebAssembly.Memory({ initial: isFirst ? 1 : pages, maximum: pages, shared });
+    if (isFirst) memory.grow(pages - 1);
+    isFirst = false;
+    return memory;
   } catch {
     throw new LoadError(`the host cannot give ${sized(plan.bytes)} of memory to the machine: give it less`);
   }

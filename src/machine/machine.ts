@@ -45,8 +45,12 @@ const KERNEL_BYTES = 64 * 2 ** 20;
 /** Bytes of an unpacked file from which on it is worth its while to give them back at once. */
 const LARGE = 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
+const WATCHDOG: RunState = { kind: "watchdog" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
+
+/** `ram`: where the RAM begins in the machine's memory. */
+export type MemoryAllocated = (memory: ArrayBufferLike, ram: number) => void;
 
 /** A board with its processing elements, firmware, and something to boot. */
 export class Machine implements RunnableMachine {
@@ -74,6 +78,8 @@ export class Machine implements RunnableMachine {
   readonly display: Display | undefined;
   readonly input: InputPort | undefined;
   #ended: RunState | undefined;
+  /** `run` has not told of it yet. */
+  #watchdogExpired = false;
   /** Nanoseconds inside of `run`. */
   #running = 0;
 
@@ -85,17 +91,21 @@ export class Machine implements RunnableMachine {
     });
   }
 
-  /** One with nothing in its memory, for a snapshot to be restored to. @throws as `create`. */
-  static blank(parts: MachineParts): Promise<Machine> {
+  /**
+   * One with nothing in its memory, for a snapshot to be restored to. @throws as `create`.
+   * @param allocated is told of its memory, and where its RAM is in that, before anything else is made.
+   */
+  static blank(parts: MachineParts, allocated?: MemoryAllocated): Promise<Machine> {
     return Promise.resolve().then(() => {
       checkParts(parts);
-      return new Machine(parts, undefined);
+      return new Machine(parts, undefined, allocated);
     });
   }
 
-  private constructor(parts: MachineParts, boot: BootPlan | undefined) {
+  private constructor(parts: MachineParts, boot: BootPlan | undefined, allocated?: MemoryAllocated) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
+    allocated?.(memory.buffer, plan.ram);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);
     const trace =
@@ -115,6 +125,9 @@ export class Machine implements RunnableMachine {
       secureAccess: () => native.currentSecure,
       trace,
       securePower: (action) => this.#end({ kind: action }),
+      watchdogExpired: () => {
+        this.#watchdogExpired = true;
+      },
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
@@ -272,6 +285,10 @@ export class Machine implements RunnableMachine {
       if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
+      if (this.#watchdogExpired) {
+        this.#watchdogExpired = false;
+        return WATCHDOG;
+      }
       this.#processors.updateTimers();
       const { instructions } = turns;
       const busy = this.debugger?.turn(instructions) ?? this.#processors.turn(instructions);

@@ -5,13 +5,17 @@ import { resolve } from "node:path";
 import type { Disk } from "../../contract/definition.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { BadInput, type MachineParts } from "../../machine/runnable.ts";
+import type { RestoreOptions } from "../../machine/snapshot/restore.ts";
 import type { SaveResult } from "../../machine/snapshot/save.ts";
+import { memorySection } from "../../machine/snapshot/sections.ts";
 import { unpackingAhead } from "../../snapshot/ahead.ts";
+import type { Checksum } from "../../snapshot/crc32.ts";
 import { SnapshotError } from "../../snapshot/error.ts";
 import { Fields, type SavedValue } from "../../snapshot/fields.ts";
-import type { Encoding, SnapshotCodec, SnapshotSource } from "../../snapshot/format.ts";
+import { type Encoding, PAGE, type SnapshotCodec, type SnapshotSource } from "../../snapshot/format.ts";
 import { type Chunk, verifySnapshot } from "../../snapshot/reader.ts";
 import { sourceOfBytes } from "../../snapshot/streams.ts";
+import { type MemoryRun, touch } from "./memory-touch.ts";
 import { checksum, NewSnapshotFile, readWhole, SnapshotFile, snapshotCodec, threadedCodec } from "./snapshot-file.ts";
 
 /** With what is under them. */
@@ -143,8 +147,8 @@ export class SavedMachine {
   async restore(parts: MachineParts): Promise<Machine> {
     return naming(this.path, async () => {
       const { restoreMachine } = await import("../../machine/snapshot/restore.ts");
-      const { codec } = this.#file;
-      return this.#file.read((source) => restoreMachine({ source, codec, checksum, open: () => parts }));
+      const { codec, checksum, ready } = this.#file;
+      return this.#file.read((source) => restoreMachine({ source, codec, checksum, ready, open: () => parts }));
     });
   }
 
@@ -156,6 +160,8 @@ export class SavedMachine {
 /** A file that has been found to be whole. */
 interface WholeSnapshot {
   readonly codec: SnapshotCodec;
+  readonly checksum: Checksum;
+  readonly ready: RestoreOptions["ready"];
   /** Reads it once more from its start. */
   read<T>(use: (source: SnapshotSource) => Promise<T>): Promise<T>;
 }
@@ -165,11 +171,42 @@ async function verified(path: string): Promise<WholeSnapshot> {
   const bytes = await readWhole(path);
   if (bytes === undefined) {
     await reading(path, (source) => verifySnapshot({ source, checksum }));
-    return { codec: snapshotCodec, read: (use) => reading(path, use) };
+    return { codec: snapshotCodec, checksum, ready: undefined, read: (use) => reading(path, use) };
   }
   const chunks: Chunk[] = [];
-  await verifySnapshot({ source: sourceOfBytes(bytes), checksum }, (chunk) => chunks.push(chunk));
-  return { codec: unpackingAhead(threadedCodec, chunks), read: (use) => use(sourceOfBytes(bytes)) };
+  const once = checksumOnce(bytes);
+  await verifySnapshot({ source: sourceOfBytes(bytes), checksum: once }, (chunk) => chunks.push(chunk));
+  return {
+    codec: unpackingAhead(threadedCodec, chunks),
+    checksum: once,
+    ready: (memory, ram) => touch(memory, runsInRam(chunks, ram)),
+    read: (use) => use(sourceOfBytes(bytes)),
+  };
+}
+
+/** Checksums of parts of a file in memory, which does not change: each is computed when it is first asked for. A part is known by its start. */
+function checksumOnce(file: Uint8Array): Checksum {
+  const known = new Map<number, number>();
+  return (bytes, seed) => {
+    if (bytes.buffer !== file.buffer || seed !== 0) return checksum(bytes, seed);
+    const sum = known.get(bytes.byteOffset) ?? checksum(bytes, 0);
+    known.set(bytes.byteOffset, sum);
+    return sum;
+  };
+}
+
+/** What of the memory the chunks are for; up to one that has a page a second time, which restoring finds fault with. */
+function runsInRam(chunks: readonly Chunk[], ram: number): MemoryRun[] {
+  const name = memorySection("ram");
+  const runs: MemoryRun[] = [];
+  let end = 0;
+  for (const { page, bytes } of chunks.filter((chunk) => chunk.name === name)) {
+    const start = ram + page * PAGE;
+    if (start < end) break;
+    end = start + bytes;
+    runs.push({ start, bytes });
+  }
+  return runs;
 }
 
 async function reading<T>(path: string, use: (source: SnapshotFile) => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { damaged, newer, SnapshotError } from "../../snapshot/error.ts";
 import type { Fields } from "../../snapshot/fields.ts";
 import { PAGE, type SnapshotCodec, type SnapshotSource } from "../../snapshot/format.ts";
 import { SnapshotReader } from "../../snapshot/reader.ts";
-import { Machine } from "../machine.ts";
+import { Machine, type MemoryAllocated } from "../machine.ts";
 import type { MachineParts } from "../runnable.ts";
 import type { MachineAnatomy } from "./anatomy.ts";
 import { printable, Sections } from "./section-reader.ts";
@@ -26,6 +26,8 @@ export interface RestoreOptions {
   readonly checksum?: Checksum;
   /** Makes the parts of a machine of that shape. What it opens is its own to close when restoring fails. */
   readonly open: (configuration: SnapshotConfiguration) => Promise<MachineParts> | MachineParts;
+  /** Makes the memory ready that will be written to, beside what else is made; it stays as it is. */
+  readonly ready?: ((...memory: Parameters<MemoryAllocated>) => Promise<void>) | undefined;
 }
 
 /**
@@ -38,7 +40,11 @@ export async function restoreMachine(options: RestoreOptions): Promise<Machine> 
   const sections = new Sections(new SnapshotReader({ source, codec, checksum }));
   const configuration = readConfiguration(await sections.json(N.CONFIGURATION));
   const parts = await options.open(configuration);
-  const machine = await Machine.blank(parts);
+  let ready: Promise<void> | undefined;
+  const machine = await Machine.blank(parts, (...memory) => {
+    ready = options.ready?.(...memory);
+  });
+  await ready;
   const { anatomy } = machine;
   checkShape(configuration.shape, shapeOf(parts, anatomy.board));
   await restore(anatomy, sections);

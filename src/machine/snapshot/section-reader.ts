@@ -71,7 +71,11 @@ export class Sections {
 /** UTF-8, without relying on a host's decoder. */
 function text(bytes: Uint8Array): string {
   let escaped = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) escaped += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    const part = bytes.subarray(at, at + 0x8000);
+    // Spread, each byte would be an object of the iterator's.
+    escaped += String.fromCharCode.apply(undefined, part as unknown as number[]);
+  }
   try {
     return decodeURIComponent(escaped.replace(/[%\u0080-\u00ff]/g, (c) => `%${c.charCodeAt(0).toString(16)}`));
   } catch {

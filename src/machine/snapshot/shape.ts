@@ -9,7 +9,7 @@ import type { Board } from "../board.ts";
 import type { MachineParts } from "../runnable.ts";
 
 /** Of how state lies in linear memory, which builds of Atoll may change. */
-export const LAYOUT = fingerprint({ state: STATE_FINGERPRINT }, { ...GIC });
+export const LAYOUT = fingerprint({ state: STATE_FINGERPRINT }, GIC);
 
 /** What the guest sees of the machine, as far as it is the same all the time. */
 export function shapeOf(parts: MachineParts, board: Board): Saved {
