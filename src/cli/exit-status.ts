@@ -24,6 +24,8 @@ export const EXIT_STATUS = {
   badSnapshot: 10,
   /** atoll inspect guard, or watch: the guarded kernel was changed, or something tried to; a watched page was accessed. */
   violated: 12,
+  /** The guest did not refresh its watchdog in time, and --watchdog fail was given. */
+  watchdog: 13,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */
