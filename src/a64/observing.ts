@@ -11,11 +11,11 @@ const DIRECT = /^(MRS|MSR)_(SP_EL0|DAIF|DCZID|CNTVCT|CurrentEL|AP.*)$/;
  * A decoder by which every MRS and MSR (register) but those of NZCV, FPCR and FPSR comes to the processing element, so that they can be
  * observed. Its handler keys are those of any other decoder.
  */
-export function createObservingDecoder(features: ReadonlySet<Feature>): Decoder {
+export function createObservingDecoder(features: ReadonlySet<Feature>, recent?: Int32Array): Decoder {
   const rows = ALL_ROWS.map(
     (row): Row => (row.id === "MRS" || row.id === "MSR_reg" ? { ...row, decode: byElement } : row),
   );
-  return createDecoder(rows, features, new Set(rows.filter(({ id }) => DIRECT.test(id))));
+  return createDecoder(rows, features, new Set(rows.filter(({ id }) => DIRECT.test(id))), recent);
 }
 
 /** Variant 0 of MRS and MSR. */

@@ -22,8 +22,10 @@ export const EXIT_STATUS = {
   domainFailed: 11,
   /** A snapshot cannot be used: it is damaged, of a newer Atoll, or does not fit. */
   badSnapshot: 10,
-  /** atoll inspect guard: the guarded kernel was changed, or something tried to. */
+  /** atoll inspect guard, or watch: the guarded kernel was changed, or something tried to; a watched page was accessed. */
   violated: 12,
+  /** The guest did not refresh its watchdog in time, and --watchdog fail was given. */
+  watchdog: 13,
   /** A defect of Atoll's. (EX_SOFTWARE of sysexits.h.) */
   internal: 70,
   /** SIGINT, SIGTERM or SIGHUP, or nobody reads the output any more. */

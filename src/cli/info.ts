@@ -30,6 +30,7 @@ const ENDS = {
   off: "powered off",
   exit: "ended by the guest",
   reset: "reset, and told not to start again",
+  watchdog: "ended, as its watchdog expired",
   saved: "saved",
   forced: "stopped by force",
   failed: "failed",

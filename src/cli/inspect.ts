@@ -1,5 +1,14 @@
 import type { Command } from "commander";
-import { address, type GuardInfo, KERNEL_SYMBOLS, kernelKnowledge, MOST_MEMORY } from "../contract/introspection.ts";
+import {
+  ACCESS_KINDS,
+  address,
+  type GuardInfo,
+  KERNEL_SYMBOLS,
+  kernelKnowledge,
+  MOST_MEMORY,
+  MOST_WATCHED,
+  type WatchInfo,
+} from "../contract/introspection.ts";
 import { MACHINE_NAME } from "../contract/limits.ts";
 import { load } from "../hosts/node/files.ts";
 import { readSystemMap } from "../machine/profiling/symbols.ts";
@@ -26,13 +35,19 @@ const ROWS = {
     parse: file,
     help: 'JSON: where members are in struct task_struct and struct module, {"task": {...}, "module": {...}}',
   },
-  cpu: { kind: "value", flags: "--cpu <N>", parse: count(0, 511), help: "memory: whose virtual addresses (0)" },
-  physical: { kind: "flag", flags: "--physical", help: "memory: the address is an intermediate physical one" },
+  cpu: { kind: "value", flags: "--cpu <N>", parse: count(0, 511), help: "memory, watch: whose virtual addresses (0)" },
+  physical: { kind: "flag", flags: "--physical", help: "memory, watch: the address is an intermediate physical one" },
   mode: {
     kind: "value",
     flags: "--mode <MODE>",
     parse: word("stop", "report", "off"),
-    help: "guard: stop pauses the domain before a write, report only notes it, off ends the guard",
+    help: "guard, watch: stop pauses the domain before an access, report only notes it, off ends it",
+  },
+  for: {
+    kind: "value",
+    flags: "--for <KINDS>",
+    parse: kindsOf,
+    help: "watch: read, write, execute, with commas between them (write)",
   },
 } satisfies OptionRows;
 
@@ -42,17 +57,17 @@ type Look = (node: NodeClient, name: string, options: Options, args: readonly st
 export function declareInspect(program: Command, done: (status: number) => void): void {
   const command = program
     .command("inspect <NAME> <WHAT> [ARGUMENTS...]")
-    .summary("look into a domain from outside: processes, modules, registers, memory, guard")
+    .summary("look into a domain from outside: processes, modules, registers, memory, guard, watched pages")
     .description(
-      "Looks into a running domain without its guest's help. WHAT is processes, modules, registers, memory ADDRESS LENGTH, or guard: without " +
-        "--mode that shows whether the guarded kernel is as it was, and the exit status says so.",
+      "Looks into a running domain without its guest's help. WHAT is processes, modules, registers, memory ADDRESS LENGTH, watch ADDRESS [LENGTH], or guard: without " +
+        "--mode that shows whether the guarded kernel is as it was, and watch without an address what was done to watched pages; the exit status says so.",
     );
   declareOptions(command, ROWS);
   command.action(async (name: string, what: string, args: string[], given: Record<string, unknown>) => {
     if (!MACHINE_NAME.test(name)) throw new BadInput(`${name}: this is no domain's name`);
     const look = Object.hasOwn(LOOKS, what) ? LOOKS[what as keyof typeof LOOKS] : undefined;
     if (look === undefined) throw new BadInput(`${what}: give one of ${Object.keys(LOOKS).join(", ")}`);
-    if (look !== memory && args.length > 0) throw new BadInput(`${what} takes no ${args[0]}`);
+    if (look !== memory && look !== watch && args.length > 0) throw new BadInput(`${what} takes no ${args[0]}`);
     const options = readOptions(ROWS, given);
     done(
       await withMachines(async (machines, node) => {
@@ -130,17 +145,28 @@ const registers: Look = async (node, name, { json }) => {
   return EXIT_STATUS.ok;
 };
 
+function kindsOf(text: string): (typeof ACCESS_KINDS)[number][] {
+  return text.split(",").map(word(...ACCESS_KINDS));
+}
+
+function checkAddress(at: string): void {
+  if (!address.safeParse(at).success)
+    throw new BadInput(`${at}: give an address as 0x and up to 16 hexadecimal digits`);
+}
+
+function lengthOf(text: string, most: number): number {
+  try {
+    return count(1, most)(text);
+  } catch (error) {
+    throw error instanceof BadInput ? new BadInput(`length ${text}: ${error.message}`) : error;
+  }
+}
+
 const memory: Look = async (node, name, { json, cpu, physical }, [at, length, ...more]) => {
   if (at === undefined || length === undefined || more.length > 0)
     throw new BadInput("give an address and a length: atoll inspect NAME memory 0xffff800080000000 64");
-  if (!address.safeParse(at).success)
-    throw new BadInput(`${at}: give an address as 0x and up to 16 hexadecimal digits`);
-  let bytes: number;
-  try {
-    bytes = count(1, MOST_MEMORY)(length);
-  } catch (error) {
-    throw error instanceof BadInput ? new BadInput(`length ${length}: ${error.message}`) : error;
-  }
+  checkAddress(at);
+  const bytes = lengthOf(length, MOST_MEMORY);
   const seen = await node.ask("memory", { name, address: at, length: bytes, physical, cpu: cpu ?? 0 });
   if (json) print(seen);
   else process.stdout.write(dump(BigInt(at), Buffer.from(seen.bytes, "base64")));
@@ -184,4 +210,31 @@ function printGuard(name: string, { mode, pages, missing, intact, violations, dr
   if (dropped > 0) process.stdout.write(`and ${dropped} more\n`);
 }
 
-const LOOKS = { processes, modules, registers, memory, guard };
+const watch: Look = async (node, name, { mode, json, cpu, physical, for: kinds }, [at, length, ...more]) => {
+  if (more.length > 0)
+    throw new BadInput("give an address and a length: atoll inspect NAME watch 0xffff800080000000 64");
+  if (at !== undefined) checkAddress(at);
+  const bytes = length === undefined ? {} : { length: lengthOf(length, MOST_WATCHED) };
+  const what = { ...(at === undefined ? {} : { address: at }), ...bytes, ...(kinds && { kinds }) };
+  const seen = await (at === undefined && mode === undefined
+    ? node.ask("watched", { name })
+    : node.ask("watch", { name, ...what, physical, cpu: cpu ?? 0, ...(mode && { mode }) }));
+  if (json) print(seen);
+  else printWatch(name, seen);
+  return seen.accesses.length === 0 ? EXIT_STATUS.ok : EXIT_STATUS.violated;
+};
+
+function printWatch(name: string, { mode, pages, kinds, accesses, dropped }: WatchInfo): void {
+  if (mode === "off") {
+    process.stdout.write(`${name}: nothing is watched\n`);
+    return;
+  }
+  process.stdout.write(
+    `${name}: ${pages === 1 ? "a page is" : `${pages} pages are`} watched for ${kinds.join(", ")} (${mode})\n`,
+  );
+  for (const { access, address: at, vcpu, pc } of accesses)
+    process.stdout.write(`${access} at ${at} by ${vcpu === undefined ? "a device" : `CPU ${vcpu}, PC ${pc}`}\n`);
+  if (dropped > 0) process.stdout.write(`and ${dropped} more\n`);
+}
+
+const LOOKS = { processes, modules, registers, memory, guard, watch };

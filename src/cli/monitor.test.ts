@@ -14,6 +14,10 @@ function machine() {
     registers: () => "x0 = 0",
     memoryMap: () => "40000000 ram\n",
     statistics: () => "",
+    held: false,
+    hold(held: boolean) {
+      this.held = held;
+    },
     resets: 0,
     reset() {
       this.resets++;
@@ -59,6 +63,14 @@ test("quit ends the machine", () => {
   const m = machine();
   assert.equal(executeMonitorLine(m, "quit"), "");
   assert.equal(m.ended, true);
+});
+
+test("stop holds the machine, and cont lets it go on", () => {
+  const m = machine();
+  assert.equal(executeMonitorLine(m, "stop"), "");
+  assert.equal(m.held, true);
+  assert.equal(executeMonitorLine(m, "cont"), "");
+  assert.equal(m.held, false);
 });
 
 test("screendump says what is wrong, and nothing when it is done", () => {

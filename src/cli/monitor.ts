@@ -7,6 +7,8 @@ export interface Monitored extends Pick<RunnableMachine, "registers" | "memoryMa
   statistics(): string;
   /** Writes what the display shows to a PNG file; undefined: there is no display. @throws BadInput */
   readonly screendump?: ((file: string) => void) | undefined;
+  /** Stops the processors and the clock, or lets them go on. */
+  hold(held: boolean): void;
   /** Resets the machine. */
   reset(): void;
   /** Saves the machine to a file, by default the one that --save names, and says so when it is done. */
@@ -31,6 +33,26 @@ const COMMANDS: ReadonlyMap<string, MonitorCommand> = new Map<string, MonitorCom
   [
     "info stats",
     { help: "counters of the processing elements, the engine and the devices", run: (m) => lines(m.statistics()) },
+  ],
+  [
+    "stop",
+    {
+      help: "stop the processors and the clock",
+      run: (m) => {
+        m.hold(true);
+        return "";
+      },
+    },
+  ],
+  [
+    "cont",
+    {
+      help: "let them go on",
+      run: (m) => {
+        m.hold(false);
+        return "";
+      },
+    },
   ],
   [
     "system_powerdown",

@@ -43,7 +43,12 @@ export function loadNodeFile(name: string): NodeFile {
 /** @param name of the file, for messages. @throws BadInput */
 export function readNodeFile(text: string, name: string): NodeFile {
   const lines = new YAML.LineCounter();
-  const document = YAML.parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const document = YAML.parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: "error",
+  });
   const fail = (message: string, offset: number | undefined): BadInput => {
     const line = offset === undefined ? "" : `:${lines.linePos(offset).line}`;
     return new BadInput(`${name}${line}: ${message.split("\n")[0]}`);

@@ -1,7 +1,7 @@
 // The options of `atoll run`. Names are QEMU's where QEMU has them.
 
 import type { Disk, Load, Net, Publication, SerialPort, Share } from "../contract/definition.ts";
-import { CPU_MODELS, DEFAULT_MEMORY, MAX_CPUS, MAX_MEMORY, MIN_MEMORY } from "../contract/limits.ts";
+import { CPU_MODELS, DEFAULT_MEMORY, MAX_CPUS, MAX_MEMORY, MIN_MEMORY, WATCHDOG_ACTIONS } from "../contract/limits.ts";
 import { TRACE_KINDS } from "../machine/trace/options.ts";
 import { serialPort, share, vsock } from "./device-values.ts";
 import { display } from "./display-values.ts";
@@ -88,6 +88,11 @@ export const RUN_OPTIONS = {
   boot: flag("--boot", "boot the embedded Linux, in place of starting from the snapshot of the booted one"),
   balloon: flag("--balloon", "a memory balloon, for the monitor's balloon and info balloon"),
   noReboot: flag("--no-reboot", "exit with status 3 when the guest resets, as after a panic"),
+  watchdog: value(
+    "--watchdog <ACTION>",
+    word(...WATCHDOG_ACTIONS),
+    "a generic watchdog; when the guest does not refresh it in time: restart resets the machine, fail exits with status 13, pause keeps it as it is",
+  ),
   timeout: value("--timeout <SECONDS>", seconds, "exit with status 4 after this time"),
   stats: flag("--stats", "print counters and times at the end, on stderr"),
   profile: value("--profile <FILE>", file, "write a profile of the guest, for speedscope; .cpuprofile: for Chrome"),

@@ -1,6 +1,8 @@
 // `atoll run`: makes a machine of the options and puts it on the terminal.
 
 import type { Command } from "commander";
+import type { WatchdogAction } from "../contract/limits.ts";
+import { monotonic } from "../hosts/library/clocks.ts";
 import { artifactsOf, machineParts, type WantedMachine } from "../hosts/library/parts.ts";
 import { type RunEnd, RunLoop } from "../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
@@ -20,6 +22,7 @@ import type { Machine } from "../machine/machine.ts";
 import { BadInput, type MachineParts, type RunnableMachine } from "../machine/runnable.ts";
 import type { SemihostingHost } from "../machine/semihosting/host.ts";
 import { formatStatistics } from "../machine/statistics.ts";
+import { HoldClock } from "../server/hold-clock.ts";
 import { openBootedGuest, startBootedGuest } from "./booted-guest.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { executeMonitorLine, type Monitored } from "./monitor.ts";
@@ -47,7 +50,14 @@ const STATUS: Readonly<Record<Exclude<RunEnd, "exit">, number>> = {
   quit: EXIT_STATUS.ok,
   reset: EXIT_STATUS.guestReset,
   timeout: EXIT_STATUS.timeout,
+  watchdog: EXIT_STATUS.watchdog,
   interrupted: EXIT_STATUS.interrupted,
+};
+
+const WATCHDOG_EXPIRED: Readonly<Record<WatchdogAction, string>> = {
+  restart: "the watchdog expired: the machine is reset",
+  fail: "the watchdog expired",
+  pause: "the watchdog expired: the machine is paused; cont in the monitor (ctrl-a c) lets it go on",
 };
 
 /** @param saved a machine that was saved, with which to go on; undefined: one is booted. */
@@ -83,8 +93,15 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
       trace: options.trace && trace && { ...options.trace, write: trace.write, symbols: symbolFiles(options) },
     };
     const profile = options.profile === undefined ? undefined : new ProfileFile(options.profile, options);
+    const clock = new HoldClock(monotonic);
     // Loaded only now: most of the program is not needed to say that a file is missing.
-    const parts = await machineParts(wanted, terminal, nodeBindings, nodePackageFile, false);
+    const parts = await machineParts(
+      wanted,
+      terminal,
+      { ...nodeBindings, monotonic: clock.now },
+      nodePackageFile,
+      false,
+    );
     const guest = await opening;
     const booted = guest && (await startBootedGuest(guest, parts, terminal));
     const machine = booted ?? (saved ? await saved.restore(parts) : await created(parts));
@@ -93,10 +110,23 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
       return EXIT_STATUS.ok;
     }
 
-    loop = new RunLoop(machine, { pace, reboot: !options.noReboot, timeout: options.timeout });
+    const hold = (held: boolean): void => {
+      loop?.hold(held);
+      clock.hold(held);
+    };
+    loop = new RunLoop(machine, {
+      ...{ pace, reboot: !options.noReboot, timeout: options.timeout },
+      watchdog: options.watchdog && {
+        action: options.watchdog,
+        expired: () => {
+          if (options.watchdog === "pause") hold(true);
+          terminal.print(`\natoll: ${WATCHDOG_EXPIRED[options.watchdog as WatchdogAction]}\n`);
+        },
+      },
+    });
     saver = new Saver(machine, options, terminal, loop);
     const screen = options.display && (await import("../hosts/node/display-server.ts"));
-    const monitored = monitoredOf(machine, loop, saver, screen?.screendump);
+    const monitored = monitoredOf(machine, loop, hold, saver, screen?.screendump);
     prompt = new MonitorPrompt(
       (line) => executeMonitorLine(monitored, line),
       (text) => terminal.print(text),
@@ -190,6 +220,7 @@ function statisticsOf(machine: RunnableMachine): string {
 function monitoredOf(
   machine: Machine,
   loop: RunLoop,
+  hold: (held: boolean) => void,
   saver: Saver,
   screendump: ((machine: RunnableMachine, file: string) => void) | undefined,
 ): Monitored {
@@ -209,6 +240,7 @@ function monitoredOf(
         loop.wake();
       },
     },
+    hold,
     pressPowerKey: () => {
       machine.pressPowerKey();
       // The guest may be asleep, waiting for just this.

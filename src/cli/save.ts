@@ -1,7 +1,11 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { Publication } from "../contract/definition.ts";
+import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { ProgressLine, withMachines } from "./machine-command.ts";
+import { publication } from "./network-values.ts";
+import { declareOptions, type OptionRows, readOptions } from "./option.ts";
 
 const MIB = 2 ** 20;
 
@@ -25,20 +29,37 @@ export function declareSave(program: Command, done: (status: number) => void): v
     });
 }
 
+const LOAD_ROWS = {
+  publish: {
+    kind: "list",
+    flags: "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp] | none>",
+    parse: (text: string): Publication | "none" => (text === "none" ? text : publication(text)),
+    help: "its ports, in place of those that it had; none: it has none; may be repeated",
+  },
+} satisfies OptionRows;
+
 export function declareLoad(program: Command, done: (status: number) => void): void {
-  program
+  const command = program
     .command("load <FILE> [NAME]")
     .summary("add a domain that was saved in a file")
     .description(
       "Adds a domain to the node that atoll save has saved, by that name or another one; it goes on from where it was.",
-    )
-    .action(async (file: string, name: string | undefined) => {
-      const status = await withMachines(async (_, node) => {
-        const input = { file: resolve(file), ...(name === undefined ? {} : { name }) };
-        const loaded = await ProgressLine.during((show) => node.ask("load", input, show));
-        process.stdout.write(`${loaded.name} runs: atoll console ${loaded.name} is its console\n`);
-        return EXIT_STATUS.ok;
-      });
-      done(status);
+    );
+  declareOptions(command, LOAD_ROWS);
+  command.action(async (file: string, name: string | undefined, given: Record<string, unknown>) => {
+    const { publish: all } = readOptions(LOAD_ROWS, given);
+    const publish = all.filter((each) => each !== "none");
+    if (publish.length > 0 && publish.length < all.length) throw new BadInput("--publish: give ports, or none");
+    const status = await withMachines(async (_, node) => {
+      const input = {
+        file: resolve(file),
+        ...(name === undefined ? {} : { name }),
+        ...(all.length === 0 ? {} : { publish }),
+      };
+      const loaded = await ProgressLine.during((show) => node.ask("load", input, show));
+      process.stdout.write(`${loaded.name} runs: atoll console ${loaded.name} is its console\n`);
+      return EXIT_STATUS.ok;
     });
+    done(status);
+  });
 }

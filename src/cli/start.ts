@@ -66,6 +66,7 @@ const STATUS: Readonly<Record<Exclude<RunEnding, "exit">, number>> = {
   saved: EXIT_STATUS.ok,
   forced: EXIT_STATUS.ok,
   reset: EXIT_STATUS.guestReset,
+  watchdog: EXIT_STATUS.watchdog,
   failed: EXIT_STATUS.internal,
 };
 

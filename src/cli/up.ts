@@ -41,6 +41,15 @@ const MIGRATION_TLS = {
 /** Of `atoll node`, too. */
 export const NODE_ROWS = { listen: LISTEN, migrations: MIGRATIONS, migrationTls: MIGRATION_TLS } satisfies OptionRows;
 
+const UP_ROWS = {
+  ...NODE_ROWS,
+  cold: {
+    kind: "flag",
+    flags: "--cold",
+    help: "forget what was saved of the file's domains: they start from power-on. What they had not written to their disks is lost",
+  },
+} satisfies OptionRows;
+
 /** As they are given again, to a process that is elsewhere. */
 function argumentsOf({ listen, migrations, migrationTls }: Parsed<typeof NODE_ROWS>): string[] {
   return [
@@ -57,15 +66,19 @@ export function declareUp(program: Command, done: (status: number) => void): voi
     .description(
       "Makes the node's domains those of a YAML file: new ones are added, changed ones replaced, others removed; their disks stay. Starts the node's process where there is none. Without a file: starts the node with the domains that it had.",
     );
-  declareOptions(command, NODE_ROWS);
+  declareOptions(command, UP_ROWS);
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
-    const options = readOptions(NODE_ROWS, given);
+    const options = readOptions(UP_ROWS, given);
     const { loadNodeFile } = await import("./node-file.ts");
+    if (options.cold && file === undefined)
+      throw new BadInput("--cold: give a file, or start one domain by atoll start --cold NAME");
     const wanted = file === undefined ? undefined : loadNodeFile(file);
     const status = await withMachines(async (_, node) => {
       if (wanted === undefined && node.isEmpty && options.migrations === undefined)
         throw new BadInput("there are no domains yet: atoll up FILE adds them");
-      const { changes } = await ProgressLine.during((show) => node.up(wanted, argumentsOf(options), show));
+      const { changes } = await ProgressLine.during((show) =>
+        node.up(wanted, options.cold, argumentsOf(options), show),
+      );
       for (const { name, change } of changes) process.stdout.write(`${name}: ${change}\n`);
       const { domains } = await node.ask("list", {});
       printDomains(domains);

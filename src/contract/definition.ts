@@ -22,6 +22,7 @@ import {
   SWITCH_NAME,
   TAG_MAX,
   VNC_PASSWORD,
+  WATCHDOG_ACTIONS,
 } from "./limits.ts";
 import { type AnyNet, netProblems } from "./net-problems.ts";
 
@@ -185,6 +186,12 @@ export const machineDefinition = z.strictObject({
   display: display.optional(),
   balloon: z.boolean().default(false),
   noReboot: z.boolean().default(false).describe("A reset ends the machine"),
+  watchdog: z
+    .enum(WATCHDOG_ACTIONS)
+    .optional()
+    .describe(
+      "It has a generic watchdog (arm,sbsa-gwdt); when its guest does not refresh that in time: restart resets it, fail ends it as failed (of a domain, so that its restart policy decides), pause keeps it as it is",
+    ),
 });
 
 /** A definition whose disks may have to be made first. */

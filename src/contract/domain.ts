@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { machineDefinition, machineName, net, nets, newMachine, nodeNet, vsock } from "./definition.ts";
-import { MAX_CPUS, STOP_TIMEOUT, WATCHDOG_ACTIONS } from "./limits.ts";
+import { MAX_CPUS, STOP_TIMEOUT } from "./limits.ts";
 
 const seconds = z.number().positive().max(86_400);
 
@@ -101,12 +101,6 @@ const ofADomain = {
   dependsOn: z.array(dependency).readonly().default([]),
   health: health.optional(),
   balloon: z.boolean().default(true).describe("Its guest can be asked to do with less memory when the node has little"),
-  watchdog: z
-    .enum(WATCHDOG_ACTIONS)
-    .optional()
-    .describe(
-      "It has a generic watchdog (arm,sbsa-gwdt); when its guest does not refresh that in time: restart resets it, fail ends it as failed, so that its restart policy decides, pause keeps it as it is",
-    ),
   autostart: z.boolean().default(true).describe("It starts with the node"),
   stopTimeout: z
     .number()

@@ -98,7 +98,10 @@ export const DOMAIN_ACTIONS = {
       "Makes the node's domains those of a file: adds, replaces and removes; the answer comes when those that are to run do",
     method: "post",
     path: "/domains",
-    input: z.strictObject({ file: nodeFile }),
+    input: z.strictObject({
+      file: nodeFile,
+      cold: z.boolean().default(false).describe("What was saved of its domains is forgotten: they start from power-on"),
+    }),
     output: z.strictObject({ changes: z.array(z.object({ name: machineName, change: z.enum(APPLY_CHANGES) })) }),
   },
   info: { summary: "One domain", method: "get", path: "/domains/{name}", input: named, output: domainInfo },

@@ -61,6 +61,27 @@ export const guardInfo = z.object({
   dropped: z.int().min(0).describe("Violations beyond those that are kept"),
 });
 
+export const ACCESS_KINDS = ["read", "write", "execute"] as const;
+/** Bytes that one watch has at most. */
+export const MOST_WATCHED = 2 ** 24;
+
+export const watchInfo = z.object({
+  mode: z.enum(["off", "stop", "report"]),
+  pages: z.int().min(0),
+  kinds: z.array(z.enum(ACCESS_KINDS)).readonly(),
+  accesses: z
+    .array(
+      z.object({
+        access: z.enum(ACCESS_KINDS),
+        address: address.describe("As the watch was given: virtual, or intermediate physical"),
+        vcpu: z.int().optional().describe("Without it: a device of the domain's"),
+        pc: address.optional(),
+      }),
+    )
+    .readonly(),
+  dropped: z.int().min(0).describe("Accesses beyond those that are kept"),
+});
+
 export const INTROSPECTION_ACTIONS = {
   processes: {
     summary: "The processes of a Linux guest, seen from outside",
@@ -135,7 +156,32 @@ export const INTROSPECTION_ACTIONS = {
     }),
     output: guardInfo,
   },
+  watched: {
+    summary: "What was done to watched pages; those are watched again",
+    method: "get",
+    path: "/domains/{name}/inspect/watch",
+    input: named,
+    output: watchInfo,
+  },
+  watch: {
+    summary: "Watches pages of a domain's memory from here on, in place of those that were watched, or none",
+    method: "post",
+    path: "/domains/{name}/inspect/watch",
+    input: named.extend({
+      mode: z
+        .enum(["off", "stop", "report"])
+        .default("report")
+        .describe("stop: the domain is paused before an access; report: the first to each page is made, and noted"),
+      address: address.optional().describe("Needed, but for off"),
+      length: z.int().min(1).max(MOST_WATCHED).default(1).describe("Bytes; the whole pages that hold them are watched"),
+      physical: z.boolean().default(false).describe("The address is an intermediate physical one"),
+      cpu: z.int().min(0).default(0).describe("Whose translation tables a virtual address goes through"),
+      kinds: z.array(z.enum(ACCESS_KINDS)).min(1).readonly().default(["write"]).describe("What is watched for"),
+    }),
+    output: watchInfo,
+  },
 } as const satisfies Readonly<Record<string, Action>>;
 
 export type KernelKnowledge = Readonly<z.infer<typeof kernelKnowledge>>;
+export type WatchInfo = Readonly<z.infer<typeof watchInfo>>;
 export type GuardInfo = Readonly<z.infer<typeof guardInfo>>;

@@ -44,8 +44,9 @@ export const VNC_PASSWORD = /^[ -~]{1,8}$/;
 /** A machine's name is a host name, too (RFC 1123, 2.1), in lower case. */
 export const MACHINE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** What is done with a domain whose watchdog expired. */
+/** What is done when a guest did not refresh its watchdog in time. */
 export const WATCHDOG_ACTIONS = ["restart", "fail", "pause"] as const;
+export type WatchdogAction = (typeof WATCHDOG_ACTIONS)[number];
 
 /** Seconds that a guest has to shut down before it is stopped by force. */
 export const STOP_TIMEOUT = 60;

@@ -10,14 +10,14 @@ const time = z.iso.datetime().describe("UTC");
 export const STATUSES = ["off", "saved", "running", "paused", "failed", "busy"] as const;
 
 /** How a run ended. */
-export const RUN_ENDS = ["off", "exit", "reset", "saved", "forced", "failed"] as const;
+export const RUN_ENDS = ["off", "exit", "reset", "watchdog", "saved", "forced", "failed"] as const;
 
 export const machineInfo = z.object({
   name: machineName,
   status: z
     .enum(STATUSES)
     .describe(
-      "saved: start goes on where it was. failed: the last run ended without a word, as when its process was killed. busy: another command is at work on it",
+      "saved: start goes on where it was. failed: the last run ended without a word, as when its process was killed, or by its watchdog. busy: another command is at work on it",
     ),
   created: time,
   folder: z.string().describe("Where its disks, console log and saved state are"),

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import type { Action } from "./action.ts";
-import { machineName, path } from "./definition.ts";
+import { machineName, path, publication } from "./definition.ts";
 
 const counter = z.number().min(0);
 
@@ -80,6 +80,11 @@ export const MIGRATION_ACTIONS = {
     input: z.strictObject({
       file: path,
       name: machineName.optional().describe("Where it is not to have the one that it had"),
+      publish: z
+        .array(publication)
+        .readonly()
+        .optional()
+        .describe("Its ports, in place of those that it had; without it: those"),
     }),
     output: z.strictObject({ name: machineName }),
   },

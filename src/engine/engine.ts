@@ -115,7 +115,15 @@ export class Engine implements CodeEngine {
     this.#eager = options.tier === "translator";
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#decoder = decoderFor({ features, directSysregs: options.directSysregs !== false });
+    const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
+    this.#firstRegion = firstRegion;
+    const setup: MakerSetup = {
+      ...{ memory, area: options.area, features, firstRegion, directSysregs: options.directSysregs !== false },
+      ...{ countInstructions: options.countTranslated === true, eager: this.#eager, onlyCpu: options.onlyCpu },
+    };
+    const remote = this.#remoteRegions(options, setup);
+    this.#kept = remote?.kept;
+    this.#decoder = decoderFor(setup, remote?.words);
     this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
     interpreter.keys.forEach((key, i) => {
       this.#handlerOf[key] = HANDLERS_FIRST + i;
@@ -131,8 +139,6 @@ export class Engine implements CodeEngine {
       () => options.flushFetch(),
       native.isSame as WasmFunction,
     );
-    const firstRegion = HANDLERS_FIRST + interpreter.keys.length;
-    this.#firstRegion = firstRegion;
     const exports = instantiate(interpreter.module, {
       env: { memory },
       native,
@@ -145,8 +151,8 @@ export class Engine implements CodeEngine {
     });
     this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
-      this.#source = this.#regionSource(options, firstRegion);
-      this.#kept = this.#source.kept;
+      this.#source =
+        remote ?? new LocalRegions(new RegionMaker(setup, this.#decoder), this.stats, options.now ?? (() => 0));
       this.#translator = new Translator({
         ...{
           memory,
@@ -162,22 +168,19 @@ export class Engine implements CodeEngine {
     }
   }
 
-  #regionSource(options: EngineOptions, firstRegion: number): RegionSource {
-    const { memory, area, features, directSysregs = true, countTranslated = false, regionThread } = options;
-    const setup: MakerSetup = {
-      ...{ memory, area, features, directSysregs, firstRegion },
-      ...{ countInstructions: countTranslated, eager: this.#eager, onlyCpu: options.onlyCpu },
-    };
-    if (regionThread === undefined || this.#eager || !isShared(memory)) {
-      return new LocalRegions(new RegionMaker(setup, this.#decoder), this.stats, options.now ?? (() => 0));
-    }
-    return new RemoteRegions(
+  /** Undefined: this thread makes regions, or nobody does. */
+  #remoteRegions({ regionThread, tier }: EngineOptions, setup: MakerSetup): RemoteRegions | undefined {
+    if (regionThread === undefined || tier === "interpreter" || this.#eager || !isShared(setup.memory))
+      return undefined;
+    const regions = new RemoteRegions(
       () => regionThread(setup),
       ({ milliseconds, kept }) => {
         this.stats.otherThreadMilliseconds += milliseconds;
         this.stats.keptRegions += kept;
+        regions.keepWords(this.#decoder.recent, this.#decoder.misses);
       },
     );
+    return regions;
   }
 
   /** The machine is not run any more. */

@@ -35,8 +35,14 @@ export interface MakerSetup {
   readonly onlyCpu: number | undefined;
 }
 
-export function decoderFor({ directSysregs, features }: Pick<MakerSetup, "directSysregs" | "features">): Decoder {
-  return directSysregs ? createDecoder(ALL_ROWS, features) : createObservingDecoder(features);
+/** @param recent words that were decoded for a machine of the same kind. */
+export function decoderFor(
+  { directSysregs, features }: Pick<MakerSetup, "directSysregs" | "features">,
+  recent?: Int32Array,
+): Decoder {
+  return directSysregs
+    ? createDecoder(ALL_ROWS, features, undefined, recent)
+    : createObservingDecoder(features, recent);
 }
 
 /** A region that is wanted. */

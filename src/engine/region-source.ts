@@ -1,12 +1,9 @@
 import type { EngineStats } from "./engine.ts";
-import type { KeptEntries } from "./kept-entries.ts";
 import { MAX_BATCH, MAX_WAIT } from "./limits.ts";
 import type { FoundRegion, MadeRegions, RegionMaker, RegionRequest } from "./region-maker.ts";
 
 /** Where the regions that are asked for come from. */
 export interface RegionSource {
-  /** Where regions may start that are kept from an earlier run. */
-  readonly kept?: KeptEntries | undefined;
   /** Asks for a region. It may never come. */
   ask(request: RegionRequest): void;
   /** Regions that have been made; called after each slice until there are none. `now`: without waiting for more to be asked for. */

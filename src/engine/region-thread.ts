@@ -1,6 +1,6 @@
 import type { KeptEntries } from "./kept-entries.ts";
 import type { KeptRegion, KeptRegions } from "./kept-regions.ts";
-import { FORGET, MAX_BATCH, MAX_BATCH_MILLISECONDS, MAX_UNDER_WAY } from "./limits.ts";
+import { FORGET, KEPT_PATIENCE, MAX_BATCH, MAX_BATCH_MILLISECONDS, MAX_UNDER_WAY } from "./limits.ts";
 import { pageNumber } from "./region.ts";
 import { type MadeRegions, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import type { PlacedRegion } from "./region-object.ts";
@@ -12,6 +12,10 @@ import type { RegionSource } from "./region-source.ts";
 export interface RegionThread {
   /** Where the regions may start that its server has been given from an earlier run. */
   readonly kept?: KeptEntries | undefined;
+  /** Words that were decoded in an earlier run, for a decoder. */
+  readonly words?: Int32Array | undefined;
+  /** The decoder's table has been added to, so many times in all: keeps it, if it is worth it. */
+  keepWords?(table: Int32Array, misses: number): void;
   /** Hands requests over. */
   send(requests: readonly RegionRequest[]): void;
   /** What has been made and was not taken yet, without waiting. */
@@ -52,12 +56,18 @@ export class RemoteRegions implements RegionSource {
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
   readonly kept: KeptEntries | undefined;
+  /** As RegionThread.words. */
+  readonly words: Int32Array | undefined;
   /** By record. */
   readonly #wanted = new Map<number, Wanted>();
   /** Records that were handed over and not answered. */
   readonly #underWay = new Set<number>();
   #closed = false;
   #threads = 1;
+  /** A thread has been sent something. */
+  #started = false;
+  /** Slices since something that is kept was wanted first. */
+  #patience = 0;
   /** Slices since what is wanted was looked through. */
   #slices = 0;
 
@@ -66,6 +76,7 @@ export class RemoteRegions implements RegionSource {
     this.#start = start;
     this.#thread = start();
     this.kept = this.#thread.kept;
+    this.words = this.#thread.words;
     this.#onAnswer = onAnswer;
   }
 
@@ -87,12 +98,22 @@ export class RemoteRegions implements RegionSource {
       }
       this.#thread = this.#start();
     }
-    if (this.#wanted.size > 0) this.#handOver(this.#thread);
+    if (this.#wanted.size > 0 && this.#isWorthStarting()) this.#handOver(this.#thread);
     const answer = this.#thread.receive();
     if (answer === undefined) return undefined;
     for (const record of answer.records) this.#underWay.delete(record);
     this.#onAnswer(answer);
     return answer;
+  }
+
+  /** A thread starts at once for what is hot; for what is kept only when the guest goes on: one that was restored may be idle again by then. */
+  #isWorthStarting(): boolean {
+    this.#started ||= ++this.#patience > KEPT_PATIENCE || [...this.#wanted.values()].some((w) => !w.request.ifKept);
+    return this.#started;
+  }
+
+  keepWords(table: Int32Array, misses: number): void {
+    this.#thread?.keepWords?.(table, misses);
   }
 
   #handOver(thread: RegionThread): void {

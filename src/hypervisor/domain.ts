@@ -1,5 +1,5 @@
 import { Bus } from "../bus/bus.ts";
-import type { WATCHDOG_ACTIONS } from "../contract/limits.ts";
+import type { WatchdogAction } from "../contract/limits.ts";
 import { X } from "../cpu/state-layout.ts";
 import { CNTV_CTL_EL0, CNTV_CVAL_EL0, ELR_EL2, PE_FEATURES, SPSR_EL2, VTTBR_EL2 } from "../cpu/sysreg-layout.ts";
 import { affinityOf } from "../machine/board.ts";
@@ -27,10 +27,12 @@ import { CONTEXT, SAVED_LISTS, VCPU_BYTES, Vcpu } from "./vcpu.ts";
 import { VirtualGic } from "./virtual-gic.ts";
 
 /** restart: it is reset. fail: it ends as one that cannot go on. pause: it stands still as it is, to be looked at. */
-export type WatchdogAction = (typeof WATCHDOG_ACTIONS)[number];
 
 /** What a domain is made of: the parts of a machine that are a guest's own, and its share of the PEs. */
-export type DomainConfig = Omit<DeviceParts & BootParts, "cpu" | "gicVersion" | "virtualization" | "secure"> & {
+export type DomainConfig = Omit<
+  DeviceParts & BootParts,
+  "cpu" | "gicVersion" | "virtualization" | "secure" | "watchdog"
+> & {
   readonly name: string;
   readonly share?: Partial<Share> | undefined;
   /** Its pages are kept once where others have the same; see SamePageMerging. */
@@ -195,8 +197,8 @@ export class Domain {
   powerOn(): void {
     const { config, clock } = this;
     const plan = bootPlanOf(
-      { ...config, cpu: this.#host.cpu, gicVersion: 3 },
-      { watchdog: config.watchdog !== undefined, channels: this.channels.map((end) => end.describe()) },
+      { ...config, cpu: this.#host.cpu, gicVersion: 3, watchdog: config.watchdog !== undefined },
+      { channels: this.channels.map((end) => end.describe()) },
     );
     this.ended = undefined;
     this.reason = undefined;

@@ -40,6 +40,8 @@ export interface BoardOptions {
   readonly trace?: MachineTrace | undefined;
   /** The secure GPIO controller's power and reset lines. */
   readonly securePower: (action: "off" | "reset") => void;
+  /** The watchdog's second signal. */
+  readonly watchdogExpired: () => void;
 }
 
 /** What the board's interrupt controller is to the rest of it, whichever version it has. */
@@ -97,6 +99,7 @@ export class Board {
       bus: this.bus,
       dma: this.memory,
       interrupts: this.interrupts,
+      watchdogExpired: parts.watchdog ? options.watchdogExpired : undefined,
     });
     this.consoles = devices.consoles;
     this.gpio = devices.gpio;

@@ -67,6 +67,20 @@ test("a machine that waits says for how long", async () => {
   assert.ok(state.kind === "idle" && state.nanoseconds > 0.9e6 && state.nanoseconds < 1e6, JSON.stringify(state));
 });
 
+test("a watchdog that is not refreshed ends a slice once, and a reset stops it", async () => {
+  // The control frame in X1; WOR = 62 (about 1 us), WCS = 1; b .
+  const code = [0xd2a12241, 0x528007c2, 0xb9000822, 0x52800022, 0xb9000022, 0x14000000];
+  let time = 0;
+  const monotonic = (): number => (time += 1e5);
+  const { machine: made, run } = await machine(code, { watchdog: true, monotonic });
+  assert.deepEqual(run(), { kind: "watchdog" });
+  assert.deepEqual(run(20), { kind: "running" });
+  made.reset();
+  assert.deepEqual(run(), { kind: "watchdog" });
+  const without = await machine(code, { monotonic });
+  assert.deepEqual(without.run(20), { kind: "running" });
+});
+
 test("a guest that does not wait gets its time and no more", async () => {
   const { machine: made } = await machine([0x14000000]);
   assert.deepEqual(made.run(1), { kind: "running" });

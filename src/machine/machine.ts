@@ -45,6 +45,7 @@ const KERNEL_BYTES = 64 * 2 ** 20;
 /** Bytes of an unpacked file from which on it is worth its while to give them back at once. */
 const LARGE = 2 ** 20;
 const RUNNING: RunState = { kind: "running" };
+const WATCHDOG: RunState = { kind: "watchdog" };
 /** A debugger holds the machine. */
 const STOPPED: RunState = { kind: "idle", nanoseconds: Number.POSITIVE_INFINITY };
 
@@ -77,6 +78,8 @@ export class Machine implements RunnableMachine {
   readonly display: Display | undefined;
   readonly input: InputPort | undefined;
   #ended: RunState | undefined;
+  /** `run` has not told of it yet. */
+  #watchdogExpired = false;
   /** Nanoseconds inside of `run`. */
   #running = 0;
 
@@ -122,6 +125,9 @@ export class Machine implements RunnableMachine {
       secureAccess: () => native.currentSecure,
       trace,
       securePower: (action) => this.#end({ kind: action }),
+      watchdogExpired: () => {
+        this.#watchdogExpired = true;
+      },
     });
     const bytes = parts.artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });
@@ -279,6 +285,10 @@ export class Machine implements RunnableMachine {
       if (this.anatomy.held) return STOPPED;
       if (this.debugger?.stopped) return STOPPED;
       this.#clock.runDue();
+      if (this.#watchdogExpired) {
+        this.#watchdogExpired = false;
+        return WATCHDOG;
+      }
       this.#processors.updateTimers();
       const { instructions } = turns;
       const busy = this.debugger?.turn(instructions) ?? this.#processors.turn(instructions);

@@ -32,7 +32,7 @@ export const MAP = {
   secureGpio: { name: "pl061.secure", base: 0x090b_0000, size: 0x1000 },
   /** Domains of the hypervisor only: which copy of a guest it is (microsoft,vmgenid). */
   generationId: { name: "generation-id", base: 0x090d_0000, size: 0x1000 },
-  /** Domains of the hypervisor only: a generic watchdog's two frames. */
+  /** A generic watchdog's two frames, where there is one. */
   watchdogControl: { name: "watchdog.control", base: 0x0912_0000, size: 0x1000 },
   watchdogRefresh: { name: "watchdog.refresh", base: 0x0913_0000, size: 0x1000 },
   /** Domains of the hypervisor only: doorbells of channels, one page each. */

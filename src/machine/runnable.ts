@@ -75,6 +75,8 @@ export interface MachineParts {
   readonly serialPorts?: readonly { readonly name: string; readonly channel: SerialChannel }[] | undefined;
   /** Whether there is a memory balloon. */
   readonly balloon?: boolean | undefined;
+  /** Whether there is a generic watchdog. */
+  readonly watchdog?: boolean | undefined;
   /** Whether there are a display, a keyboard and a pointer. */
   readonly display?: boolean | undefined;
   readonly serial: SerialPort;
@@ -123,7 +125,9 @@ export type RunState =
   /** The guest ended with this status (semihosting's SYS_EXIT). */
   | { readonly kind: "exit"; readonly status: number }
   /** The guest asked for a reset (PSCI SYSTEM_RESET); `reset()` performs it. */
-  | { readonly kind: "reset" };
+  | { readonly kind: "reset" }
+  /** The guest did not refresh its watchdog in time. The next slice goes on, unless there is a `reset()` before. */
+  | { readonly kind: "watchdog" };
 
 export interface RunnableMachine {
   /** Runs for about so many milliseconds of host time, less when all PEs wait or the guest ends. */

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import type { Progress } from "../contract/action.ts";
 import { ActionError } from "../contract/action.ts";
 import { type MachineDefinition, machineDefinition } from "../contract/definition.ts";
-import { STOP_TIMEOUT } from "../contract/limits.ts";
+import { STOP_TIMEOUT, type WatchdogAction } from "../contract/limits.ts";
 import { CONSOLE_PATH, type InputOf, MACHINE_ACTIONS, type OutputOf, type RunEnding } from "../contract/machines.ts";
 import { mapPaths } from "../contract/paths.ts";
 import { bootedGuestOf, STARTED_FROM_SNAPSHOT, startBootedGuest } from "../hosts/library/booted-guest.ts";
@@ -32,9 +32,10 @@ import { HoldClock } from "./hold-clock.ts";
 import { type Handlers, httpApi } from "./http-api.ts";
 import { MachineLock } from "./machine-lock.ts";
 import { SavedState } from "./saved-state.ts";
+import { shutDown } from "./shut-down.ts";
 import type { MachineFolder, StateDirectory } from "./state-directory.ts";
 import { MachineStore } from "./store.ts";
-import { within } from "./within.ts";
+import { watchdogNote } from "./watchdog-note.ts";
 
 export interface RunOptions {
   /** Forgets the saved state. */
@@ -108,11 +109,17 @@ async function runLocked(
     const machine = restored
       ? await saved.restore(parts, progress)
       : await newMachine(definition, boot, parts, hub, progress);
-    loop = new RunLoop(machine, { pace, reboot: !definition.noReboot });
+    let running: RunningMachine | undefined;
+    const watchdog = definition.watchdog && {
+      action: definition.watchdog,
+      expired: () => running?.watchdogExpired(definition.watchdog as WatchdogAction),
+    };
+    loop = new RunLoop(machine, { pace, reboot: !definition.noReboot, watchdog });
     display = definition.display && (await serveDisplay(definition.display, machine, wake));
     if (display !== undefined) progress({ step: display.description });
-    const running = new RunningMachine(store, name, folder, { machine, loop, clock, hub, saved, close: opened.close });
-    return await running.run(() => ready(running));
+    const began = new RunningMachine(store, name, folder, { machine, loop, clock, hub, saved, close: opened.close });
+    running = began;
+    return await began.run(() => ready(began));
   } finally {
     display?.close();
     opened.close();
@@ -224,7 +231,7 @@ export class RunningMachine {
 
   #endingOf(end: RunEnd): RunEnding {
     if (end === "quit") return "forced";
-    return end === "off" || end === "exit" || end === "reset" ? end : "failed";
+    return end === "off" || end === "exit" || end === "reset" || end === "watchdog" ? end : "failed";
   }
 
   #handlers(): Partial<Handlers<typeof MACHINE_ACTIONS>> {
@@ -253,6 +260,11 @@ export class RunningMachine {
     }
     this.#hold(paused);
     return {};
+  }
+
+  watchdogExpired(action: WatchdogAction): void {
+    if (action === "pause") this.#hold(true);
+    this.hub.write(new TextEncoder().encode(watchdogNote(action)));
   }
 
   #isSaving(): ActionError {
@@ -308,18 +320,15 @@ export class RunningMachine {
   async #shutDown(timeout: number, progress: (progress: Progress) => void): Promise<boolean> {
     const { machine, loop } = this.#parts;
     if (this.#paused) this.#hold(false);
-    machine.pressPowerKey();
-    // The guest may be asleep, waiting for just this.
-    loop.wake();
-    const deadline = performance.now() + timeout * 1000;
-    for (;;) {
-      const left = deadline - performance.now();
-      if (left <= 0) break;
-      progress({ step: `waiting for the guest to shut down, ${Math.ceil(left / 1000)} s left` });
-      if (await within(this.#ended.promise, Math.min(left, 1000))) return true;
-    }
-    loop.stop("quit");
-    return false;
+    const pressPowerKey = (): void => {
+      machine.pressPowerKey();
+      // The guest may be asleep, waiting for just this.
+      loop.wake();
+    };
+    const ended = this.#ended.promise;
+    const done = await shutDown({ name: this.#name, timeout, pressPowerKey, ended, progress });
+    if (!done) loop.stop("quit");
+    return done;
   }
 
   /** What a signal does: as `stop`, and at once the second time. */

@@ -214,7 +214,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       }
     }
     const { lastRun } = stored;
-    const failed = lastRun !== undefined && (lastRun.end === undefined || lastRun.end === "failed");
+    const failed = lastRun !== undefined && [undefined, "failed", "watchdog"].includes(lastRun.end);
     return describe(stored, folder, existsSync(folder.saved) ? "saved" : failed ? "failed" : "off");
   }
 

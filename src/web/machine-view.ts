@@ -180,6 +180,7 @@ export class MachineView {
     const why = {
       off: "The guest has powered off.",
       reset: "The guest has reset the machine, as it does after a panic.",
+      watchdog: "The guest did not refresh its watchdog in time.",
       exit: "The guest has ended.",
       error: end.reason === "error" ? `The machine has stopped: ${end.message}` : "",
     }[end.reason];

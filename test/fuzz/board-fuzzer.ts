@@ -52,6 +52,7 @@ export function makeBoardFuzzer(gicVersion: 2 | 3): BoardFuzzer {
     currentCpu: () => current,
     secureAccess: () => false,
     securePower: () => {},
+    watchdogExpired: () => {},
   });
   const bytes = new Uint8Array(memory.buffer);
   const ram = bytes.subarray(plan.ram, plan.ram + RAM_BYTES);

@@ -9,14 +9,18 @@ import { newDomain } from "../../src/contract/domain.ts";
 import { nodeMachine } from "../../src/contract/node.ts";
 import type { Domain } from "../../src/hypervisor/domain.ts";
 import { DOMAIN_LAYOUT, shapeOfDomain } from "../../src/hypervisor/migration/shape.ts";
+import { RawImage } from "../../src/images/raw.ts";
 import { Layers } from "../../src/server/domains/layers.ts";
 import { Node } from "../../src/server/domains/node.ts";
 import { DomainStore } from "../../src/server/domains/store.ts";
 import { Channel, type Message } from "../../src/server/migration/channel.ts";
+import { channelContents, offeredChannels } from "../../src/server/migration/channels.ts";
+import { BLOCK_BYTES, LoggedStore } from "../../src/server/migration/logged-store.ts";
 import { encode, KIND, type Offer } from "../../src/server/migration/messages.ts";
 import { Copier } from "../../src/server/migration/source.ts";
 import { StateDirectory } from "../../src/server/state-directory.ts";
 import { hypervisor, program, runUntil } from "../support/hypervisor.ts";
+import { MemoryStorage } from "../support/memory-images.ts";
 
 const MiB = 2 ** 20;
 const TOKEN = Buffer.from("t".repeat(43));
@@ -45,10 +49,24 @@ interface Conversation {
   readonly messages: readonly Message[];
 }
 
+/** Of the disk that keeps nothing, and of the channel. */
+const DISK = 4 * BLOCK_BYTES;
+const CHANNEL = {
+  name: "shared",
+  size: 8192,
+  members: ["victim", "other"].map((domain) => ({ domain, readOnly: false })),
+};
+
+const disk = (byte: number): RawImage =>
+  new RawImage(new MemoryStorage("disk", new Uint8Array(DISK).fill(byte)), false);
+
 /** What a source that means well would say, up to the commit. */
 async function conversation(): Promise<Conversation> {
   const { node } = hypervisor({ memory: 64 * MiB });
-  const [config, console] = program("victim", "victim", 0);
+  const store = new LoggedStore(disk(0));
+  store.write(BLOCK_BYTES, new Uint8Array(BLOCK_BYTES).fill(3));
+  const [config, console] = program("victim", "victim", 0, { disks: [{ store }] });
+  node.channels.define({ ...CHANNEL, bytes: CHANNEL.size });
   node.define(config);
   node.start("victim");
   assert.ok(await runUntil(node, () => console.shown.includes("victim is up"), 60));
@@ -62,16 +80,22 @@ async function conversation(): Promise<Conversation> {
     },
     receive: async () => ({ kind: KIND.marked, body: encode({ number: 0 }) }),
   };
-  const copier = new Copier(domain, channel as unknown as Channel, () => {});
+  const copier = new Copier(domain, channel as unknown as Channel, () => {}, [disk(2)]);
+  await copier.files([]);
   await copier.whileItRuns({ downtime: 1000, rounds: 1 });
-  await copier.whileItStands(false);
+  await copier.whileItStands(
+    false,
+    channelContents(node, domain).map((bytes) => bytes.fill(1)),
+  );
   messages.push({ kind: KIND.prepare, body: encode({}) });
-  const given = newDomain.parse({ memory: 16 * MiB, net: { kind: "none" } });
+  const given = newDomain.parse({ memory: 16 * MiB, net: { kind: "none" }, balloon: false });
   const { disk: _, ...definition } = given;
+  const itsDisk = { file: "disk0.qcow2", format: "qcow2", readOnly: false, snapshot: true } as const;
   const offer: Offer = {
-    ...{ id: "0".repeat(32), name: "victim", given, definition: { ...definition, disk: [] }, files: [], disks: [] },
+    ...{ id: "0".repeat(32), name: "victim", given, definition: { ...definition, disk: [itsDisk] } },
+    ...{ files: [], disks: [{ bytes: DISK, readOnly: false }] },
     ...{ resident: 4 * MiB, layout: DOMAIN_LAYOUT, shape: shapeOfDomain(domain), cpu: "max" },
-    channels: [],
+    channels: offeredChannels(domain),
   };
   return { offer, messages };
 }
@@ -83,7 +107,7 @@ export class MigrationFuzzer {
   readonly #node: Node;
   readonly #state: StateDirectory;
   readonly #free: number;
-  readonly counts = { strangers: 0, refused: 0, taken: 0, cut: 0 };
+  readonly counts = { strangers: 0, refused: 0, prepared: 0, cut: 0 };
   #good: Conversation | undefined;
 
   constructor() {
@@ -126,6 +150,7 @@ export class MigrationFuzzer {
       this.#node.infos.domains.map(({ name, status }) => `${name} ${status}`),
       [],
     );
+    // With the memory of its channel.
     assert.equal(this.#node.infos.node.memory.free, this.#free);
     const left = join(this.#folder, "domains");
     assert.deepEqual(existsSync(left) ? readdirSync(left) : [], []);
@@ -145,6 +170,7 @@ export class MigrationFuzzer {
       for (;;) {
         const { kind } = await channel.receive();
         if (kind === KIND.refuse) this.counts.refused++;
+        if (kind === KIND.prepared) this.counts.prepared++;
       }
     })().catch(() => {
       this.counts.cut++;

@@ -6,7 +6,9 @@ test("whatever a source sends, nothing of it stays, and the node goes on", { tim
   const fuzzer = new MigrationFuzzer();
   try {
     for (let seed = 1; seed <= 60; seed++) await fuzzer.once(seed);
-    assert.ok(fuzzer.counts.strangers > 0 && fuzzer.counts.refused > 0);
+    const { strangers, refused, prepared } = fuzzer.counts;
+    // Some of what is sent is as good as right: otherwise nothing behind the first check was reached.
+    assert.ok(strangers > 0 && refused > 0 && prepared > 0);
   } finally {
     fuzzer.close();
   }

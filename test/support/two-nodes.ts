@@ -35,8 +35,9 @@ export class TestNode {
     this.#options = ["--migrations", `127.0.0.1:${port}`, ...options];
   }
 
-  async up(file?: NodeFile): Promise<void> {
-    await this.client.up(file, this.#options, () => {});
+  /** @param options none for one that runs. */
+  async up(file?: NodeFile, cold = false, options = this.#options): Promise<void> {
+    await this.client.up(file, cold, options, () => {});
   }
 
   /** The other one's token is this one's. */

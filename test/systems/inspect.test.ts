@@ -34,6 +34,32 @@ test("memory and registers are shown, and a guard stops a change to the kernel's
   assert.match((await atoll("inspect", "one", "processes")).stderr, /give their offsets/);
   assert.equal((await atoll("inspect", "two", "processes")).status, 8);
 
+  // Its interrupts come to the page of its vectors all the time.
+  const about = ["inspect", "one", "watch"];
+  const page = vectors as string;
+  assert.match(
+    await printed(...about, page, "64", "--for", "execute"),
+    /^one: a page is watched for execute \(report\)$/m,
+  );
+  let watched = await atoll(...about);
+  for (const deadline = performance.now() + 60_000; watched.status === 0 && performance.now() < deadline; )
+    watched = await atoll(...about);
+  assert.equal(watched.status, 12, watched.stderr);
+  assert.match(
+    watched.stdout,
+    new RegExp(`^execute at ${page.slice(0, -3)}[0-9a-f]{3} by CPU 0, PC ${page.slice(0, -3)}`, "m"),
+  );
+  assert.equal((await atoll(...about, page, "--for", "execute", "--mode", "stop")).status, 0);
+  for (
+    const deadline = performance.now() + 60_000;
+    !/execution of 0xffff.* which is watched/.test(await printed("ps"));
+  )
+    assert.ok(performance.now() < deadline);
+  assert.match(await printed(...about, "--mode", "off"), /nothing is watched/);
+  await printed("resume", "one");
+  assert.match((await atoll(...about, "0x0")).stderr, /one: 0x0 is not in its memory/);
+  assert.match((await atoll(...about, page, "--for", "jump")).stderr, /--for jump/);
+
   assert.match(await printed("inspect", "one", "guard", "--mode", "stop"), /\d+ pages of its kernel are guarded/);
   console.type("echo 0 >/proc/sys/kernel/timer_migration; echo written $((40+2))\n");
   const deadline = performance.now() + 60_000;

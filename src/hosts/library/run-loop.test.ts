@@ -105,6 +105,21 @@ test("a machine that is held does not run until it is let go", async () => {
   assert.equal(machine.slices, 1);
 });
 
+test("an expired watchdog resets the machine, ends the run, or leaves it to who is told", async () => {
+  const WATCHDOG: RunState = { kind: "watchdog" };
+  const told: string[] = [];
+  const run = async (action: "restart" | "fail" | "pause", reboot = true): Promise<[string, number]> => {
+    const machine = new Scripted(WATCHDOG, RUNNING, OFF);
+    const watchdog = { action, expired: () => void told.push(action) };
+    return [await new RunLoop(machine, { pace, reboot, watchdog }).run(), machine.resets];
+  };
+  assert.deepEqual(await run("restart"), ["off", 1]);
+  assert.deepEqual(await run("restart", false), ["reset", 0]);
+  assert.deepEqual(await run("fail"), ["watchdog", 0]);
+  assert.deepEqual(await run("pause"), ["off", 0]);
+  assert.deepEqual(told, ["restart", "restart", "fail", "pause"]);
+});
+
 test("slices are short while somebody waits for what a key does, and long again afterwards", async (t) => {
   let now = 0;
   t.mock.method(performance, "now", () => now);

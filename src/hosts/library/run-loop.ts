@@ -1,5 +1,6 @@
 // Drives a machine in slices, so that the host's event loop gets its turn: input, signals, timers.
 
+import type { WatchdogAction } from "../../contract/limits.ts";
 import type { RunnableMachine } from "../../machine/runnable.ts";
 
 /** Milliseconds of a slice: short enough for typing to feel immediate, long enough for its overhead to be nothing. */
@@ -21,7 +22,7 @@ export interface Pace {
 }
 
 /** How a run ended. exit: by the guest, with `exitStatus`. */
-export type RunEnd = "exit" | "off" | "reset" | "timeout" | "quit" | "interrupted";
+export type RunEnd = "exit" | "off" | "reset" | "watchdog" | "timeout" | "quit" | "interrupted";
 
 export interface RunLoopOptions {
   readonly pace: Pace;
@@ -31,6 +32,8 @@ export interface RunLoopOptions {
   readonly reboot: boolean;
   /** Seconds of wall time after which the run ends. */
   readonly timeout?: number | undefined;
+  /** What is done when the guest did not refresh its watchdog in time, and who is told before. With "pause" they hold the loop. */
+  readonly watchdog?: { readonly action: WatchdogAction; readonly expired: () => void } | undefined;
 }
 
 /** What is driven. */
@@ -77,7 +80,7 @@ export class RunLoop {
 
   /** Runs until the guest ends, or `stop`. Rejects when the machine throws. */
   async run(): Promise<RunEnd> {
-    const { timeout, reboot, pace, afterSlice } = this.#options;
+    const { timeout, reboot, pace, afterSlice, watchdog } = this.#options;
     const deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout * 1000;
     while (this.#end === undefined) {
       const now = performance.now();
@@ -101,15 +104,26 @@ export class RunLoop {
         case "exit":
           this.exitStatus = state.status;
           return "exit";
+        case "watchdog":
+          watchdog?.expired();
+          if (watchdog?.action === "fail") return "watchdog";
+          if (watchdog?.action === "pause") break;
+          if (!reboot) return "reset";
+          await this.#reset();
+          break;
         case "reset":
           if (!reboot) return "reset";
-          await this.#machine.readyToBoot?.();
-          this.#machine.reset();
-          await pace.turn();
+          await this.#reset();
           break;
       }
     }
     return this.#end;
+  }
+
+  async #reset(): Promise<void> {
+    await this.#machine.readyToBoot?.();
+    this.#machine.reset();
+    await this.#options.pace.turn();
   }
 
   async #sleep(milliseconds: number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { SerialPort } from "../../bus/device.ts";
 import { POINTER_MAX, type PointerButton } from "../../bus/input.ts";
+import type { WatchdogAction } from "../../contract/limits.ts";
 import type { ExceptionEvent } from "../../machine/inspection/exceptions.ts";
 import type { HotCode } from "../../machine/inspection/inspector.ts";
 import type { Walk } from "../../machine/inspection/walk.ts";
@@ -46,10 +47,11 @@ export interface Platform extends Opener {
 /** paused: as it was created, and after `pause`. ended: the guest has powered off, or `reboot` is false and it has reset. */
 export type MachineState = "paused" | "running" | "ended" | "closed";
 
-/** Why a machine ended. exit: by semihosting, with a status. */
+/** Why a machine ended. exit: by semihosting, with a status. watchdog: the guest did not refresh it in time, and its action is `fail`. */
 export type MachineEnd =
   | { readonly reason: "off" }
   | { readonly reason: "reset" }
+  | { readonly reason: "watchdog" }
   | { readonly reason: "exit"; readonly status: number }
   | { readonly reason: "error"; readonly message: string };
 
@@ -141,6 +143,7 @@ interface SessionParts {
   readonly opened: Closable;
   readonly platform: Platform;
   readonly saved: SavedConfiguration;
+  readonly watchdog: WatchdogAction | undefined;
   /** From a snapshot. */
   readonly restored: boolean;
   readonly origin: MachineOrigin;
@@ -213,10 +216,14 @@ export class Session {
         pace: platform.pace,
         reboot: !configuration.noReboot,
         afterSlice: () => machine.inspector.sample(),
+        watchdog: configuration.watchdog && {
+          action: configuration.watchdog,
+          expired: () => session.watchdogExpired(),
+        },
       });
       loop.wake = () => runLoop.wake();
       const saved = savedConfiguration(configuration);
-      return new Session({
+      const session = new Session({
         machine,
         loop: runLoop,
         console,
@@ -225,10 +232,12 @@ export class Session {
         opened: opened as OpenWanted,
         platform,
         saved,
+        watchdog: configuration.watchdog,
         restored: request.snapshot !== undefined,
         origin,
         emit,
       });
+      return session;
     } catch (error) {
       await opened?.close();
       throw error;
@@ -265,6 +274,10 @@ export class Session {
     this.#loop.hold(true);
     this.#machine.holdClock(true);
     this.#become("paused");
+  }
+
+  watchdogExpired(): void {
+    if (this.#parts.watchdog === "pause") this.pause();
   }
 
   /** As the reset button does: to the state after power-on. An ended machine runs again. */
@@ -441,7 +454,9 @@ export class Session {
       const how = await this.#loop.run();
       if (how === "quit") return;
       end =
-        how === "exit" ? { reason: "exit", status: this.#loop.exitStatus } : { reason: how === "reset" ? how : "off" };
+        how === "exit"
+          ? { reason: "exit", status: this.#loop.exitStatus }
+          : { reason: how === "reset" || how === "watchdog" ? how : "off" };
     } catch (error) {
       end = { reason: "error", message: asAtollError(error).message };
     }

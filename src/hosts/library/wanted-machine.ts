@@ -63,13 +63,14 @@ export async function openWanted(
     for (const disk of definition.disk) disks.push({ store: keep(await opener.openDisk(disk)), serial: disk.serial });
     const devices = keep(await opener.openDevices(definition, wake));
     const { memory, cpus, cpu, machine, balloon, append } = definition;
+    const watchdog = definition.watchdog !== undefined;
     const display = definition.display !== undefined;
     type File = "kernel" | "initrd" | "dtb" | "bios";
     const optional = async (name: File): Promise<{ [N in File]?: NamedBytes }> =>
       definition[name] === undefined ? {} : { [name]: await opener.load(definition[name]) };
     const files = await Promise.all([optional("kernel"), optional("initrd"), optional("dtb"), optional("bios")]);
     const wanted: WantedMachine = {
-      ...{ memory, cpus, cpu, ...machine, balloon, display, append, tier: "auto" },
+      ...{ memory, cpus, cpu, ...machine, balloon, watchdog, display, append, tier: "auto" },
       ...Object.assign({}, ...files),
       loads: await Promise.all(
         definition.load.map(async ({ file, address }) => ({ file: await opener.load(file), address })),

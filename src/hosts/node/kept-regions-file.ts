@@ -20,10 +20,14 @@ const UNUSED_DAYS = 30;
 /** Milliseconds for which regions are gathered before they are written. */
 const GATHER = 500;
 
-/** The two files: all of a region, which the thread reads that translates; and what the machine's thread has to know of it. */
+/**
+ * The files: all of a region, which the thread reads that translates; what the machine's thread has to know of it; and words that were decoded
+ * (kept-words-file.ts).
+ */
 export interface KeptRegionsFiles {
   readonly regions: string;
   readonly entries: string;
+  readonly words: string;
 }
 
 /** The folder: $ATOLL_CACHE, or `atoll` in the cache directory of the XDG base directory specification. Undefined: nothing is to be kept. */
@@ -42,7 +46,11 @@ export function keptRegionsFiles(
   const folder = cacheFolder(environment);
   if (folder === undefined || engine === undefined) return undefined;
   const name = nameOf(keptFor(engine, setup));
-  return { regions: join(folder, `${name}.regions`), entries: join(folder, `${name}.entries`) };
+  return {
+    regions: join(folder, `${name}.regions`),
+    entries: join(folder, `${name}.entries`),
+    words: join(folder, `${name}.words`),
+  };
 }
 
 /**
@@ -89,9 +97,9 @@ export class KeptRegionsFile implements RegionKeeping {
       const folder = dirname(this.#files.regions);
       const now = new Date();
       for (const name of readdirSync(folder)) {
-        if (!/^[0-9a-f]{16}\.(regions|entries)$/.test(name)) continue;
+        if (!/^[0-9a-f]{16}\.(regions|entries|words)$/.test(name)) continue;
         const path = join(folder, name);
-        if (path === this.#files.regions || path === this.#files.entries) utimesSync(path, now, now);
+        if (Object.values(this.#files).includes(path)) utimesSync(path, now, now);
         else if (now.getTime() - statSync(path).mtimeMs > UNUSED_DAYS * 86_400_000) rmSync(path, { force: true });
       }
     } catch {}

@@ -83,6 +83,7 @@ export class Subject {
       currentCpu: () => native.currentCpu,
       secureAccess: () => native.currentSecure,
       securePower: () => {},
+      watchdogExpired: () => {},
     });
     const bytes = artifacts.native;
     const native = new NativeModule({ bytes, memory, states, bus: board.bus, now: () => clock.now() });

@@ -10,7 +10,7 @@ export type BootParts = Pick<
   MachineParts,
   "memory" | "cpus" | "cpu" | "gicVersion" | "virtualization" | "secure" | "append" | "loads" | "entropy" | "inflate"
 > &
-  Partial<Pick<MachineParts, "kernel" | "initrd" | "bios" | "dtb">>;
+  Partial<Pick<MachineParts, "kernel" | "initrd" | "bios" | "dtb" | "watchdog">>;
 
 /** Of the cpu nodes (Documentation/devicetree/bindings/arm/cpus.yaml). */
 const CPU_COMPATIBLE = { "cortex-a72": "arm,cortex-a72", max: "arm,armv8" } as const;
@@ -19,7 +19,6 @@ const GRANULES = { "cortex-a72": [4, 64], max: [4, 16, 64] } as const;
 
 /** What a domain of the hypervisor has beside a generation ID, but no performance monitors. */
 export interface DomainBoard {
-  readonly watchdog: boolean;
   readonly channels: readonly ChannelDescription[];
 }
 
@@ -41,7 +40,7 @@ export function bootPlanOf(parts: BootParts, domain?: DomainBoard): BootPlan {
     hypervisorVirtualTimer: parts.virtualization === true && CPU_MODELS[parts.cpu].features.has("VHE"),
     secure: parts.secure === true,
     ...{ pmu: domain === undefined, domain: domain !== undefined, channels: domain?.channels ?? [] },
-    watchdog: domain?.watchdog === true,
+    watchdog: parts.watchdog === true,
   });
   return planBoot({
     ...{ memory, kernel: parts.kernel, initrd: parts.initrd, bios: parts.bios, dtb: parts.dtb, loads: parts.loads },

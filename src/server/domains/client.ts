@@ -45,9 +45,15 @@ export class NodeClient {
 
   /**
    * Makes the node what a file says, and starts its process where there is none; without a file: with what it had.
+   * @param cold forgets what was saved of the file's domains.
    * @param options of `atoll node`, which are those of `atoll up`.
    */
-  async up(file: NodeFile | undefined, options: readonly string[], progress: Report): Promise<DomainOutput<"apply">> {
+  async up(
+    file: NodeFile | undefined,
+    cold: boolean,
+    options: readonly string[],
+    progress: Report,
+  ): Promise<DomainOutput<"apply">> {
     if (!this.runs) {
       if (file !== undefined) await this.#prepare(file);
       progress({ step: "starting the node" });
@@ -58,7 +64,7 @@ export class NodeClient {
     } else if (options.length > 0) {
       throw new ActionError("wrong-state", `the node runs already: ${options[0]} counts when it is started`);
     }
-    return file === undefined ? { changes: [] } : this.ask("apply", { file }, progress);
+    return file === undefined ? { changes: [] } : this.ask("apply", { file, cold }, progress);
   }
 
   /** The node's machine has to be known when it starts. */

@@ -2,10 +2,12 @@
 
 import type * as z from "zod";
 import { ActionError } from "../../contract/action.ts";
-import type {
-  KernelKnowledge as GivenKnowledge,
-  GuardInfo,
-  INTROSPECTION_ACTIONS,
+import {
+  ACCESS_KINDS,
+  type KernelKnowledge as GivenKnowledge,
+  type GuardInfo,
+  type INTROSPECTION_ACTIONS,
+  type WatchInfo,
 } from "../../contract/introspection.ts";
 import type { Domain } from "../../hypervisor/domain.ts";
 import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
@@ -13,6 +15,7 @@ import { GuestAddressSpace } from "../../hypervisor/introspection/address-space.
 import { KernelGuard, type Violation } from "../../hypervisor/introspection/guard.ts";
 import { type KernelKnowledge, LinuxKernel } from "../../hypervisor/introspection/linux-kernel.ts";
 import { listModules, listProcesses } from "../../hypervisor/introspection/linux-lists.ts";
+import { PageWatch, type SeenAccess } from "../../hypervisor/introspection/page-watch.ts";
 import { registersOf } from "../../hypervisor/introspection/registers.ts";
 import { Watches } from "../../hypervisor/introspection/watches.ts";
 
@@ -20,6 +23,7 @@ type Actions = typeof INTROSPECTION_ACTIONS;
 type Input<Name extends keyof Actions> = z.output<Actions[Name]["input"]>;
 type Output<Name extends keyof Actions> = z.output<Actions[Name]["output"]>;
 
+const UNWATCHED: WatchInfo = { mode: "off", pages: 0, kinds: [], accesses: [], dropped: 0 };
 const OFF: GuardInfo = { mode: "off", pages: 0, missing: [], intact: true, violations: [], dropped: 0 };
 
 const hex = (value: bigint): string => `0x${value.toString(16).padStart(16, "0")}`;
@@ -28,16 +32,18 @@ export class Inspector {
   readonly #hypervisor: Hypervisor;
   readonly #watches: Watches;
   readonly #guards = new Map<Domain, KernelGuard>();
-  /** A guard stopped a domain, or saw something. */
-  readonly #tell: (name: string, violation: Violation) => void;
+  readonly #pageWatches = new Map<Domain, PageWatch>();
+  /** A guard or a watch stopped a domain, or saw something: what. */
+  readonly #tell: (name: string, what: string) => void;
 
-  constructor(hypervisor: Hypervisor, tell: (name: string, violation: Violation) => void) {
+  constructor(hypervisor: Hypervisor, tell: (name: string, what: string) => void) {
     this.#hypervisor = hypervisor;
     this.#tell = tell;
     this.#watches = new Watches(hypervisor);
     hypervisor.subscribe(({ kind, domain: name }) => {
       if (kind !== "reset" && kind !== "stopped") return;
-      for (const domain of this.#guards.keys()) if (domain.config.name === name) this.#guards.delete(domain);
+      for (const looks of [this.#guards, this.#pageWatches])
+        for (const domain of looks.keys()) if (domain.config.name === name) looks.delete(domain);
     });
   }
 
@@ -82,7 +88,7 @@ export class Inspector {
     if (mode === "off") return OFF;
     const guard = new KernelGuard({
       ...{ domain, mode, watches: this.#watches, kernel: new LinuxKernel(domain, knowledge(kernel)) },
-      onViolation: (violation) => this.#tell(name, violation),
+      onViolation: (violation) => this.#tell(name, violationText(violation)),
     });
     this.#guards.set(domain, guard);
     return this.#infoOf(guard);
@@ -102,6 +108,32 @@ export class Inspector {
     };
   }
 
+  readonly watched = ({ name }: Input<"watched">): WatchInfo => {
+    const watch = this.#pageWatches.get(this.#domain(name));
+    if (watch === undefined) return UNWATCHED;
+    const info = infoOf(watch);
+    watch.renew();
+    return info;
+  };
+
+  readonly watch = ({ name, mode, kinds, ...what }: Input<"watch">): WatchInfo => {
+    const domain = this.#domain(name);
+    this.#pageWatches.get(domain)?.end();
+    this.#pageWatches.delete(domain);
+    if (mode === "off") return UNWATCHED;
+    const { address, length, physical, cpu } = what;
+    if (address === undefined) throw new ActionError("bad-input", "say what is to be watched: an address");
+    if (domain.vcpus[cpu] === undefined) throw new ActionError("bad-input", `${name} has ${domain.vcpus.length} CPUs`);
+    const [read, write, execute] = ACCESS_KINDS.map((kind) => kinds.includes(kind)) as [boolean, boolean, boolean];
+    const watch = new PageWatch({
+      ...{ domain, watches: this.#watches, address: BigInt(address), length, vcpu: physical ? undefined : cpu },
+      ...{ kinds: { read, write, execute }, mode },
+      onAccess: (seen) => this.#tell(name, accessText(seen)),
+    });
+    this.#pageWatches.set(domain, watch);
+    return infoOf(watch);
+  };
+
   #domain(name: string): Domain {
     const domain = this.#hypervisor.names().includes(name) ? this.#hypervisor.domain(name) : undefined;
     if (domain === undefined)
@@ -115,9 +147,29 @@ function knowledge(given: GivenKnowledge | undefined): KernelKnowledge {
   return { task: given?.task, module: given?.module, symbols: symbols && Object.fromEntries(symbols) };
 }
 
+function infoOf({ options: { mode, kinds }, pages, accesses, dropped }: PageWatch): WatchInfo {
+  return {
+    ...{ mode, pages, dropped, kinds: ACCESS_KINDS.filter((kind) => kinds[kind]) },
+    accesses: accesses.map(({ access, address, vcpu, pc }) => ({
+      ...{ access, address: hex(address) },
+      ...(vcpu === undefined ? {} : { vcpu }),
+      ...(pc === undefined ? {} : { pc: hex(pc) }),
+    })),
+  };
+}
+
+const whoText = ({ vcpu, pc }: Pick<Violation, "vcpu" | "pc">): string =>
+  vcpu === undefined ? "" : ` by CPU ${vcpu}${pc === undefined ? "" : ` at ${hex(pc)}`}`;
+
+/** An access to a watched page in a line. */
+function accessText(seen: SeenAccess): string {
+  const did = { read: "read of", write: "write to", execute: "execution of" }[seen.access];
+  return `${did} ${hex(seen.address)}, which is watched,${whoText(seen) || " by a device"}`;
+}
+
 /** A violation in a line. */
-export function violationText({ part, what, address, vcpu, pc }: Violation): string {
-  const who = vcpu === undefined ? "" : ` by CPU ${vcpu}${pc === undefined ? "" : ` at ${hex(pc)}`}`;
+function violationText({ part, what, address, vcpu, pc }: Violation): string {
+  const who = whoText({ vcpu, pc });
   const did = { write: "write to", "device write": "device's write to", moved: "move of", changed: "change of" }[what];
   return `${did} the kernel's ${part} at ${hex(address)}${who}`;
 }

@@ -24,8 +24,9 @@ import type { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import { ConsoleHub } from "../console-hub.ts";
 import { ConsoleLog } from "../console-log.ts";
 import { LoggedStore } from "../migration/logged-store.ts";
+import { shutDown } from "../shut-down.ts";
 import type { MachineFolder } from "../state-directory.ts";
-import { within } from "../within.ts";
+import { watchdogNote } from "../watchdog-note.ts";
 import { BackOff } from "./back-off.ts";
 import type { DiskFork } from "./disk-fork.ts";
 import { ForkableDisk } from "./forkable-disk.ts";
@@ -43,9 +44,6 @@ export interface KeeperHost {
   /** Something changed that others may wait for. */
   readonly changed: () => void;
 }
-
-/** Milliseconds after which the power key is pressed again. */
-const PRESS_AGAIN = 5000;
 
 type Report = (progress: Progress) => void;
 
@@ -366,10 +364,11 @@ export class DomainKeeper {
 
   #watchdogExpired(): void {
     const action = this.stored.definition.watchdog;
+    if (action === undefined) return;
     this.watchdogs++;
     if (action === "restart") this.restarts++;
     if (action === "pause") this.reason = "its watchdog expired: atoll resume lets it go on";
-    this.hub.write(new TextEncoder().encode(`\r\n[atoll: the watchdog expired: ${action}]\r\n`));
+    this.hub.write(new TextEncoder().encode(watchdogNote(action)));
   }
 
   /** Its guard saw something. */
@@ -426,18 +425,9 @@ export class DomainKeeper {
     this.status = "stopping";
     const limit = timeout ?? this.stored.definition.stopTimeout;
     if (!force) {
-      const deadline = performance.now() + limit * 1000;
-      let pressed = Number.NEGATIVE_INFINITY;
-      for (let left = limit * 1000; left > 0 && this.runs; left = deadline - performance.now()) {
-        // A guest that is still starting does not listen yet.
-        if (performance.now() - pressed >= PRESS_AGAIN) {
-          hypervisor.pressPowerKey(name);
-          pressed = performance.now();
-        }
-        progress({ step: `waiting for ${name} to shut down, ${Math.ceil(left / 1000)} s left` });
-        await within(this.#hasEnded.promise, Math.min(left, 1000));
-      }
-      if (!this.runs) return {};
+      const pressPowerKey = (): void => hypervisor.pressPowerKey(name);
+      const ended = this.#hasEnded.promise;
+      if (await shutDown({ name, timeout: limit, pressPowerKey, ended, progress })) return {};
     }
     hypervisor.stop(name);
     await this.#hasEnded.promise;

@@ -1,9 +1,7 @@
 // The node's process: the hypervisor, its domains, and the HTTP API by which they are driven.
 
 import { rmSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import { ActionError, type Progress } from "../../contract/action.ts";
-import { domainDefinition } from "../../contract/domain.ts";
 import type {
   AppliedChange,
   DOMAIN_ACTIONS,
@@ -12,14 +10,13 @@ import type {
   DomainOutput,
   NodeInfo,
 } from "../../contract/domains.ts";
-import type { NodeChannels, NodeFile, NodeMachine } from "../../contract/node.ts";
+import type { NodeMachine } from "../../contract/node.ts";
 import { monotonic } from "../../hosts/library/clocks.ts";
 import { RunLoop } from "../../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
-import { withAddresses } from "../interfaces.ts";
 import { Arrivals } from "../migration/arrivals.ts";
 import { Departures } from "../migration/departures.ts";
 import type { MigrationHost } from "../migration/host.ts";
@@ -27,14 +24,15 @@ import { cleanUp } from "../migration/newcomer.ts";
 import { Saves } from "../migration/saves.ts";
 import type { Certificates } from "../migration/transport.ts";
 import type { MachineFolder } from "../state-directory.ts";
-import { definitionOfCopy } from "./copy-definition.ts";
-import { channelsOf, disksOf, isGivenAs } from "./given.ts";
-import { Inspector, violationText } from "./inspector.ts";
+import { applyFile } from "./apply.ts";
+import { Forks } from "./forks.ts";
+import { Inspector } from "./inspector.ts";
 import { DomainKeeper, type KeeperHost } from "./keeper.ts";
 import type { Layers } from "./layers.ts";
 import { seconds } from "./metrics.ts";
 import { Networks } from "./networks.ts";
-import { channelBytes, memoryOf } from "./node-memory.ts";
+import { checkIsHere, type NodeDomains } from "./node-domains.ts";
+import { memoryOf } from "./node-memory.ts";
 import { allStarted, startWanted, stopAll } from "./starting.ts";
 import type { DomainStore, StoredDomain } from "./store.ts";
 
@@ -46,8 +44,6 @@ const SCAN_NANOSECONDS = 20e6;
 const HOLD = 60_000;
 
 type Report = (progress: Progress) => void;
-
-const MIB = 2 ** 20;
 
 export interface NodeOptions {
   readonly store: DomainStore;
@@ -71,6 +67,8 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #inspector: Inspector;
   readonly #networks = new Networks();
   readonly #keepers = new Map<string, DomainKeeper>();
+  readonly #domains: NodeDomains;
+  readonly #forks: Forks;
   readonly #departures: Departures;
   readonly #saves: Saves;
   /** Domains that come from other nodes. */
@@ -78,7 +76,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly #began = new Date();
   #ending = false;
   #held = false;
-  #forks = Promise.resolve();
   /** Those who wait for something to change. */
   #waiting = Promise.withResolvers<void>();
 
@@ -112,9 +109,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     this.#loop = new RunLoop(node, { pace, reboot: true });
     this.#hypervisor.onWork = () => this.#loop.wake();
     this.#hypervisor.subscribe((event) => this.#keepers.get(event.domain)?.happened(event));
-    this.#inspector = new Inspector(this.#hypervisor, (name, violation) =>
-      this.#keepers.get(name)?.violated(violationText(violation)),
-    );
+    this.#inspector = new Inspector(this.#hypervisor, (name, what) => this.#keepers.get(name)?.violated(what));
+    this.#domains = this.#nodeDomains();
+    this.#forks = new Forks(this.#domains);
     const migrations = this.#migrationHost();
     this.#departures = new Departures(migrations);
     this.#saves = new Saves(migrations);
@@ -124,6 +121,17 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       this.#hypervisor.channels.define({ name, bytes: size, members });
     for (const stored of domains) this.#keep(stored);
     this.#departures.start();
+  }
+
+  #nodeDomains(): NodeDomains {
+    const { store, layers, folderOf, isTaken } = this.#options;
+    return {
+      ...{ hypervisor: this.#hypervisor, machine: this.#machine, keepers: this.#keepers },
+      ...{ store, layers, folderOf, isTaken, keeperHost: this.#keeperHost() },
+      find: (name) => this.#find(name),
+      keep: (stored) => this.#keep(stored),
+      end: (name, progress) => this.#end(name, progress),
+    };
   }
 
   #migrationHost(): MigrationHost {
@@ -196,11 +204,13 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
   readonly memory = this.#inspect(({ memory }) => memory);
   readonly guarded = this.#inspect(({ guarded }) => guarded);
   readonly guard = this.#inspect(({ guard }) => guard);
+  readonly watched = this.#inspect(({ watched }) => watched);
+  readonly watch = this.#inspect(({ watch }) => watch);
 
-  readonly apply = async ({ file }: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
+  readonly apply = async (input: DomainInput<"apply">, progress: Report): Promise<DomainOutput<"apply">> => {
     let changes: AppliedChange[];
     try {
-      changes = await this.#apply(file, progress);
+      changes = await applyFile(this.#domains, input, progress);
     } finally {
       this.#release();
     }
@@ -209,86 +219,9 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return { changes };
   };
 
-  async #apply(file: NodeFile, progress: Report): Promise<AppliedChange[]> {
-    this.#check(file);
-    const { store } = this.#options;
-    const changes: AppliedChange[] = [];
-    const before = new Map(store.list().map((stored) => [stored.name, stored]));
-    const shared = store.channels;
-    const isSame = (name: string): boolean =>
-      isGivenAs(before.get(name), file.domains[name]) &&
-      isDeepStrictEqual(channelsOf(shared, name), channelsOf(file.channels, name));
-    for (const { name, forkedFrom } of before.values()) {
-      const isWanted = Object.hasOwn(file.domains, name);
-      if (isWanted ? isSame(name) : forkedFrom !== undefined) continue;
-      await this.#end(name, progress);
-      // Its definition is replaced, not taken away: it is there whenever the node dies.
-      if (isWanted) continue;
-      store.remove(name);
-      changes.push({ name, change: "removed" });
-    }
-    // Whose channels change does not run now.
-    this.#share(file.channels);
-    for (const [position, [name, given]] of Object.entries(file.domains).entries()) {
-      const stored = before.get(name);
-      const same = stored !== undefined && isSame(name);
-      if (!same) {
-        progress({ step: `${name}: making its disks` });
-        const disk = disksOf(this.#options.folderOf(name).path, given);
-        const net = withAddresses(given.net, stored?.definition.net);
-        store.put(name, position, given, domainDefinition.parse({ ...given, net, disk }));
-        this.#keep(store.find(name) as StoredDomain);
-      } else if (given.autostart && this.#find(name).status !== "moved") this.#want(name);
-      changes.push({ name, change: stored === undefined ? "added" : same ? "kept" : "changed" });
-    }
-    return changes;
-  }
-
-  /** Makes the channels those of a file. None of those that change has a member that runs. */
-  #share(channels: NodeChannels): void {
-    const { store } = this.#options;
-    const before = store.channels;
-    const isKept = (name: string): boolean => isDeepStrictEqual(before[name], channels[name]);
-    for (const name of Object.keys(before)) if (!isKept(name)) this.#hypervisor.channels.remove(name);
-    store.channels = channels;
-    for (const [name, { size, members }] of Object.entries(channels))
-      if (!isKept(name)) this.#hypervisor.channels.define({ name, bytes: size, members });
-  }
-
-  /** @throws ActionError when the file cannot be this node's. */
-  #check(file: NodeFile): void {
-    const { memory, ...rest } = file.node;
-    const { memory: size = 0, ...mine } = this.#machine;
-    if (!isDeepStrictEqual(rest, mine) || (memory !== undefined && memory !== size)) {
-      throw new ActionError(
-        "wrong-state",
-        "the node runs with another machine: atoll down ends it, then it can have this one",
-      );
-    }
-    const needed = memoryOf(file.node, Object.values(file.domains), file.channels);
-    if (needed > size) {
-      throw new ActionError(
-        "wrong-state",
-        `the node has ${size / MIB} MiB, and these domains need ${needed / MIB}: atoll down ends it, then it can have more`,
-      );
-    }
-    for (const keeper of this.#keepers.values()) {
-      const { name, status } = keeper;
-      const given = Object.hasOwn(file.domains, name) ? file.domains[name] : undefined;
-      const kept = status === "moved" && (given === undefined || isGivenAs(this.#options.store.find(name), given));
-      if (!kept && (given !== undefined || status === "leaving")) this.#checkIsHere(keeper);
-    }
-    if (channelBytes(file.channels) - channelBytes(this.#options.store.channels) > this.#hypervisor.node().free)
-      throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
-    for (const name of Object.keys(file.domains)) {
-      if (this.#options.isTaken(name))
-        throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
-    }
-  }
-
   readonly start = async ({ name, cold }: DomainInput<"start">): Promise<DomainInfo> => {
     const keeper = this.#find(name);
-    this.#checkIsHere(keeper);
+    checkIsHere(keeper);
     if (keeper.runs) throw new ActionError("wrong-state", `${name} is ${keeper.status}`);
     this.#checkAwaitsNobody(name);
     this.#options.store.want(name, true);
@@ -300,7 +233,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
 
   readonly stop = async (input: DomainInput<"stop">, progress: Report): Promise<DomainOutput<"stop">> => {
     const keeper = this.#find(input.name);
-    this.#checkIsHere(keeper);
+    checkIsHere(keeper);
     if (input.save) {
       if (input.force) throw new ActionError("bad-input", "give one of save and force");
       await keeper.stopSaved(progress, () => this.#options.store.want(input.name, false));
@@ -322,62 +255,15 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return {};
   };
 
-  /** One after the other: a disk is cut in two once at a time. */
-  readonly fork = (input: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> => {
-    const fork = this.#forks.then(() => this.#fork(input, progress));
-    this.#forks = fork.then(
-      () => {},
-      () => {},
-    );
-    return fork;
-  };
-
-  async #fork({ name, newName, publish }: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> {
-    const original = this.#find(name);
-    if (!original.runs)
-      throw new ActionError("wrong-state", `${name} is ${original.status}: only one that runs is forked`);
-    const copyName = newName ?? this.#freeName(name);
-    if (this.#keepers.has(copyName)) throw new ActionError("wrong-state", `there is a domain ${copyName} already`);
-    if (this.#options.isTaken(copyName)) throw new ActionError("wrong-state", `a machine has the name ${copyName}`);
-    progress({ step: `forking ${name}` });
-    const folder = this.#options.folderOf(copyName);
-    const { definition, notes } = definitionOfCopy(original.stored.definition, this.#options.folderOf(name), {
-      ...{ name: copyName, folder, publish },
-    });
-    const { store, layers } = this.#options;
-    const stored = { name: copyName, given: "", definition, wanted: true, forkedFrom: name };
-    const keeper = new DomainKeeper(stored, folder, this.#keeperHost());
-    // Nobody else takes the name meanwhile. It is busy: nobody starts it.
-    this.#keepers.set(copyName, keeper);
-    try {
-      const milliseconds = await keeper.startAs(original, layers);
-      store.putFork(copyName, domainDefinition.parse(definition), name);
-      return { name: copyName, pause: milliseconds / 1000, notes: [...notes] };
-    } catch (error) {
-      keeper.wanted = false;
-      if (keeper.runs) await keeper.stop({ force: true }, progress);
-      keeper.close();
-      this.#keepers.delete(copyName);
-      for (const { file, readOnly, snapshot } of definition.disk)
-        if (!readOnly && !snapshot) rmSync(folder.resolve(file), { force: true });
-      throw error;
-    }
-  }
-
-  /** `web-1` and so on. */
-  #freeName(name: string): string {
-    for (let n = 1; ; n++) {
-      const next = `${name.slice(0, 63 - String(n).length - 1)}-${n}`;
-      if (!this.#keepers.has(next) && !this.#options.isTaken(next)) return next;
-    }
-  }
+  readonly fork = (input: DomainInput<"fork">, progress: Report): Promise<DomainOutput<"fork">> =>
+    this.#forks.fork(input, progress);
 
   readonly remove = async (
     { name, force }: DomainInput<"remove">,
     progress: Report,
   ): Promise<Record<string, never>> => {
     const keeper = this.#find(name);
-    if (keeper.status === "leaving") this.#checkIsHere(keeper);
+    if (keeper.status === "leaving") checkIsHere(keeper);
     if (force && this.arrivals.cancel(name)) return {};
     if (keeper.runs && !force) {
       throw new ActionError(
@@ -428,14 +314,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     return keeper;
   }
 
-  /** @throws ActionError for one that comes or goes. */
-  #checkIsHere({ name, status, reason }: DomainKeeper): void {
-    if (status === "moved")
-      throw new ActionError("wrong-state", `${name} has moved ${reason}: atoll rm ${name} forgets it here`);
-    if (status === "leaving" || status === "incoming" || status === "saving")
-      throw new ActionError("wrong-state", `${name} is ${status}${reason === undefined ? "" : `: ${reason}`}`);
-  }
-
   /** A member of one of its channels that is coming here, and finds them as this one has left them. */
   #awaits(name: string): string | undefined {
     return this.#hypervisor.channels.othersOf(name).find((other) => this.#keepers.get(other)?.status === "incoming");
@@ -452,13 +330,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const stored = this.#options.store.names.flatMap((name) => this.#keepers.get(name) ?? []);
     // Those that come are on no record yet.
     return [...new Set([...stored, ...this.#keepers.values()])];
-  }
-
-  #want(name: string): void {
-    this.#options.store.want(name, true);
-    const keeper = this.#find(name);
-    keeper.wanted = true;
-    if (keeper.status === "failed") keeper.status = "off";
   }
 
   #keep(stored: StoredDomain): DomainKeeper {
@@ -491,7 +362,6 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     if (keeper !== undefined) {
       keeper.wanted = false;
       if (keeper.runs || keeper.delayed) await keeper.stop({ force: false }, progress);
-      keeper.forgetSaved();
       keeper.close();
       this.#keepers.delete(name);
     }

@@ -88,7 +88,8 @@ export class Saves {
     return { bytes: statSync(file).size, seconds: (performance.now() - began) / 1000 };
   }
 
-  async load({ file, name }: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
+  async load(input: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
+    const { file } = input;
     progress({ step: `reading ${file}` });
     const source = new SnapshotFile(file);
     try {
@@ -98,13 +99,14 @@ export class Saves {
     } finally {
       source.close();
     }
-    return this.#load(file, name, progress);
+    return this.#load(input, progress);
   }
 
-  async #load(file: string, newName: string | undefined, progress: Report): Promise<DomainOutput<"load">> {
+  async #load({ file, name: newName, publish }: DomainInput<"load">, progress: Report): Promise<DomainOutput<"load">> {
     const { migrations } = this.#host.store;
     const source = new SnapshotFile(file);
     let newcomer: Newcomer | undefined;
+    let isOurs = false;
     let paused = false;
     let last = performance.now();
     try {
@@ -122,7 +124,7 @@ export class Saves {
         open: async (configuration, sections) => {
           const host = hostOf(configuration);
           paused = host.paused;
-          const mine = { ...host.luggage, name: newName ?? host.luggage.name };
+          const mine = publishing({ ...host.luggage, name: newName ?? host.luggage.name }, publish);
           checkRoom(this.#host, mine, false);
           newcomer = new Newcomer(this.#host, randomBytes(16).toString("hex"), mine);
           await readInto(newcomer, sections, mine);
@@ -135,13 +137,14 @@ export class Saves {
       for (const { store } of domain.config.disks) store.flush();
       if (migrations.takenRecords(() => newcomer?.write()).take(id) === "full")
         throw new BadInput("the disk of the state directory is full");
+      isOurs = true;
       migrations.forgetIncoming(id);
       newcomer.stay();
       goOn(domain, "copy");
       newcomer.keeper.release(paused);
       return { name };
     } catch (error) {
-      if (newcomer !== undefined && newcomer.keeper.status === "incoming") newcomer.drop();
+      if (!isOurs) newcomer?.drop();
       throw naming(file, error);
     } finally {
       source.close();
@@ -155,6 +158,16 @@ function hostOf({ host }: DomainConfiguration): { readonly luggage: Luggage; rea
   const parsed = luggage.safeParse(its);
   if (!parsed.success) throw damaged("what it says of its domain makes no sense");
   return { luggage: parsed.data, paused: paused === true };
+}
+
+/** With other ports, where there are some. @throws BadInput where its health is seen at one that it has no more. */
+function publishing(its: Luggage, publish: Luggage["definition"]["publish"] | undefined): Luggage {
+  if (publish === undefined) return its;
+  const { name, definition, given } = its;
+  const port = definition.health?.tcp;
+  if (port !== undefined && !publish.some(({ protocol, guestPort }) => protocol === "tcp" && guestPort === port))
+    throw new BadInput(`the health of ${name} is seen at its port ${port}: publish that, too`);
+  return { ...its, definition: { ...definition, publish }, given: { ...given, publish } };
 }
 
 async function readInto({ files, bases }: Newcomer, sections: Sections, its: Luggage): Promise<void> {
@@ -179,6 +192,8 @@ async function readPieces(
 
 function naming(file: string, error: unknown): unknown {
   if (error instanceof SnapshotError) return new SnapshotError(error.failure, `cannot load ${file}: ${error.message}`);
+  if (error instanceof BadInput && error.message.startsWith("--publish:"))
+    return new BadInput(`${error.message}; atoll load --publish gives it other ports, or none with --publish none`);
   if (error instanceof Unexpected) return new ActionError("wrong-state", `cannot load ${file}: ${error.message}`);
   return error;
 }
