@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { inBaseDirectory } from "../hosts/node/base-directory.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { runtimeDirectory } from "../hosts/node/runtime-directory.ts";
