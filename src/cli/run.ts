@@ -163,8 +163,12 @@ async function created(parts: MachineParts): Promise<Machine> {
   // While this thread loads the rest of the program: most of it is not needed to say that a file is missing.
   const unpacking = parts.kernel && inflateAhead(parts.kernel.bytes);
   const { Machine } = await import("../machine/machine.ts");
+  // Firmware is part of the board. A kernel is not: the machine is made meanwhile.
+  if (unpacking === undefined || parts.bios) return Machine.create(parts);
+  const machine = await Machine.blank(parts);
   await unpacking;
-  return Machine.create(parts);
+  machine.reset();
+  return machine;
 }
 
 /** Whether the guest could go on. */

@@ -97,7 +97,7 @@ test("Debian's modules, as it has loaded them; given offsets and symbols find th
   const domain = await booted(node, [config, console], "ATOLL-INIT-REACHED");
   const before = console.shown.length;
   assert.ok(await runUntil(node, () => console.shown.includes("/ # "), 120), console.shown.slice(-500));
-  console.type("busybox cat /proc/modules; echo end-$((40+2))\n");
+  console.type("busybox sleep 600 & busybox cat /proc/modules; echo end-$((40+2))\n");
   assert.ok(await runUntil(node, () => console.shown.includes("end-42"), 120));
   const own = [...console.shown.slice(before).matchAll(/^(\w+) (\d+) \d+ \S+ Live /gm)].map(([, name, size]) => ({
     name,
@@ -132,6 +132,11 @@ test("Debian's modules, as it has loaded them; given offsets and symbols find th
     listModules(wrong).items.map(({ name }) => name),
     ["ummy", "oop"],
   );
+  // Nor are its types needed to find where a task has what.
+  const untyped = new LinuxKernel(domain, { btf: new Uint8Array(0) });
+  assert.deepEqual(untyped.task, kernel.task);
+  assert.deepEqual(listProcesses(untyped), processes);
+  assert.throws(() => listModules(untyped), /give their offsets/);
   const symbols = { init_task: kernel.firstTask as bigint };
   assert.deepEqual(listProcesses(new LinuxKernel(domain, { ...known, symbols })), processes);
   const task = { ...known.task, comm: known.task.comm + 1 };
@@ -156,7 +161,13 @@ test("a write of the kernel's to its own text is seen before it is made, and the
   const text = kernel.address("_stext") as bigint;
   const bytes = kernel.space.read(text, 4096);
   assert.ok(bytes?.some((byte) => byte !== 0));
-  assert.throws(() => listProcesses(kernel), /give their offsets/);
+  // It has no types of its own: where a task has what is found by what its first tasks look like.
+  const { items, broken } = listProcesses(kernel);
+  assert.equal(broken, undefined);
+  const named = (name: string) => items.find((each) => each.name === name);
+  assert.deepEqual({ ...named("init"), state: "" }, { pid: 1, parent: 0, name: "init", state: "", kernel: false });
+  assert.deepEqual(named("kthreadd"), { pid: 2, parent: 0, name: "kthreadd", state: "S", kernel: true });
+  assert.ok(items.some(({ parent, state, kernel: its }) => parent === 2 && state === "I" && its));
 
   const violations: Violation[] = [];
   const watches = new Watches(node);

@@ -5,6 +5,7 @@ import type { Domain } from "../domain.ts";
 import { bits64, GuestAddressSpace } from "./address-space.ts";
 import { Btf } from "./btf.ts";
 import { type KernelImage, searchCallTable, searchFirstTask, searchModules } from "./kernel-search.ts";
+import { searchTaskOffsets } from "./task-search.ts";
 
 /** Of a kernel's image before and after its exception vectors: where its tables are looked for. */
 const IMAGE_BYTES = 64 * 2 ** 20;
@@ -49,6 +50,8 @@ export class LinuxKernel {
   readonly #known: KernelKnowledge;
   #symbols: ReadonlyMap<string, bigint> | undefined;
   #btf: Btf | undefined | null = null;
+  /** Of a kernel without BTF. */
+  #task: TaskOffsets | undefined;
 
   /** @throws BadInput when no vCPU has a kernel mapped: it has not started, or all are at EL0 and the kernel hides. */
   constructor(domain: Domain, known: KernelKnowledge = {}) {
@@ -94,6 +97,10 @@ export class LinuxKernel {
   get task(): TaskOffsets {
     if (this.#known.task !== undefined) return this.#known.task;
     const { btf } = this;
+    if (btf === undefined) {
+      this.#task ??= searchTaskOffsets(this.#image);
+      if (this.#task !== undefined) return this.#task;
+    }
     const type = btf?.struct("task_struct");
     const of = (...names: string[]): number => this.#member(type, "task_struct", names);
     return {
