@@ -34,6 +34,7 @@ export function definitionOfCopy(
   const { health } = original;
   const reachable = health?.tcp === undefined || publish.some(({ guestPort }) => guestPort === health.tcp);
   if (!reachable) notes.push(`its health is not looked at: port ${health.tcp} is not published`);
+  if (original.schedule.reservation > 0) notes.push("the CPUs that are reserved for the original are not the copy's");
   const own = (path: string): string => join(folder.path, basename(path));
   return {
     definition: {
@@ -50,6 +51,7 @@ export function definitionOfCopy(
       health: reachable ? health : undefined,
       // What it waited for was there, and may be gone when it boots again.
       dependsOn: [],
+      schedule: { ...original.schedule, reservation: 0 },
       autostart: true,
     },
     notes,
