@@ -48,6 +48,11 @@ const UP_ROWS = {
     flags: "--cold",
     help: "forget what was saved of the file's domains: they start from power-on. What they had not written to their disks is lost",
   },
+  ksm: {
+    kind: "flag",
+    flags: "--ksm",
+    help: "keep pages of the same content once, as node: { sameMemory: true } in the file does",
+  },
 } satisfies OptionRows;
 
 /** As they are given again, to a process that is elsewhere. */
@@ -72,7 +77,9 @@ export function declareUp(program: Command, done: (status: number) => void): voi
     const { loadNodeFile } = await import("./node-file.ts");
     if (options.cold && file === undefined)
       throw new BadInput("--cold: give a file, or start one domain by atoll start --cold NAME");
-    const wanted = file === undefined ? undefined : loadNodeFile(file);
+    if (options.ksm && file === undefined) throw new BadInput("--ksm: give the file, too");
+    const inFile = file === undefined ? undefined : loadNodeFile(file);
+    const wanted = inFile && { ...inFile, node: { ...inFile.node, sameMemory: inFile.node.sameMemory || options.ksm } };
     const status = await withMachines(async (_, node) => {
       if (wanted === undefined && node.isEmpty && options.migrations === undefined)
         throw new BadInput("there are no domains yet: atoll up FILE adds them");

@@ -34,6 +34,7 @@ export function definitionOfCopy(
   const { health } = original;
   const reachable = health?.tcp === undefined || publish.some(({ guestPort }) => guestPort === health.tcp);
   if (!reachable) notes.push(`its health is not looked at: port ${health.tcp} is not published`);
+  if (original.schedule.reservation > 0) notes.push("the CPUs that are reserved for the original are not the copy's");
   const own = (path: string): string => join(folder.path, basename(path));
   return {
     definition: {
@@ -48,6 +49,7 @@ export function definitionOfCopy(
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
       display: copyOfDisplay(resolved.display, notes),
       health: reachable ? health : undefined,
+      schedule: { ...original.schedule, reservation: 0 },
       autostart: true,
     },
     notes,
