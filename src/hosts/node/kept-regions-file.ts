@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type KeptRegion, KeptRegions, keptFor } from "../../engine/kept-regions.ts";
 import type { MakerSetup } from "../../engine/region-maker.ts";
-import type { RegionKeeping } from "../../engine/region-thread.ts";
+import type { RegionKeeping } from "../../engine/region-placer.ts";
 import { crc32 as checksum } from "../../snapshot/crc32.ts";
 import { inBaseDirectory } from "./base-directory.ts";
 
