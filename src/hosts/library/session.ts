@@ -224,18 +224,9 @@ export class Session {
       loop.wake = () => runLoop.wake();
       const saved = savedConfiguration(configuration);
       const session = new Session({
-        machine,
-        loop: runLoop,
-        console,
-        ports,
-        streams,
-        opened: opened as OpenWanted,
-        platform,
-        saved,
-        watchdog: configuration.watchdog,
+        ...{ machine, loop: runLoop, console, ports, streams, platform, saved, origin, emit },
+        ...{ opened: opened as OpenWanted, watchdog: configuration.watchdog },
         restored: request.snapshot !== undefined,
-        origin,
-        emit,
       });
       return session;
     } catch (error) {
