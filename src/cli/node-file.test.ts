@@ -77,6 +77,24 @@ test("domains wait for domains that there are, and not for each other", () => {
   );
 });
 
+test("what could not be started is told before anything is stopped for it", () => {
+  const domain = (fields: string): string => `node: { cpus: 2 }\ndomains:\n  a:\n    ${fields}`;
+  assert.match(fault(domain("health: { tcp: 80 }")), /^shop\.yaml:4: domains\.a\.health: port 80 has to be published/);
+  assert.match(fault(domain("publish: 8080:80\n    net: none")), /^shop\.yaml:4: domains\.a\.publish: only .* user/);
+  assert.match(
+    fault(domain("schedule: { pinned: [[0, 2]] }")),
+    /^shop\.yaml:4: .* no CPU 2 to pin to: the node has 2$/,
+  );
+  read(domain("schedule: { pinned: [[0, 1]] }\n    publish: 8080:80\n    health: { tcp: 80 }"));
+});
+
+test("what kind of value is wanted is told in YAML's words", () => {
+  assert.match(fault("domains: []"), /^shop\.yaml:1: domains: give a mapping$/);
+  assert.match(fault("domains:\n  a:\n    dependsOn: [b]"), /dependsOn\.0: give a mapping$/);
+  assert.match(fault("domains:\n  a:\n    balloon: 1"), /balloon: give true or false$/);
+  assert.match(fault("domains:\n  A_b: {}"), /domains\.A_b: give a name of at most 63/);
+});
+
 test("interfaces are on networks that there are, in groups that they have, each with an address of its own", () => {
   const file = (a: string, b = "user"): string =>
     `networks:\n  lan: { isolation: [tenants] }\n  dmz: {}\ndomains:\n  a:\n    net:\n      - user\n      - ${a}\n  b:\n    net: ${b}\n`;

@@ -3,6 +3,7 @@
 
 import { dirname, resolve } from "node:path";
 import * as YAML from "yaml";
+import type * as z from "zod";
 import { MAX_CHANNEL, MIN_CHANNEL } from "../contract/limits.ts";
 import { type NodeFile, nodeFile } from "../contract/node.ts";
 import { mapPaths } from "../contract/paths.ts";
@@ -69,7 +70,24 @@ export function readNodeFile(text: string, name: string): NodeFile {
   const [issue] = checked.error.issues;
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   if (unknown !== undefined) throw wrong("there is no such field", [...((issue?.path ?? []) as Path), unknown]);
-  throw wrong(issue?.message ?? "this is not understood", (issue?.path ?? []) as Path);
+  throw wrong(issue === undefined ? "this is not understood" : messageOf(issue), (issue?.path ?? []) as Path);
+}
+
+/** What is wanted, in YAML's words. */
+const KINDS: Readonly<Record<string, string>> = {
+  record: "a mapping",
+  object: "a mapping",
+  array: "a list",
+  number: "a number",
+  int: "a whole number",
+  string: "a text",
+  boolean: "true or false",
+};
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
+  const kind = issue.code === "invalid_type" ? KINDS[issue.expected] : undefined;
+  return kind === undefined ? issue.message : `give ${kind}`;
 }
 
 /** Texts where an option's value belongs are read as that option's. */

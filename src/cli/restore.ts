@@ -1,7 +1,7 @@
 // `atoll restore`: goes on with a machine that was saved.
 
 import type { Command } from "commander";
-import type { Net } from "../contract/definition.ts";
+import type { MachineDefinition } from "../contract/definition.ts";
 import { artifactsOf } from "../hosts/library/parts.ts";
 import { nodeBindings, nodePackageFile } from "../hosts/node/bindings.ts";
 import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
@@ -43,18 +43,18 @@ export function declareRestore(program: Command, done: (status: number) => void)
     const definition = await readDefinition(saved.definition);
     const replaced = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) === "cli");
     if (options.disk.length === 0) saved.checkDisks();
-    if (options.net.length > 0) checkInterfaces(definition.net, options.net);
-    const all = { ...readOptions(RUN_OPTIONS, {}), ...definition, ...Object.fromEntries(replaced) };
-    done(await run(all as Parameters<typeof run>[0], saved));
+    const before = { ...readOptions(RUN_OPTIONS, {}), ...definition };
+    const all = { ...before, ...Object.fromEntries(replaced) } as Parameters<typeof run>[0];
+    if (options.net.length > 0) await checkInterfaces(before as typeof all, all);
+    done(await run(all, saved));
   });
 }
 
 /** The guest has as many interfaces as it had, whatever they are plugged into. @throws BadInput */
-function checkInterfaces(before: readonly Net[] = [], now: readonly Net[]): void {
-  const count = (nets: readonly Net[]): number =>
-    nets.length === 0 ? 1 : nets.filter(({ kind }) => kind !== "none").length;
-  if (count(before) === count(now)) return;
-  throw new BadInput(
-    `--net: the guest has ${count(before)} network interface${count(before) === 1 ? "" : "s"}: give as many`,
-  );
+async function checkInterfaces(before: MachineDefinition, now: MachineDefinition): Promise<void> {
+  const { pluggedOf } = await import("../hosts/node/guest-network.ts");
+  const count = pluggedOf(before).length;
+  if (count === pluggedOf(now).length) return;
+  if (count === 0) throw new BadInput("--net: the guest has no network interface: give none");
+  throw new BadInput(`--net: the guest has ${count} network interface${count === 1 ? "" : "s"}: give as many`);
 }

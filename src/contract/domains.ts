@@ -50,7 +50,7 @@ export const domainInfo = z.object({
       "waiting: for what it depends on, or until it is started again. failed: it could not go on, and is not started again. saved: it goes on from there when it is started. incoming: it comes from another node, and stands still. leaving: it stands still until it is known whether another node has it. moved: another node has it",
     ),
   reason: z.string().optional().describe("Why it failed, or what it waits for"),
-  health: z.enum(["unknown", "healthy", "unhealthy"]).optional(),
+  health: z.enum(["unknown", "healthy", "unhealthy"]).optional().describe("While it runs, where it is looked at"),
   restarts: z.int().min(0),
   watchdogs: z.int().min(0).describe("How often its watchdog expired, since the node was started"),
   started: time.optional(),

@@ -63,7 +63,7 @@ export const nodeFile = z
     channels: z.record(named("channel"), nodeChannel).default({}),
     domains: z.record(machineName, newDomain),
   })
-  .superRefine(({ domains, networks, channels }, context) => {
+  .superRefine(({ node, domains, networks, channels }, context) => {
     for (const [name, { members }] of Object.entries(channels)) {
       for (const [index, { domain }] of members.entries()) {
         const wrong = (message: string): void =>
@@ -74,7 +74,18 @@ export const nodeFile = z
     }
     const addresses = new Set<string>();
     const cids = new Map<number, string>();
-    for (const [name, { dependsOn, net, vsock }] of Object.entries(domains)) {
+    for (const [name, { dependsOn, net, vsock, publish, health, schedule }] of Object.entries(domains)) {
+      const bad = (field: string, message: string): void =>
+        context.addIssue({ code: "custom", path: ["domains", name, field], message });
+      if (publish.length > 0 && net.length > 0 && !net.some(({ kind }) => kind === "user"))
+        bad("publish", "only an interface of the kind user has ports that are published");
+      if (
+        health?.tcp !== undefined &&
+        !publish.some((each) => each.protocol === "tcp" && each.guestPort === health.tcp)
+      )
+        bad("health", `port ${health.tcp} has to be published, so that it can be reached`);
+      const missing = schedule.pinned?.flat().find((cpu) => cpu >= node.cpus);
+      if (missing !== undefined) bad("schedule", `there is no CPU ${missing} to pin to: the node has ${node.cpus}`);
       if (vsock?.domains) {
         const other = cids.get(vsock.cid);
         if (other !== undefined)

@@ -16,6 +16,7 @@ import { HotPlaces } from "./hot-places.ts";
 import type { KeptEntries } from "./kept-entries.ts";
 import { DECODE_AHEAD, KEPT_ARRIVALS, MAX_DECODED_PAGES } from "./limits.ts";
 import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
+import type { KeptForRunning, RegionKeeping } from "./region-placer.ts";
 import { LocalRegions, type RegionSource } from "./region-source.ts";
 import { RemoteRegions, type StartRegionThread } from "./region-thread.ts";
 import { Translator } from "./translator.ts";
@@ -48,6 +49,8 @@ export interface EngineOptions {
    * depends on nothing but the guest.
    */
   readonly regionThread?: StartRegionThread | undefined;
+  /** Where this thread makes regions, too: those of earlier runs, and what keeps them. Undefined, and what it gives undefined: none. */
+  readonly keepRegions?: KeepRegions | undefined;
   /** Nanoseconds of a clock, for statistics. */
   readonly now?: () => number;
   /** Decoded pages are gone or in doubt: no instruction TLB may point to them. */
@@ -58,6 +61,9 @@ export interface EngineOptions {
 const KEPT_HEAT = 2 ** 16 - KEPT_ARRIVALS;
 /** At most that then: an arrival may count twice. */
 const WRAPPED_HEAT = 1;
+
+/** Gives what is kept for a machine that makes its regions in the thread that runs it. */
+export type KeepRegions = (setup: MakerSetup) => (RegionKeeping & KeptForRunning) | undefined;
 
 /** Counters for people. */
 export interface EngineStats {
@@ -122,8 +128,10 @@ export class Engine implements CodeEngine {
       ...{ countInstructions: options.countTranslated === true, eager: this.#eager, onlyCpu: options.onlyCpu },
     };
     const remote = this.#remoteRegions(options, setup);
-    this.#kept = remote?.kept;
-    this.#decoder = decoderFor(setup, remote?.words);
+    const local = remote === undefined && options.tier === "auto" ? options.keepRegions?.(setup) : undefined;
+    const earlier: KeptForRunning | undefined = remote ?? local;
+    this.#kept = earlier?.kept;
+    this.#decoder = decoderFor(setup, earlier?.words);
     this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
     interpreter.keys.forEach((key, i) => {
       this.#handlerOf[key] = HANDLERS_FIRST + i;
@@ -152,7 +160,11 @@ export class Engine implements CodeEngine {
     this.#enter = exports.enter as unknown as WasmFunction;
     if (options.tier !== "interpreter") {
       this.#source =
-        remote ?? new LocalRegions(new RegionMaker(setup, this.#decoder), this.stats, options.now ?? (() => 0));
+        remote ??
+        new LocalRegions({
+          ...{ maker: new RegionMaker(setup, this.#decoder), stats: this.stats, now: options.now ?? (() => 0) },
+          ...{ keeping: local, onMade: () => local?.keepWords?.(this.#decoder.recent, this.#decoder.misses) },
+        });
       this.#translator = new Translator({
         ...{
           memory,

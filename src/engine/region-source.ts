@@ -1,6 +1,8 @@
 import type { EngineStats } from "./engine.ts";
 import { MAX_BATCH, MAX_WAIT } from "./limits.ts";
-import type { FoundRegion, MadeRegions, RegionMaker, RegionRequest } from "./region-maker.ts";
+import type { MadeRegions, RegionMaker, RegionRequest } from "./region-maker.ts";
+import type { PlacedRegion } from "./region-object.ts";
+import { type RegionKeeping, RegionPlacer } from "./region-placer.ts";
 
 /** Where the regions that are asked for come from. */
 export interface RegionSource {
@@ -12,49 +14,57 @@ export interface RegionSource {
   close(): void;
 }
 
-/** Makes regions in the thread that takes them: always the same ones at the same places of an execution. */
+export interface LocalRegionsOptions {
+  readonly maker: RegionMaker;
+  readonly stats: EngineStats;
+  /** Nanoseconds of a clock, for statistics. */
+  readonly now: () => number;
+  readonly keeping: RegionKeeping | undefined;
+  /** Regions have been made. */
+  readonly onMade: () => void;
+}
+
+/** Makes regions in the thread that takes them: where nothing is kept, always the same ones at the same places of an execution. */
 export class LocalRegions implements RegionSource {
-  readonly #maker: RegionMaker;
-  readonly #stats: EngineStats;
-  readonly #now: () => number;
+  readonly #options: LocalRegionsOptions;
   /** By record. */
-  readonly #found = new Map<number, FoundRegion>();
+  readonly #placed = new Map<number, PlacedRegion>();
+  readonly #placer: RegionPlacer;
   /** Slices since the oldest request. */
   #slices = 0;
 
-  /** `now`: nanoseconds of a clock, for statistics. */
-  constructor(maker: RegionMaker, stats: EngineStats, now: () => number) {
-    this.#maker = maker;
-    this.#stats = stats;
-    this.#now = now;
+  constructor(options: LocalRegionsOptions) {
+    this.#options = options;
+    this.#placer = new RegionPlacer(options.maker, options.keeping);
   }
 
   ask(request: RegionRequest): void {
-    if (this.#found.has(request.record)) return;
-    const found = this.#timed(() => {
-      const code = this.#maker.codeAt(request);
-      return code && this.#maker.find(code);
-    });
-    if (found) this.#found.set(found.record, found);
+    if (this.#placed.has(request.record)) return;
+    const placed = this.#timed(() => this.#placer.place(request));
+    if (placed) this.#placed.set(placed.record, placed);
+    this.#options.stats.keptRegions = this.#placer.taken;
   }
 
   take(now: boolean): MadeRegions | undefined {
-    if (this.#found.size === 0) return undefined;
-    if (!now && this.#found.size < MAX_BATCH / 2 && ++this.#slices < MAX_WAIT) return undefined;
+    if (this.#placed.size === 0) return undefined;
+    if (!now && this.#placed.size < MAX_BATCH / 2 && ++this.#slices < MAX_WAIT) return undefined;
     this.#slices = 0;
-    const batch = [...this.#found.values()].slice(0, MAX_BATCH);
-    for (const { record } of batch) this.#found.delete(record);
-    return this.#timed(() => this.#maker.make(batch.map((found) => this.#maker.lower(found))));
+    const batch = [...this.#placed.values()].slice(0, MAX_BATCH);
+    for (const { record } of batch) this.#placed.delete(record);
+    const made = this.#timed(() => this.#options.maker.make(batch));
+    this.#options.onMade();
+    return made;
   }
 
   close(): void {
-    this.#found.clear();
+    this.#placed.clear();
   }
 
   #timed<T>(make: () => T): T {
-    const started = this.#now();
+    const { stats, now } = this.#options;
+    const started = now();
     const made = make();
-    this.#stats.translationMilliseconds += (this.#now() - started) / 1e6;
+    stats.translationMilliseconds += (now() - started) / 1e6;
     return made;
   }
 }

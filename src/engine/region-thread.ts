@@ -1,21 +1,13 @@
-import type { KeptEntries } from "./kept-entries.ts";
-import type { KeptRegion, KeptRegions } from "./kept-regions.ts";
 import { FORGET, KEPT_PATIENCE, MAX_BATCH, MAX_BATCH_MILLISECONDS, MAX_UNDER_WAY } from "./limits.ts";
-import { pageNumber } from "./region.ts";
 import { type MadeRegions, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import type { PlacedRegion } from "./region-object.ts";
+import { type KeptForRunning, type RegionKeeping, RegionPlacer } from "./region-placer.ts";
 import type { RegionSource } from "./region-source.ts";
 
 // Regions from another thread, so that the guest's does not stop while they are made.
 
 /** Another thread of the host's, with a RegionServer in it. It starts when it is first sent something: a guest that was restored shows its prompt before. */
-export interface RegionThread {
-  /** Where the regions may start that its server has been given from an earlier run. */
-  readonly kept?: KeptEntries | undefined;
-  /** Words that were decoded in an earlier run, for a decoder. */
-  readonly words?: Int32Array | undefined;
-  /** The decoder's table has been added to, so many times in all: keeps it, if it is worth it. */
-  keepWords?(table: Int32Array, misses: number): void;
+export interface RegionThread extends KeptForRunning {
   /** Hands requests over. */
   send(requests: readonly RegionRequest[]): void;
   /** What has been made and was not taken yet, without waiting. */
@@ -51,13 +43,12 @@ interface Wanted {
  * Regions that another thread makes, what is asked for most often first: in its first moments that thread is slow, and by the time that it
  * gets to something it may be over.
  */
-export class RemoteRegions implements RegionSource {
+export class RemoteRegions implements RegionSource, KeptForRunning {
   readonly #start: () => RegionThread;
   readonly #onAnswer: (answer: RegionAnswer) => void;
   #thread: RegionThread | undefined;
-  readonly kept: KeptEntries | undefined;
-  /** As RegionThread.words. */
-  readonly words: Int32Array | undefined;
+  readonly kept: KeptForRunning["kept"];
+  readonly words: KeptForRunning["words"];
   /** By record. */
   readonly #wanted = new Map<number, Wanted>();
   /** Records that were handed over and not answered. */
@@ -154,26 +145,17 @@ export class RemoteRegions implements RegionSource {
   }
 }
 
-/** Regions of earlier runs, and of this one for later ones. */
-export interface RegionKeeping {
-  readonly regions: KeptRegions;
-  /** Keeps what regions.add() gave. */
-  add(kept: KeptRegion): void;
-}
-
 /** The other side: makes what is asked for, as much in one module as has been asked for by then. */
 export class RegionServer {
   readonly #maker: RegionMaker;
   readonly #now: () => number;
-  readonly #keeping: RegionKeeping | undefined;
-  /** Regions that were kept, of the answer that is being made. */
-  #taken = 0;
+  readonly #placer: RegionPlacer;
 
   /** `now`: milliseconds of a clock, for statistics. */
   constructor(setup: MakerSetup, now: () => number, keeping?: RegionKeeping) {
     this.#maker = new RegionMaker(setup);
     this.#now = now;
-    this.#keeping = keeping;
+    this.#placer = new RegionPlacer(this.#maker, keeping);
   }
 
   /** Serves requests, each for another record. */
@@ -183,8 +165,8 @@ export class RegionServer {
       const records: number[] = [];
       const made = this.#maker.make(this.#placed(requests.slice(done, done + MAX_BATCH), records));
       done += records.length;
-      yield { ...made, records, milliseconds: this.#now() - started, kept: this.#taken };
-      this.#taken = 0;
+      yield { ...made, records, milliseconds: this.#now() - started, kept: this.#placer.taken };
+      this.#placer.taken = 0;
     }
   }
 
@@ -193,26 +175,9 @@ export class RegionServer {
     const until = this.#now() + MAX_BATCH_MILLISECONDS;
     for (const request of requests) {
       records.push(request.record);
-      const region = this.#region(request);
+      const region = this.#placer.place(request);
       if (region) yield region;
       if (this.#now() >= until) return;
     }
-  }
-
-  #region(request: RegionRequest): PlacedRegion | undefined {
-    const code = this.#maker.codeAt(request);
-    if (!code) return undefined;
-    const kept = this.#keeping?.regions.find(code.entry, request.aligned, code.wordAt);
-    if (kept) {
-      this.#taken++;
-      const numbers = new Set(kept.words.filter((_, i) => i % 2 === 0).map(pageNumber));
-      const pages = new Map([...code.decoded].filter(([number]) => numbers.has(number)));
-      return { object: kept, record: request.record, pages };
-    }
-    const found = request.ifKept ? undefined : this.#maker.find(code);
-    if (!found) return undefined;
-    const placed = this.#maker.lower(found);
-    this.#keeping?.add(this.#keeping.regions.add(placed.object, code.wordAt));
-    return placed;
   }
 }

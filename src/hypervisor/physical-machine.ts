@@ -34,6 +34,8 @@ export interface PhysicalMachineParts {
   readonly artifacts: MachineParts["artifacts"];
   /** As MachineParts.regionThread: translates code while domains run. */
   readonly regionThread?: MachineParts["regionThread"];
+  /** As MachineParts.keepRegions. */
+  readonly keepRegions?: MachineParts["keepRegions"];
   /** False where the host has no memory that threads share, or with `releasePages`. */
   readonly sharedMemory?: boolean | undefined;
   /** How memory that nobody has goes back to the host, whose memory is then not shared. */

@@ -32,7 +32,16 @@ export interface PeSurroundings {
 export interface ProcessorsOptions {
   readonly parts: Pick<
     MachineParts,
-    "cpus" | "cpu" | "gicVersion" | "tier" | "measure" | "entropy" | "monotonic" | "regionThread" | "artifacts"
+    | "cpus"
+    | "cpu"
+    | "gicVersion"
+    | "tier"
+    | "measure"
+    | "entropy"
+    | "monotonic"
+    | "regionThread"
+    | "keepRegions"
+    | "artifacts"
   >;
   readonly memory: WebAssembly.Memory;
   /** `peStates` of the memory. */
@@ -277,6 +286,7 @@ function makeEngine(options: ProcessorsOptions, pes: readonly Pe[], flushFetch: 
     onlyCpu: options.states.length === 1 ? options.states[0]?.cpu : undefined,
     directSysregs: options.trace?.seesRegisters !== true,
     regionThread: parts.regionThread,
+    keepRegions: parts.keepRegions,
     now: parts.monotonic,
     flushFetch,
   });

@@ -8,6 +8,7 @@ import type { SharedFolder } from "../bus/folder.ts";
 import type { InputPort } from "../bus/input.ts";
 import type { StreamHost } from "../bus/streams.ts";
 import type { CPU_MODELS } from "../contract/limits.ts";
+import type { KeepRegions } from "../engine/engine.ts";
 import type { StartRegionThread } from "../engine/region-thread.ts";
 import type { ReleasePages } from "../memory/page-release.ts";
 import type { NetworkLink } from "../network/link.ts";
@@ -91,6 +92,8 @@ export interface MachineParts {
    * how fast the host is.
    */
   readonly regionThread?: StartRegionThread | undefined;
+  /** Translations of earlier runs, where there is no such thread. */
+  readonly keepRegions?: KeepRegions | undefined;
 
   readonly artifacts: Artifacts;
   readonly inflate: Inflate;

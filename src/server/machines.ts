@@ -1,9 +1,9 @@
 // What can be asked of the machines of a state directory, whether they run or not: the command line asks here, in its own process.
 
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ActionError, type Progress } from "../contract/action.ts";
-import { machineDefinition, type NewMachine } from "../contract/definition.ts";
+import { machineDefinition } from "../contract/definition.ts";
 import {
   type InputOf,
   MACHINE_ACTIONS,
@@ -12,12 +12,11 @@ import {
   machineInfo,
   type OutputOf,
 } from "../contract/machines.ts";
-import { mapPaths } from "../contract/paths.ts";
-import { asBadInput } from "../hosts/node/files.ts";
 import { callAction, NoAnswer } from "./api-client.ts";
 import { describe } from "./describe.ts";
 import { isDomain } from "./domains/store.ts";
 import { asActionError } from "./errors.ts";
+import { checkFiles } from "./given-files.ts";
 import type { Handlers } from "./http-api.ts";
 import { withAddresses } from "./interfaces.ts";
 import { END_PATIENCE, isHeld, MachineLock, released } from "./machine-lock.ts";
@@ -60,6 +59,8 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       throw new ActionError("wrong-state", `there is a domain ${name} already: a machine needs another name`);
     }
     checkFiles(definition);
+    if (definition.net.some((each) => each.kind === "tap" && typeof each.device === "number"))
+      throw new ActionError("bad-input", "a file descriptor is one process's: give tap:/dev/tapN");
     const { path } = this.state.machine(name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const lock = await MachineLock.take(name, path);
@@ -224,31 +225,6 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
       return typeof pid === "number" && pid > 1 ? pid : undefined;
     } catch {
       return undefined;
-    }
-  }
-}
-
-/** That what a definition names is there is better known now than at the start. */
-function checkFiles(definition: NewMachine): void {
-  mapPaths(definition, (path) => {
-    if (!isAbsolute(path)) throw new ActionError("bad-input", `${path}: give a path from the root`);
-    return path;
-  });
-  const { kernel, initrd, dtb, bios, load, disk, share, net } = definition;
-  if (net.some((each) => each.kind === "tap" && typeof each.device === "number"))
-    throw new ActionError("bad-input", "a file descriptor is one process's: give tap:/dev/tapN");
-  const files = [
-    ...[kernel, initrd, dtb, bios],
-    ...load.map(({ file }) => file),
-    ...disk.map((each) => ("file" in each ? each.file : undefined)),
-    ...share.map(({ folder }) => folder),
-  ];
-  for (const file of files) {
-    if (file === undefined) continue;
-    try {
-      accessSync(file, constants.R_OK);
-    } catch (error) {
-      throw asBadInput(error, "read", file);
     }
   }
 }

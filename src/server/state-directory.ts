@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
+import { inBaseDirectory } from "../hosts/node/base-directory.ts";
 import { asBadInput } from "../hosts/node/files.ts";
 import { runtimeDirectory } from "../hosts/node/runtime-directory.ts";
 import { BadInput } from "../machine/runnable.ts";
@@ -14,9 +14,7 @@ const SOCKET_PATH_MAX = 103;
 /** $ATOLL_HOME, or `atoll` in the state directory of the XDG base directory specification, which is for what lasts and is no one's document. */
 export function stateHome(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.ATOLL_HOME) return resolve(environment.ATOLL_HOME);
-  const { XDG_STATE_HOME: state } = environment;
-  // The specification has relative ones ignored.
-  return join(state && isAbsolute(state) ? state : join(homedir(), ".local", "state"), "atoll");
+  return inBaseDirectory("XDG_STATE_HOME", environment);
 }
 
 export class StateDirectory {

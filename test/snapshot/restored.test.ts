@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { Machine } from "../../src/hosts/node/index.ts";
 import { Atoll, atoll } from "../support/atoll.ts";
 import { PROMPT } from "../support/embedded-guest.ts";
+import { ECHO, rawKernel } from "../support/raw-kernels.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "atoll-restored-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -57,6 +58,22 @@ test("--net plugs the guest into something else, and has as many interfaces as t
   guest.child.kill("SIGTERM");
   await guest.finished;
   assert.ok(readFileSync(at("capture")).length > 24 + 3 * 16, "nothing was captured");
+});
+
+test("a machine of firmware alone has no network interface, and goes on without one", {
+  timeout: 100_000,
+}, async () => {
+  const file = at("firmware.snapshot");
+  const first = new Atoll(["run", "--bios", rawKernel(folder, "firmware", ECHO), "--timeout", "60", "--save", file]);
+  await first.waitFor("!", 60);
+  first.child.kill("SIGTERM");
+  await first.finished;
+  const other = await atoll("restore", file, "--net", "user");
+  assert.deepEqual([other.status, other.stderr], [2, "atoll: --net: the guest has no network interface: give none\n"]);
+  const again = new Atoll(["restore", file, "--timeout", "60", "--net", "none"]);
+  await again.ask("heard", "heard", 60);
+  again.child.kill("SIGTERM");
+  assert.equal((await again.finished).status, 130);
 });
 
 test("what a guest shows, and its keyboard, are there again; a restored machine can be reset", {

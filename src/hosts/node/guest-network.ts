@@ -46,17 +46,24 @@ function bootsFromNetwork({ bios, kernel, disk }: Pick<WantedDevices, "bios" | "
   return bios !== undefined && kernel === undefined && disk.length === 0;
 }
 
+type WithNetwork = Pick<WantedDevices, "bios" | "kernel" | "disk" | "net">;
+
+/** What each of a machine's interfaces is plugged into. */
+export function pluggedOf(machine: WithNetwork): Plugged[] {
+  const wanted = machine.net.length > 0 ? machine.net : bootsFromNetwork(machine) ? [] : [USER];
+  return wanted.filter((net): net is Plugged => net.kind !== "none");
+}
+
 /** @param wake called when something has come for the guest. @throws BadInput when it cannot be had. */
 export async function openNetwork(
-  options: Pick<WantedDevices, "bios" | "kernel" | "disk" | "net" | "publish">,
+  options: WithNetwork & Pick<WantedDevices, "publish">,
   wake: () => void,
   networks: NodeNetworks | undefined,
 ): Promise<Network> {
   const [problem] = netProblems(options.net);
   if (problem !== undefined) throw new BadInput(`--net: ${problem.message}`);
   if (options.net.length > MAX_NETWORKS) throw new BadInput(`--net: give at most ${MAX_NETWORKS}`);
-  const wanted = options.net.length > 0 ? options.net : bootsFromNetwork(options) ? [] : [USER];
-  const plugged = wanted.filter((net): net is Plugged => net.kind !== "none");
+  const plugged = pluggedOf(options);
   if (options.publish.length > 0 && !plugged.some(({ kind }) => kind === "user"))
     throw new BadInput("--publish: only with --net user");
   const opened: Network[] = [];

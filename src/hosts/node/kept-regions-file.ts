@@ -2,13 +2,13 @@
 // write the user's other files, too; so they are checked for damage, not for malice.
 
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type KeptRegion, KeptRegions, keptFor } from "../../engine/kept-regions.ts";
 import type { MakerSetup } from "../../engine/region-maker.ts";
-import type { RegionKeeping } from "../../engine/region-thread.ts";
+import type { RegionKeeping } from "../../engine/region-placer.ts";
 import { crc32 as checksum } from "../../snapshot/crc32.ts";
+import { inBaseDirectory } from "./base-directory.ts";
 
 /** Names the translator in the bundle of the command. Where it runs from its sources, which may change, nothing is kept. */
 declare const ATOLL_ENGINE: string | undefined;
@@ -30,11 +30,9 @@ export interface KeptRegionsFiles {
   readonly words: string;
 }
 
-/** The folder: $ATOLL_CACHE, or `atoll` in the cache directory of the XDG base directory specification. Undefined: nothing is to be kept. */
-function cacheFolder({ ATOLL_CACHE: own, XDG_CACHE_HOME: cache }: NodeJS.ProcessEnv): string | undefined {
-  if (own !== undefined) return own === "" ? undefined : own;
-  // A path that is not absolute is to be ignored, says the specification.
-  return join(cache !== undefined && isAbsolute(cache) ? cache : join(homedir(), ".cache"), "atoll");
+/** $ATOLL_CACHE, or `atoll` in the user's cache directory. Undefined: nothing is to be kept. */
+function cacheFolder(environment: NodeJS.ProcessEnv): string | undefined {
+  return (environment.ATOLL_CACHE ?? inBaseDirectory("XDG_CACHE_HOME", environment)) || undefined;
 }
 
 /** Where regions are kept for a machine. Undefined: nowhere. */

@@ -4,6 +4,8 @@ import { isDeepStrictEqual } from "node:util";
 import { ActionError, type Progress } from "../../contract/action.ts";
 import type { AppliedChange, DomainInput } from "../../contract/domains.ts";
 import type { NodeChannels, NodeFile } from "../../contract/node.ts";
+import { asActionError } from "../errors.ts";
+import { checkFiles } from "../given-files.ts";
 import { channelsOf, definitionOf, isGivenAs, makeMissingDisks } from "./given.ts";
 import { seenDifferences } from "./guest-view.ts";
 import { checkIsHere, type NodeDomains } from "./node-domains.ts";
@@ -76,6 +78,15 @@ function share({ store, hypervisor }: NodeDomains, channels: NodeChannels): void
     if (!isKept(name)) hypervisor.channels.define({ name, bytes: size, members });
 }
 
+function naming(domain: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    const { code, message } = asActionError(error);
+    throw new ActionError(code, `${domain}: ${message}`);
+  }
+}
+
 /** @throws ActionError when the file cannot be this node's. */
 function check(node: NodeDomains, file: NodeFile, cold: boolean): void {
   const { machine, keepers, store, hypervisor, isTaken } = node;
@@ -111,8 +122,9 @@ function check(node: NodeDomains, file: NodeFile, cold: boolean): void {
   }
   if (channelBytes(file.channels) - channelBytes(store.channels) > hypervisor.node().free)
     throw new ActionError("wrong-state", "the node has not enough free memory for these channels");
-  for (const name of Object.keys(file.domains)) {
+  for (const [name, given] of Object.entries(file.domains)) {
     if (isTaken(name))
       throw new ActionError("wrong-state", `a machine has the name ${name}: atoll rm ${name} removes it`);
+    if (!isGivenAs(store.find(name), given)) naming(name, () => checkFiles(given));
   }
 }

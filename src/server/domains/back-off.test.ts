@@ -23,6 +23,9 @@ test("a guest that shut down is started again only by always", () => {
   assert.deepEqual(waits({ when: "never" }, [failed]), [undefined]);
 });
 
-test("after so many in a row it stays down", () => {
+test("after so many in a row it stays down, and says so", () => {
+  const backOff = new BackOff(restart.parse({ when: "always", most: 1 }));
+  assert.deepEqual([backOff.next(true, 1), backOff.gaveUp], [1, false]);
+  assert.deepEqual([backOff.next(true, 1), backOff.gaveUp], [undefined, true]);
   assert.deepEqual(waits({ when: "failure", most: 2 }, [failed, failed, failed]), [1, 2, undefined]);
 });

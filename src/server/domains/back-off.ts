@@ -7,6 +7,8 @@ const GOOD = 60;
 export class BackOff {
   readonly #restart: Restart;
   #inARow = 0;
+  /** It is not started again, as it was too often. */
+  gaveUp = false;
 
   constructor(restart: Restart) {
     this.#restart = restart;
@@ -18,9 +20,11 @@ export class BackOff {
    */
   next(failed: boolean, ran: number): number | undefined {
     const { when, most, delay, longest } = this.#restart;
+    this.gaveUp = false;
     if (when === "never" || (when === "failure" && !failed)) return undefined;
     if (ran >= GOOD) this.#inARow = 0;
-    if (most !== undefined && this.#inARow >= most) return undefined;
+    this.gaveUp = most !== undefined && this.#inARow >= most;
+    if (this.gaveUp) return undefined;
     // 2 ** 40 seconds are more than any limit; beyond that, powers would end in Infinity.
     const wait = Math.min(delay * 2 ** Math.min(this.#inARow, 40), Math.max(delay, longest));
     this.#inARow++;

@@ -49,6 +49,8 @@ export function definitionOfCopy(
       serialPort: resolved.serialPort.map((port) => ({ ...port, path: own(port.path) })),
       display: copyOfDisplay(resolved.display, notes),
       health: reachable ? health : undefined,
+      // What it waited for was there, and may be gone when it boots again.
+      dependsOn: [],
       schedule: { ...original.schedule, reservation: 0 },
       autostart: true,
     },

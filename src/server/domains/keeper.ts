@@ -116,7 +116,7 @@ export class DomainKeeper {
       })),
       ...(this.stored.forkedFrom === undefined ? {} : { forkedFrom: this.stored.forkedFrom }),
       ...(reason === undefined ? {} : { reason }),
-      ...(health === undefined ? {} : { health }),
+      ...(health === undefined || !this.runs ? {} : { health }),
       ...(this.#display && { display: this.#display.address }),
       ...(this.#started === undefined ? {} : { started: this.#started.toISOString() }),
       ...(found && { statistics: { ...found, cpuTime: seconds(found.cpuTime), stolen: seconds(found.stolen) } }),
@@ -395,7 +395,9 @@ export class DomainKeeper {
       }, wait * 1000);
     } else {
       this.status = reason !== undefined && !asked ? "failed" : "off";
-      this.reason = this.status === "failed" ? reason : undefined;
+      const gaveUp = !asked && this.wanted && this.#backOff.gaveUp;
+      const why = gaveUp ? `${reason ?? "shut down"}; not started again, as it was too often` : reason;
+      this.reason = asked ? undefined : why;
     }
     this.#hasEnded.resolve();
     this.#host.changed();

@@ -14,6 +14,7 @@ import type { NodeMachine } from "../../contract/node.ts";
 import { monotonic } from "../../hosts/library/clocks.ts";
 import { RunLoop } from "../../hosts/library/run-loop.ts";
 import { nodeBindings, nodePackageFile } from "../../hosts/node/bindings.ts";
+import { keepRegions } from "../../hosts/node/kept-regions.ts";
 import { pace } from "../../hosts/node/pace.ts";
 import { Hypervisor } from "../../hypervisor/hypervisor.ts";
 import type { Handlers } from "../http-api.ts";
@@ -98,7 +99,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
       ...{ releasePages, sharedMemory: releasePages === undefined },
       ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
       ...{ memory, sameMemory: this.#machine.sameMemory },
-      ...{ entropy: nodeBindings.entropy, monotonic },
+      ...{ entropy: nodeBindings.entropy, monotonic, keepRegions },
       artifacts: {
         native: nodePackageFile("build/native.wasm"),
         interpreter: nodePackageFile("build/interpreter.wasm"),
