@@ -1,5 +1,6 @@
 // Domains that come to this node.
 
+import type { Domain } from "../../hypervisor/domain.ts";
 import { DOMAIN_LAYOUT, shapeOfDomain } from "../../hypervisor/migration/shape.ts";
 import { goOn } from "../../hypervisor/migration/state.ts";
 import { checkShape } from "../../machine/snapshot/shape.ts";
@@ -193,7 +194,12 @@ export class Arrivals {
   }
 
   async #open(incoming: Incoming): Promise<void> {
-    const domain = await incoming.newcomer.open((each) => checkShape(incoming.offer.shape, shapeOfDomain(each)));
+    let domain: Domain;
+    try {
+      domain = await incoming.newcomer.open((each) => checkShape(incoming.offer.shape, shapeOfDomain(each)));
+    } catch (error) {
+      throw new Unexpected(`it cannot be made there: ${reasonOf(error)}`);
+    }
     incoming.arrival = new Arrival(domain);
     if (!incoming.dropped) return;
     incoming.newcomer.abandon();
