@@ -66,8 +66,11 @@ export const LOOK_EVERY = 512;
  * took 50 ms longer when the thread started meanwhile.
  */
 export const KEPT_PATIENCE = 256;
-/** Taken branches to a place whose region is kept from an earlier run, before it is asked for. */
-export const KEPT_ARRIVALS = 32;
+/**
+ * Taken branches to a place whose region is kept from an earlier run, before it is asked for. It need not be found and lowered, but still costs V8's
+ * compilation: with 1600 regions kept and 32 arrivals, booting took 1.46 s instead of 1.28 without any, and with 512 it takes 1.24.
+ */
+export const KEPT_ARRIVALS = 512;
 /**
  * A place is hot that is looked at so often while so many instructions are executed: a loop that runs now. Of what is looked at
  * twice only a fifth goes on for long enough that its translation pays.

@@ -138,7 +138,7 @@ test("what was hot in an earlier run is translated before it is hot, wherever it
 
   const [unkept, second] = [new Told(), new Told(first.kept)];
   for (const thread of [unkept, second]) {
-    const rig = await makeRig({ tier: "auto", kernel: counting(300, 1), regionThread: thread.start });
+    const rig = await makeRig({ tier: "auto", kernel: counting(3000, 1), regionThread: thread.start });
     runUntil(rig, () => thread.requests.length > 0, 100);
     assert.equal(thread.requests.filter(({ ifKept }) => ifKept).length, thread === second ? 1 : 0);
     if (thread === unkept) continue;
