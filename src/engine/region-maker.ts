@@ -13,9 +13,9 @@ import { hasFusedMultiplyAdd } from "./fused.ts";
 import { HANDLER_TYPE, linkedImports, relocatableImports } from "./imports.ts";
 import { InsnReader } from "./insn-reader.ts";
 import { MAX_DECODED_PAGES, MAX_REGION_PAGES, MAX_REGIONS, WARM } from "./limits.ts";
-import { findRegion, pageNumber, type Region } from "./region.ts";
+import { findRegion, pageNumber } from "./region.ts";
 import { RegionLowering } from "./region-lowering.ts";
-import { type PlacedRegion, type RegionPages, recordsOf, wordsOf } from "./region-object.ts";
+import { type PlacedRegion, pagesOf, type RegionPages, recordsOf, wordsOf } from "./region-object.ts";
 
 /** What a maker of regions has to know of the machine. It can be cloned to another thread, where the memory is shared. */
 export interface MakerSetup {
@@ -59,14 +59,6 @@ export interface RegionRequest {
   readonly context: number;
   /** Only if it was made before and kept: the place is not hot yet. */
   readonly ifKept: boolean;
-}
-
-/** A region that is to be lowered. */
-export interface FoundRegion {
-  readonly record: number;
-  readonly region: Region;
-  readonly pages: RegionPages;
-  readonly aligned: boolean;
 }
 
 /** The code around the place where a region is wanted. */
@@ -143,8 +135,8 @@ export class RegionMaker {
     };
   }
 
-  /** Finds the code that is to be in a region. */
-  find({ request: { record, aligned }, entry, wordAt, decoded, decodedAt }: RequestedCode): FoundRegion | undefined {
+  /** Finds the code that is to be in a region, and translates it. */
+  translate({ request, entry, wordAt, decoded, decodedAt }: RequestedCode): PlacedRegion | undefined {
     const region = findRegion(entry, {
       reader: this.#reader,
       wordAt,
@@ -155,19 +147,15 @@ export class RegionMaker {
       },
     });
     if (!region) return undefined;
-    const reached = new Set(region.blocks.map((b) => pageNumber(b.start)));
-    return { record, region, pages: new Map([...decoded].filter(([number]) => reached.has(number))), aligned };
-  }
-
-  /** Translates what was found. */
-  lower({ record, region, pages, aligned }: FoundRegion): PlacedRegion {
+    const { record, aligned } = request;
     const { firstRegion, countInstructions: counting, onlyCpu } = this.#setup;
+    const words = wordsOf(region.blocks);
+    const pages = pagesOf(words, decoded);
     const code = new Code(HANDLER_TYPE, true);
     const context = { pages: new Set(pages.keys()), firstRegion, counting, aligned, onlyCpu };
     new RegionLowering(code, this.#functions, region, context).emit();
     const instructions = region.blocks.reduce((n, b) => n + b.insns.length, 0);
-    const object = { entry: region.entry, aligned, instructions, words: wordsOf(region.blocks), code: code.object() };
-    return { object, record, pages };
+    return { object: { entry, aligned, instructions, words, code: code.object() }, record, pages };
   }
 
   /** Puts regions into a module, each before the next is made: much of one's garbage is then gone before it gets old. */

@@ -33,6 +33,12 @@ export function wordsOf(blocks: readonly Block[]): Int32Array {
   );
 }
 
+/** Of the decoded pages around a region, those that it has words of. */
+export function pagesOf(words: Int32Array, decoded: RegionPages): RegionPages {
+  const numbers = new Set(words.filter((_, i) => i % 2 === 0).map(pageNumber));
+  return new Map([...decoded].filter(([number]) => numbers.has(number)));
+}
+
 /** The words that a region is of, in pairs: the record of an instruction, and the word. */
 export function recordsOf({ object, pages }: PlacedRegion): Int32Array {
   return object.words.map((value, i) => {

@@ -1,8 +1,7 @@
 import type { KeptEntries } from "./kept-entries.ts";
 import type { KeptRegion, KeptRegions } from "./kept-regions.ts";
-import { pageNumber } from "./region.ts";
 import type { RegionMaker, RegionRequest } from "./region-maker.ts";
-import type { PlacedRegion } from "./region-object.ts";
+import { type PlacedRegion, pagesOf } from "./region-object.ts";
 
 /** Regions of earlier runs, and of this one for later ones. */
 export interface RegionKeeping {
@@ -39,14 +38,10 @@ export class RegionPlacer {
     const kept = this.#keeping?.regions.find(code.entry, request.aligned, code.wordAt);
     if (kept) {
       this.taken++;
-      const numbers = new Set(kept.words.filter((_, i) => i % 2 === 0).map(pageNumber));
-      const pages = new Map([...code.decoded].filter(([number]) => numbers.has(number)));
-      return { object: kept, record: request.record, pages };
+      return { object: kept, record: request.record, pages: pagesOf(kept.words, code.decoded) };
     }
-    const found = request.ifKept ? undefined : this.#maker.find(code);
-    if (!found) return undefined;
-    const placed = this.#maker.lower(found);
-    this.#keeping?.add(this.#keeping.regions.add(placed.object, code.wordAt));
+    const placed = request.ifKept ? undefined : this.#maker.translate(code);
+    if (placed) this.#keeping?.add(this.#keeping.regions.add(placed.object, code.wordAt));
     return placed;
   }
 }

@@ -3,11 +3,10 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { KeptEntries } from "../../engine/kept-entries.ts";
 import type { MakerSetup } from "../../engine/region-maker.ts";
 import type { RegionAnswer, RegionThread, StartRegionThread } from "../../engine/region-thread.ts";
-import { keptRegionsFiles, readKept } from "./kept-regions-file.ts";
-import { KeptWordsFile } from "./kept-words-file.ts";
+import { keptForRunning } from "./kept-regions.ts";
+import { keptRegionsFiles } from "./kept-regions-file.ts";
 import type { RegionWorkerData } from "./region-worker.ts";
 
 /** Absent on a host with one core, where a second thread would only get in the way. */
@@ -18,7 +17,6 @@ const LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 64, stack
 function start(setup: MakerSetup): RegionThread {
   const made = new Int32Array(new SharedArrayBuffer(4));
   const kept = keptRegionsFiles(setup);
-  const words = kept && new KeptWordsFile(kept.words);
   let outOfMemory = false;
   // Node's module for workers is loaded when there is one.
   const startWorker = () => {
@@ -39,9 +37,7 @@ function start(setup: MakerSetup): RegionThread {
   let started: ReturnType<typeof startWorker> | undefined;
   let taken = 0;
   return {
-    kept: kept && new KeptEntries(readKept(kept.entries)),
-    words: words?.table,
-    keepWords: (table, misses) => words?.keep(table, misses),
+    ...(kept && keptForRunning(kept)),
     get ended() {
       return outOfMemory;
     },
