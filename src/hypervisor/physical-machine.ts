@@ -36,9 +36,9 @@ export interface PhysicalMachineParts {
   readonly regionThread?: MachineParts["regionThread"];
   /** As MachineParts.keepRegions. */
   readonly keepRegions?: MachineParts["keepRegions"];
-  /** False where the host has no memory that threads share, or with `releasePages`. */
+  /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
-  /** How memory that nobody has goes back to the host, whose memory is then not shared. */
+  /** How memory that nobody has goes back to the host. */
   readonly releasePages?: ReleasePages | undefined;
 }
 

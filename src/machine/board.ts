@@ -13,7 +13,6 @@ import type { VirtioBalloon } from "../devices/virtio/balloon/balloon.ts";
 import { GuestMemory } from "../memory/guest-memory.ts";
 import { PHYS_REGION_NO_READ, PHYS_REGION_READ_ONLY, PHYS_REGION_SECURE } from "../memory/linear-layout.ts";
 import { PageRelease } from "../memory/page-release.ts";
-import { isShared } from "../wasm/instantiate.ts";
 import { BoardDevices } from "./board-devices.ts";
 import type { ConsoleSwitch } from "./console-switch.ts";
 import { levelsOf } from "./levels.ts";
@@ -78,7 +77,7 @@ export class Board {
     const { buffer } = options.memory;
     this.memory = new GuestMemory(buffer);
     this.memory.addRegion(physical(MAP.ram.base), parts.memory, linear(plan.ram), 0, MAP.ram.name);
-    if (parts.releasePages && !isShared(options.memory)) {
+    if (parts.releasePages) {
       const release = new PageRelease(options.memory, plan.ram, parts.memory, parts.releasePages);
       this.memory.release = (bytes) => release.clear(bytes.byteOffset, bytes.length);
     }

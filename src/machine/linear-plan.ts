@@ -17,6 +17,8 @@ export interface LinearPlan {
 }
 
 const WASM_PAGE = 0x1_0000;
+/** Of hosts: flash and RAM begin where one does, so that a guest's large pages are large pages of its host's. */
+const LARGE_PAGE = 0x20_0000;
 /** What a 32-bit WebAssembly memory can have; one page less, so that an address past the end is a 32-bit number, too. */
 const MAX_BYTES = 2 ** 32 - WASM_PAGE;
 const MiB = 0x10_0000;
@@ -32,7 +34,7 @@ const up = (bytes: number): number => Math.ceil(bytes / WASM_PAGE) * WASM_PAGE;
  */
 export function planMemory(memory: number, cpus: number, area: number, secure = false): LinearPlan {
   const areaAt = up(CPU_BASE + cpus * CPU_STRIDE);
-  const flash0 = areaAt + up(area);
+  const flash0 = Math.ceil((areaAt + area) / LARGE_PAGE) * LARGE_PAGE;
   const flash1 = flash0 + MAP.flash0.size;
   const afterFlash = flash1 + MAP.flash1.size;
   const secureRam = secure ? afterFlash : 0;

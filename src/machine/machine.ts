@@ -105,6 +105,7 @@ export class Machine implements RunnableMachine {
   private constructor(parts: MachineParts, boot: BootPlan | undefined, allocated?: MemoryAllocated) {
     const plan = planMemory(parts.memory, parts.cpus, Engine.areaBytes(), parts.secure);
     const memory = allocate(plan, parts.sharedMemory);
+    parts.largePages?.(memory);
     allocated?.(memory.buffer, plan.ram);
     const clock = new MachineClock(parts.monotonic);
     const states = peStates(memory, parts.cpus);

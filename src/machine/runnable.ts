@@ -40,7 +40,9 @@ export interface MachineParts {
   readonly tier: Tier;
   /** False where the host has no memory that threads share. */
   readonly sharedMemory?: boolean | undefined;
-  /** Gives the host back what the balloon has of RAM, where the memory is not shared. */
+  /** Asks the host to back the machine's memory by large pages. */
+  readonly largePages?: ((memory: WebAssembly.Memory) => void) | undefined;
+  /** Gives the host back what the balloon has of RAM. */
   readonly releasePages?: ReleasePages | undefined;
   /** What is measured while the machine runs, which costs some of its speed: time and instructions by tier, or call stacks, too. */
   readonly measure?: "tiers" | "stacks" | undefined;

@@ -1,14 +1,12 @@
 /**
- * Gives [offset, offset + bytes) of an unshared memory back to the host: it reads as zeroes afterwards, and takes none of the host's memory until
- * it is touched. Both are multiples of RELEASE_MIN. False: the host would not; what is there is as it was, or zero.
+ * Gives [offset, offset + bytes) of a memory back to the host: it reads as zeroes afterwards, and takes none of the host's memory until it is touched. Both are multiples of RELEASE_MIN. False: the host would not; what is there is as it was, or zero.
  */
 export type ReleasePages = (memory: WebAssembly.Memory, offset: number, bytes: number) => boolean;
 
 /** A multiple of the pages of all hosts, and WebAssembly's own. */
 export const RELEASE_MIN = 0x1_0000;
 /**
- * Blocks of RAM at most: a host keeps a list of parts of its memory that were given back, which is no longer than that, whatever a guest does.
- * Linux ends a process's mappings at 65530.
+ * Blocks of RAM at most: giving one back is a call of the host's, of which a guest that frees its memory page by page is to cause no more than these.
  */
 export const RELEASE_BLOCKS_MAX = 4096;
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { pageRelease } from "../../src/hosts/node/page-release.ts";
+import { pageRelease } from "../../src/hosts/node/memory-advice.ts";
 import { EmbeddedGuest } from "../support/embedded-guest.ts";
 
 /** MiB. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nodeFile } from "../../src/contract/node.ts";
-import { pageRelease } from "../../src/hosts/node/page-release.ts";
+import { pageRelease } from "../../src/hosts/node/memory-advice.ts";
 import { freePort, TestNode } from "../support/two-nodes.ts";
 
 const MiB = 2 ** 20;

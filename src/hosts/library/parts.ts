@@ -16,7 +16,9 @@ export interface HostBindings {
   readonly inflate: Inflate;
   /** Whether WebAssembly memory can be shared between threads. */
   readonly sharedMemory: boolean;
-  /** How parts of an unshared memory are given back, on hosts that can; asked for only where that is wanted. */
+  /** Asks the host to back a memory by large pages, on hosts that can. */
+  readonly largePages?: ((memory: WebAssembly.Memory) => void) | undefined;
+  /** How parts of a memory are given back, on hosts that can; asked for only where that is wanted. */
   readonly pageRelease?: (() => ReleasePages | undefined) | undefined;
   /** Starts a thread that translates a machine's code, where that is worth one. */
   readonly regionThread?: StartRegionThread | undefined;
@@ -84,9 +86,8 @@ export async function machineParts(
 ): Promise<MachineParts> {
   const { pageRelease, ...bindings } = host;
   const releasePages = wanted.balloon ? pageRelease?.() : undefined;
-  const sharedMemory = host.sharedMemory && releasePages === undefined;
-  const artifacts = await artifactsOf({ sharedMemory }, file);
-  const parts = { ...wanted, ...bindings, sharedMemory, releasePages, serial, append: wanted.append ?? "", artifacts };
+  const artifacts = await artifactsOf(host, file);
+  const parts = { ...wanted, ...bindings, releasePages, serial, append: wanted.append ?? "", artifacts };
   if (wanted.kernel !== undefined || wanted.bios !== undefined) return parts;
   const kernel = new EmbeddedFile("Image.gz", file);
   const own = wanted.initrd === undefined ? new EmbeddedFile("initramfs.cpio.gz", file) : undefined;

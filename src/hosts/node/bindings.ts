@@ -3,7 +3,7 @@ import type { HostBindings, PackageFile } from "../library/parts.ts";
 import { entropy } from "./entropy.ts";
 import { loadPackageFile } from "./files.ts";
 import { inflate } from "./inflate.ts";
-import { pageRelease } from "./page-release.ts";
+import { largePages, pageRelease } from "./memory-advice.ts";
 import { startRegionThread } from "./region-thread.ts";
 
 /** What Node gives to every machine. */
@@ -13,6 +13,7 @@ export const nodeBindings: HostBindings = {
   monotonic,
   inflate,
   sharedMemory: true,
+  largePages,
   pageRelease,
   regionThread: startRegionThread,
 };

@@ -95,8 +95,7 @@ export class Node implements Handlers<typeof DOMAIN_ACTIONS> {
     const text = (name: "build/interpreter.json"): string => new TextDecoder().decode(nodePackageFile(name));
     const releasePages = nodeBindings.pageRelease?.();
     this.#hypervisor = new Hypervisor({
-      // Its PEs are one thread's, and nothing else needs memory that threads share.
-      ...{ releasePages, sharedMemory: releasePages === undefined },
+      releasePages,
       ...{ cpus: this.#machine.cpus, cpu: this.#machine.cpu, tier: "auto" },
       ...{ memory, sameMemory: this.#machine.sameMemory },
       ...{ entropy: nodeBindings.entropy, monotonic, keepRegions },
