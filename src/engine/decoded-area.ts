@@ -5,6 +5,12 @@ const PAGE_BYTES = 4096;
 /** For the most that a 32-bit memory can have. */
 const MAP_BYTES = (2 ** 32 / PAGE_BYTES) * 4;
 
+/** Where the parts of the area are, from CODE_MAP on, with `count` decoded pages. `known`: KnownWords. */
+export function offsetsFromMap(count: number): Record<"start" | "pages" | "copies" | "known", number> {
+  const copies = MAP_BYTES + count * 4;
+  return { start: -(count + 1) * DECODED_PAGE_BYTES, pages: MAP_BYTES, copies, known: copies + count * PAGE_BYTES };
+}
+
 /** Where the pool of decoded pages is in linear memory, and which page of memory each belongs to. Any thread may look at it. */
 export class DecodedArea {
   protected readonly words: Int32Array;
@@ -24,7 +30,8 @@ export class DecodedArea {
    * belong to, and their copies.
    */
   static bytes(count: number): number {
-    return (count + 1) * DECODED_PAGE_BYTES + MAP_BYTES + count * (4 + PAGE_BYTES);
+    const { start, known } = offsetsFromMap(count);
+    return known - start;
   }
 
   /** `base`: where the pool is, a multiple of 16. */
@@ -33,10 +40,11 @@ export class DecodedArea {
     this.#halves = new Uint16Array(buffer);
     this.base = base;
     this.count = count;
-    const map = base + (count + 1) * DECODED_PAGE_BYTES;
+    const { start, pages, copies } = offsetsFromMap(count);
+    const map = base - start;
     this.map = new Int32Array(buffer, map, MAP_BYTES / 4);
-    this.pages = new Int32Array(buffer, map + MAP_BYTES, count);
-    this.copies = map + MAP_BYTES + count * 4;
+    this.pages = new Int32Array(buffer, map + pages, count);
+    this.copies = map + copies;
   }
 
   /** Says where CODE_MAP is. */

@@ -29,6 +29,7 @@ import { HEAT, RECORD_BYTES, RECORDS_BYTES } from "./decoded-layout.ts";
 import type { RuntimeName } from "./functions.ts";
 import { HANDLER_TYPE, RUNTIME } from "./imports.ts";
 import { pushItlbEntry, pushItlbHit } from "./itlb.ts";
+import { emitDecodeKnown } from "./known-words.ts";
 import { LOOK_EVERY } from "./limits.ts";
 import { defineSettle } from "./pending-flags.ts";
 
@@ -60,6 +61,7 @@ export interface EngineImports {
 }
 export const PROCEED_TYPE: FunctionType = { params: ["i32"], results: ["i32"] };
 export const FETCH_MISS_TYPE: FunctionType = { params: ["i32", "i64"], results: ["i32"] };
+const DECODE_KNOWN_TYPE: FunctionType = { params: ["i32"], results: ["i32"] };
 export const ENGINE_IMPORT_TYPE: FunctionType = { params: ["i32", "i32"], results: [] };
 
 /** The runtime and the special handlers, declared and defined in a module. */
@@ -72,6 +74,8 @@ export interface Runtime {
   /** The same as the functions of their names, for regions: they settle pending flags first, and arrivals count for more. */
   readonly settled: Readonly<Record<(typeof SETTLED)[number], DefinedFunction>>;
   readonly fromRegion: Readonly<Record<(typeof ARRIVALS)[number], DefinedFunction>>;
+  /** known-words.ts */
+  readonly decodeKnown: DefinedFunction;
 }
 const SETTLED = ["leave", "near", "indirect"] as const;
 const ARRIVALS = ["near", "jump", "indirect"] as const;
@@ -88,7 +92,7 @@ export function declareRuntime(module: ModuleWriter): Runtime {
   const fromRegion = Object.fromEntries(
     ARRIVALS.map((name) => [name, module.function(RUNTIME[name])]),
   ) as unknown as Runtime["fromRegion"];
-  return { functions, handlers, enter, settled, fromRegion };
+  return { functions, handlers, enter, settled, fromRegion, decodeKnown: module.function(DECODE_KNOWN_TYPE) };
 }
 
 /** Defines what declareRuntime declared. */
@@ -385,10 +389,18 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     body(code);
     f.code = code;
   };
+  const decodeKnown = new Code(DECODE_KNOWN_TYPE);
+  emitDecodeKnown(decodeKnown, (name) => op(decodeKnown, name));
+  runtime.decodeKnown.code = decodeKnown;
   handler(decode, (code) => {
+    code.get(1);
+    code.call(runtime.decodeKnown.index);
+    op(code, "i32.eqz");
+    code.if();
     code.get(CPU);
     code.get(1);
     code.call(engine.decode);
+    code.end();
     dispatch(code, 1, 2);
   });
   handler(unallocated, (code) => {

@@ -3,17 +3,11 @@ import type { Feature } from "../arch/features.ts";
 import type { CodeEngine } from "../cpu/ports.ts";
 import { ALIGN_CHECK, BUDGET, CTX, FETCH_BASE, FETCH_VA, PC } from "../cpu/state-layout.ts";
 import { instantiate, isShared } from "../wasm/instantiate.ts";
-import {
-  HANDLER_DECODE,
-  HANDLER_STOP,
-  HANDLER_UNALLOCATED,
-  HANDLERS_FIRST,
-  RECORD_BYTES,
-  RECORDS,
-} from "./decoded-layout.ts";
+import { HANDLER_DECODE, HANDLER_STOP, HANDLERS_FIRST, RECORD_BYTES, RECORDS } from "./decoded-layout.ts";
 import { DecodedPages } from "./decoded-pages.ts";
 import { HotPlaces } from "./hot-places.ts";
 import type { KeptEntries } from "./kept-entries.ts";
+import { KNOWN_WORDS_BYTES, KnownWords } from "./known-words.ts";
 import { DECODE_AHEAD, KEPT_ARRIVALS, MAX_DECODED_PAGES } from "./limits.ts";
 import { decoderFor, type MakerSetup, RegionMaker, type RegionRequest } from "./region-maker.ts";
 import type { KeptForRunning, RegionKeeping } from "./region-placer.ts";
@@ -84,7 +78,7 @@ export interface EngineStats {
 
 /** Runs A64 code: interprets decoded pages, and translates what is hot. */
 export class Engine implements CodeEngine {
-  readonly stats: EngineStats = {
+  readonly #stats: EngineStats = {
     decodedInstructions: 0,
     evictions: 0,
     regions: 0,
@@ -96,11 +90,12 @@ export class Engine implements CodeEngine {
     translationMilliseconds: 0,
     otherThreadMilliseconds: 0,
   };
+  /** Words that were decoded, but for those that generated code has decoded. */
+  #decoded = 0;
   readonly #words: Int32Array;
   readonly #bytes: Uint8Array;
   readonly #decoder: Decoder;
-  /** Table index by handler key. */
-  readonly #handlerOf: Int32Array;
+  readonly #known: KnownWords;
   readonly #pages: DecodedPages;
   readonly #enter: WasmFunction;
   readonly #translator: Translator | undefined;
@@ -112,8 +107,13 @@ export class Engine implements CodeEngine {
   /** Translate at the first execution. */
   readonly #eager: boolean;
 
+  get stats(): EngineStats {
+    this.#stats.decodedInstructions = this.#decoded + this.#known.decoded;
+    return this.#stats;
+  }
+
   static areaBytes(): number {
-    return DecodedPages.bytes(MAX_DECODED_PAGES);
+    return DecodedPages.bytes(MAX_DECODED_PAGES) + KNOWN_WORDS_BYTES;
   }
 
   constructor(options: EngineOptions) {
@@ -131,17 +131,19 @@ export class Engine implements CodeEngine {
     const local = remote === undefined && options.tier === "auto" ? options.keepRegions?.(setup) : undefined;
     const earlier: KeptForRunning | undefined = remote ?? local;
     this.#kept = earlier?.kept;
-    this.#decoder = decoderFor(setup, earlier?.words);
-    this.#handlerOf = new Int32Array(this.#decoder.handlerCount).fill(HANDLER_UNALLOCATED);
+    this.#known = new KnownWords(memory.buffer, options.area + DecodedPages.bytes(MAX_DECODED_PAGES), earlier?.words);
+    // What is to be translated at its first execution is told to the host.
+    this.#decoder = decoderFor(setup, this.#eager ? undefined : this.#known.recent);
     interpreter.keys.forEach((key, i) => {
-      this.#handlerOf[key] = HANDLERS_FIRST + i;
+      this.#known.setHandler(key, HANDLERS_FIRST + i);
     });
+    if (this.#kept) this.#known.setStarts(this.#kept.starts);
     this.#pages = new DecodedPages(
       memory.buffer,
       options.area,
       MAX_DECODED_PAGES,
       (index) => {
-        this.stats.evictions++;
+        this.#stats.evictions++;
         this.#translator?.dropPage(index);
       },
       () => options.flushFetch(),
@@ -162,7 +164,7 @@ export class Engine implements CodeEngine {
       this.#source =
         remote ??
         new LocalRegions({
-          ...{ maker: new RegionMaker(setup, this.#decoder), stats: this.stats, now: options.now ?? (() => 0) },
+          ...{ maker: new RegionMaker(setup, this.#decoder), stats: this.#stats, now: options.now ?? (() => 0) },
           ...{ keeping: local, onMade: () => local?.keepWords?.(this.#decoder.recent, this.#decoder.misses) },
         });
       this.#translator = new Translator({
@@ -175,7 +177,7 @@ export class Engine implements CodeEngine {
           runtime: exports,
           pages: this.#pages,
         },
-        ...{ stats: this.stats, source: this.#source },
+        ...{ stats: this.#stats, source: this.#source },
       });
     }
   }
@@ -187,8 +189,8 @@ export class Engine implements CodeEngine {
     const regions = new RemoteRegions(
       () => regionThread(setup),
       ({ milliseconds, kept }) => {
-        this.stats.otherThreadMilliseconds += milliseconds;
-        this.stats.keptRegions += kept;
+        this.#stats.otherThreadMilliseconds += milliseconds;
+        this.#stats.keptRegions += kept;
         regions.keepWords(this.#decoder.recent, this.#decoder.misses);
       },
     );
@@ -285,7 +287,12 @@ export class Engine implements CodeEngine {
     const last = Math.min(first + DECODE_AHEAD, RECORDS);
     for (let i = first; i < last; i++) {
       const at = this.#pages.address(index) + i * RECORD_BYTES;
-      if (i > first && this.#pages.handler(at) !== HANDLER_DECODE) break;
+      // What is known already is left to generated code, which takes less time for it.
+      if (
+        i > first &&
+        (this.#pages.handler(at) !== HANDLER_DECODE || this.#decoder.knows(this.#pages.memoryWord(index, i)))
+      )
+        break;
       this.#decodeOne(index, i, at);
     }
     if (this.#eager) {
@@ -298,8 +305,8 @@ export class Engine implements CodeEngine {
   #decodeOne(index: number, i: number, at: number): void {
     const word = this.#pages.word(index, i);
     const key = this.#decoder.decodeInto(word, this.#bytes, this.#words, at);
-    this.#pages.setHandler(at, key < 0 ? HANDLER_UNALLOCATED : (this.#handlerOf[key] as number));
-    this.stats.decodedInstructions++;
+    this.#pages.setHandler(at, this.#known.handler(key));
+    this.#decoded++;
     if (this.#kept?.startsWith(word, i) && this.#kept.has(i, (n) => this.#pages.memoryWord(index, n)))
       this.#pages.setHeat(at, KEPT_HEAT);
   }

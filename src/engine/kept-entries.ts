@@ -21,23 +21,29 @@ export function keysOf(entry: number, wordAt: (i: number) => number | undefined)
   return { first, all };
 }
 
+/** What keyOf() does, and how a key's bit is found, which generated code does as well (known-words.ts). */
+export const ENTRY_KEY = { seedFactor: 0x85eb_ca6b, factor: 0x9e37_79b1, shift: 15, bitShift: 32 - FILTER_SHIFT };
+
 /** Mixes, so that the upper bits depend on all others. */
 function keyOf(word: number, seed: number): number {
-  const mixed = Math.imul(word ^ Math.imul(seed, 0x85eb_ca6b), 0x9e37_79b1);
-  return mixed ^ (mixed >>> 15);
+  const mixed = Math.imul(word ^ Math.imul(seed, ENTRY_KEY.seedFactor), ENTRY_KEY.factor);
+  return mixed ^ (mixed >>> ENTRY_KEY.shift);
 }
+
+/** Of a filter. */
+export const START_BYTES = 2 ** (FILTER_SHIFT - 3);
 
 /** A set of keys that may say yes to one that is not in it. */
 class KeyFilter {
-  readonly #bits = new Int32Array(2 ** (FILTER_SHIFT - 5));
+  readonly bits = new Int32Array(START_BYTES / 4);
 
   add(key: number): void {
-    const bit = key >>> (32 - FILTER_SHIFT);
-    this.#bits[bit >> 5] = (this.#bits[bit >> 5] as number) | (1 << bit);
+    const bit = key >>> ENTRY_KEY.bitShift;
+    this.bits[bit >> 5] = (this.bits[bit >> 5] as number) | (1 << bit);
   }
   has(key: number): boolean {
-    const bit = key >>> (32 - FILTER_SHIFT);
-    return (((this.#bits[bit >> 5] as number) >>> bit) & 1) !== 0;
+    const bit = key >>> ENTRY_KEY.bitShift;
+    return (((this.bits[bit >> 5] as number) >>> bit) & 1) !== 0;
   }
 }
 
@@ -53,6 +59,11 @@ export class KeptEntries {
       this.#first.add(keys[i] as number);
       this.#all.add(keys[i + 1] as number);
     }
+  }
+
+  /** Which first words they have, as bits by their keys. */
+  get starts(): Int32Array {
+    return this.#first.bits;
   }
 
   /** May one start with this word, as instruction `entry` of a page? Asked of every word that is decoded. */

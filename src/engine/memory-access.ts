@@ -12,7 +12,7 @@ import {
 import type { Inst, Value } from "../ir/builder.ts";
 import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
 import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
-import type { Code, MemoryOp } from "../wasm/code.ts";
+import type { MemoryOp } from "../wasm/code.ts";
 import type { GroupedAccess } from "./access-groups.ts";
 import { Lowering } from "./lowering.ts";
 import type { Walk } from "./walks.ts";

@@ -29,7 +29,8 @@ export class KeptWordsFile {
     if (decoded - this.#written < ENOUGH || now < this.#next) return;
     this.#written = decoded;
     this.#next = now + SELDOM;
-    const bytes = new Uint8Array(table.buffer, table.byteOffset, table.byteLength);
+    // It may be in memory that threads share, which is nothing to write a file of.
+    const bytes = bytesOf(table.slice());
     const own = `${this.#path}.${process.pid}`;
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
@@ -45,7 +46,7 @@ export class KeptWordsFile {
   }
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array): Uint8Array =>
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint32Array | Int32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Undefined: there is none that is whole. */
