@@ -98,7 +98,9 @@ test("what is none", () => {
     "switch:a/b",
     `switch:${"a".repeat(33)}`,
     "tap",
-    "tap:tap0",
+    "tap:a-name-too-long-for-it",
+    "tap:..",
+    "tap:a b",
     "tap:fd=",
     "tap:fd=x",
     "tap:fd=3,vnet-header",
@@ -116,7 +118,8 @@ test("TAP devices", () => {
   const rest = { kind: "tap", vnetHeader: undefined, mac: undefined, capture: undefined };
   assert.deepEqual(net("tap:fd=3"), { ...rest, device: 3 });
   assert.deepEqual(net("tap:/dev/tap7"), { ...rest, device: "/dev/tap7" });
+  assert.deepEqual(net("tap:tap0"), { ...rest, device: "tap0" });
   const all = net("tap:fd=0,vnet-header=off,mac=52:54:00:aa:bb:cc,capture=a");
   assert.deepEqual(all, { kind: "tap", device: 0, vnetHeader: false, mac: MAC, capture: "a" });
-  for (const text of ["tap", "tap:tap0"]) assert.throws(() => net(text), /tap:fd=N/);
+  for (const text of ["tap", "tap:", "tap:fd=x"]) assert.throws(() => net(text), /tap:fd=N/);
 });

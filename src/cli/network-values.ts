@@ -1,15 +1,15 @@
 // How the values of --net and --publish are read. Each function throws BadInput that says what a good value is.
 
 import type { Net, NodeNet, Publication } from "../contract/definition.ts";
-import { MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
+import { INTERFACE_NAME, MAC_ADDRESS, SWITCH_NAME } from "../contract/limits.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { parseAddress } from "../network/address.ts";
 
 /**
  * `user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]`, `switch:NAME[,mac=MAC][,capture=FILE]`,
- * `tap:fd=N[,vnet-header=on|off][,mac=MAC][,capture=FILE]`, the same with `tap:/dev/tapN`, or `none`.
+ * `tap:NAME[,vnet-header=on|off][,mac=MAC][,capture=FILE]`, the same with `tap:fd=N` or `tap:/dev/tapN`, or `none`.
  */
-export function net(value: string, kinds = "user, switch:NAME, tap:fd=N, tap:/dev/tapN or none"): Net {
+export function net(value: string, kinds = "user, switch:NAME, tap:NAME, tap:fd=N, tap:/dev/tapN or none"): Net {
   const [kind = "", ...rest] = value.split(",");
   const name = /^switch:(.*)$/s.exec(kind)?.[1];
   const tap = /^tap(?::(.*))?$/s.exec(kind);
@@ -34,7 +34,7 @@ export function net(value: string, kinds = "user, switch:NAME, tap:fd=N, tap:/de
 /** As `net`, or `network:NAME[,isolation=GROUP][,any-mac=on][,mac=MAC][,capture=FILE]`: a network of the node, for its domains. */
 export function domainNet(value: string): Net | NodeNet {
   const [, name, rest = ""] = /^network:([^,]*)(.*)$/s.exec(value) ?? [];
-  if (name === undefined) return net(value, "user, network:NAME, switch:NAME, tap:/dev/tapN or none");
+  if (name === undefined) return net(value, "user, network:NAME, switch:NAME, tap:NAME, tap:/dev/tapN or none");
   if (!SWITCH_NAME.test(name)) throw new BadInput("give a network a name of at most 32 letters, digits, -, _ and .");
   const given = properties(`network:${name}`, rest.split(",").slice(1), ["isolation", "any-mac", "mac", "capture"]);
   const isolation = given.get("isolation");
@@ -68,8 +68,10 @@ function advice(known: readonly string[]): string {
 function tapDevice(text: string): number | string {
   const [, descriptor] = /^fd=(\d{1,7})$/.exec(text) ?? [];
   if (descriptor !== undefined) return Number(descriptor);
-  if (text.startsWith("/")) return text;
-  throw new BadInput("give tap:fd=N, N being a TAP device that is open, or tap:/dev/tapN; docs/network.md says how");
+  if (text.startsWith("/") || INTERFACE_NAME.test(text)) return text;
+  throw new BadInput(
+    "give tap:NAME, an interface, tap:fd=N, N being a TAP device that is open, or tap:/dev/tapN; docs/network.md says how",
+  );
 }
 
 function onOff(text: string): boolean {

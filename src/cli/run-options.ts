@@ -58,7 +58,7 @@ export const RUN_OPTIONS = {
   net: list<Net>(
     "--net <NETWORK>",
     net,
-    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; tap:fd=N or tap:/dev/tapN[,vnet-header=on|off][,mac=MAC][,capture=FILE]: an interface of this computer's kernel; none (default with --bios alone); may be repeated",
+    "user[,dns=ADDRESS[:PORT]][,mac=MAC][,capture=FILE]: through this computer's sockets (default); switch:NAME[,mac=MAC][,capture=FILE]: with other machines; tap:NAME, tap:fd=N or tap:/dev/tapN[,vnet-header=on|off][,mac=MAC][,capture=FILE]: an interface of this computer's kernel; none (default with --bios alone); may be repeated",
   ),
   publish: list<Publication>(
     "--publish <[ADDRESS:]PORT:GUEST-PORT[/udp]>",

@@ -10,6 +10,7 @@ import {
   DEFAULT_MEMORY,
   DISK_FORMATS,
   DISK_SERIAL,
+  INTERFACE_NAME,
   MAC_ADDRESS,
   MACHINE_NAME,
   MAX_CPUS,
@@ -76,8 +77,8 @@ export const isolationGroup = z
 const capture = path.optional().describe("A file for the frames, in pcap's format");
 
 const tapDevice = z
-  .union([z.int().min(0), z.string().regex(/^\/./)])
-  .describe("A file descriptor that the process has, or the path of a macvtap device");
+  .union([z.int().min(0), z.string().regex(/^\/./), z.string().regex(INTERFACE_NAME)])
+  .describe("A file descriptor that the process has, the path of a macvtap device, or the name of a TAP interface");
 
 export const net = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),

@@ -34,6 +34,8 @@ export const MIN_CHANNEL = 4096;
 export const MAX_CHANNEL = 16 * 2 ** 20;
 export const MAX_CHANNEL_MEMBERS = 16;
 export const SERIAL_PORT_NAME = /^[\w.-]{1,64}$/;
+/** Of an interface of Linux's: what dev_valid_name() takes, without what means something on command lines. */
+export const INTERFACE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/;
 export const SWITCH_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** Of one station: the group bit of the first byte is 0. */
 export const MAC_ADDRESS = /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/;

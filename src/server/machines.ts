@@ -60,7 +60,7 @@ export class Machines implements Handlers<typeof MACHINE_ACTIONS> {
     }
     checkFiles(definition);
     if (definition.net.some((each) => each.kind === "tap" && typeof each.device === "number"))
-      throw new ActionError("bad-input", "a file descriptor is one process's: give tap:/dev/tapN");
+      throw new ActionError("bad-input", "a file descriptor is one process's: give tap:NAME or tap:/dev/tapN");
     const { path } = this.state.machine(name);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const lock = await MachineLock.take(name, path);

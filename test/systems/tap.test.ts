@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { cLibrary } from "../../src/hosts/node/c-library.ts";
 import { atoll, GuestProcess, ROOT } from "../support/atoll.ts";
 import { NO_DHCP } from "../support/in-guest.ts";
 
@@ -35,12 +37,20 @@ const macvtap = `mount -t sysfs none /sys; ip link add cable type veth peer name
 ip addr add 10.9.0.1/24 dev host && ip link set host up && ip link set cable up && ip link set guest up || exit 9
 net=/dev/tap$(cat /sys/class/net/guest/ifindex)`;
 
+const byName = "ip tuntap add dev tap0 mode tap; ip addr add 10.9.0.1/24 dev tap0; ip link set tap0 up; net=tap0";
+
 for (const [what, command, script, option] of [
   ["that is passed, with a header for offloads", passed(VNET), tap0, ",vnet-header=on"],
   ["that is passed, without a header", passed(PLAIN), tap0, ""],
   ["of a macvtap interface", [], macvtap, ""],
+  ["by its name, with a header for offloads", [], byName, ""],
+  ["by its name, without a header", [], byName, ",vnet-header=off"],
 ] as const) {
-  test(`a guest and its host's kernel on a TAP device ${what}`, { skip, timeout: 400_000 }, async (t) => {
+  const without = script === byName && cLibrary() === undefined && "this Node has no node:ffi";
+  test(`a guest and its host's kernel on a TAP device ${what}`, {
+    skip: skip || without,
+    timeout: 400_000,
+  }, async (t) => {
     const serve = `"$1" -e '${SERVER}' 3<&- >/dev/null 2>&1 &`;
     const inside = `${script}; ${serve} exec "$1" "$2" run --net tap:$net${option}`;
     const shell = ["sh", "-c", inside, "sh", process.execPath, join(ROOT, "src", "cli", "main.ts")];
@@ -83,7 +93,12 @@ test("what is no TAP device is said to be none", { timeout: 200_000 }, async () 
   for (const [value, reason] of [
     ["tap:fd=99", /tap:fd=99: this process was given no such file descriptor/],
     ["tap:fd=2", /tap:fd=2: that is no TAP device/],
-    ["tap:/dev/null", /tap:\/dev\/null: give fd=N, or a macvtap interface's/],
+    ["tap:/dev/null", /tap:\/dev\/null: give an interface's name, fd=N, or a macvtap interface's/],
+    ...(existsSync("/sys/class/net/lo") && existsSync("/dev/net/tun") && cLibrary() !== undefined
+      ? ([
+          ["tap:lo", /tap:lo: (the kernel refuses it: it is in use, another user's, or no TAP|\/dev\/net\/tun: )/],
+        ] as const)
+      : []),
     ["tap:/dev/tap4000000", /tap:\/dev\/tap4000000: no such file/],
   ] as const) {
     const { status, stderr } = await atoll("run", "--net", value);

@@ -1,5 +1,5 @@
-// --net tap: an interface of this computer's kernel. Making one is an ioctl (TUNSETIFF), for which Node has no call: so it is another's that is
-// passed as a file descriptor, or a macvtap interface, whose device is just opened.
+// --net tap: an interface of this computer's kernel: by its name, as a file descriptor that another program has attached to it, or a macvtap
+// interface, which has a device of its own.
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, writeSync } from "node:fs";
 import type { Net } from "../../contract/definition.ts";
@@ -9,6 +9,7 @@ import type { NetworkLink, Offloads, Station } from "../../network/link.ts";
 import { completeChecksum, Segmenter } from "../../network/segmenter.ts";
 import { readVirtioHeader, VIRTIO_HEADER_BYTES, writeVirtioHeader } from "../../network/virtio-header.ts";
 import { macOf, macText, randomMac } from "../library/mac.ts";
+import { cLibrary } from "./c-library.ts";
 import { reasonOf } from "./files.ts";
 import { type PolledDescriptor, pollDescriptor } from "./polled-descriptor.ts";
 
@@ -17,7 +18,11 @@ export type TapNet = Extract<Net, { kind: "tap" }>;
 /** Frames that wait for the guest at most; the kernel keeps some more, and drops those after them. */
 const WAITING_MAX = 256;
 const INTERFACES = "/sys/class/net";
-// Flags of a TUN or TAP interface (linux/if_tun.h).
+const DEVICE = "/dev/net/tun";
+// linux/if_tun.h: ioctls; flags of a TUN or TAP interface; what the other side of it can do of a frame's header.
+const TUNSETIFF = 0x4004_54ca;
+const TUNSETOFFLOAD = 0x4004_54d0;
+const TUN_F_CSUM_TSO4_TSO6 = 7;
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
@@ -54,7 +59,11 @@ export class TapLink implements NetworkLink {
    */
   constructor(net: TapNet, wake: () => void, gone: (message: string) => void) {
     const { descriptor, name, header, mac } =
-      typeof net.device === "number" ? passed(net, net.device) : opened(net, net.device);
+      typeof net.device === "number"
+        ? passed(net, net.device)
+        : net.device.startsWith("/")
+          ? opened(net, net.device)
+          : attached(net, net.device);
     const given = macOf(net);
     if (given !== undefined && mac !== undefined && macText(given) !== macText(mac))
       throw new BadInput(
@@ -173,10 +182,39 @@ function passed({ vnetHeader }: TapNet, descriptor: number): Opened {
   return { descriptor, name, header: vnetHeader ?? (bits & IFF_VNET_HDR) !== 0 };
 }
 
+/** An interface by its name. One that is not there is made, where this process may: it is gone with the process. */
+function attached({ vnetHeader = true }: TapNet, name: string): Opened {
+  const wrong = (what: string): BadInput => new BadInput(`--net tap:${name}: ${what}`);
+  const library = cLibrary();
+  if (library === undefined)
+    throw wrong("that takes Node 26 or later on Linux, with node:ffi: give fd=N (docs/network.md), or a newer Node");
+  let descriptor: number;
+  try {
+    descriptor = openSync(DEVICE, constants.O_RDWR | constants.O_NONBLOCK);
+  } catch (error) {
+    throw wrong(`${DEVICE}: ${reasonOf(error)}`);
+  }
+  // struct ifreq: the name, in 16 bytes with one zero at least, and the flags.
+  const request = new Uint8Array(40);
+  request.set(Buffer.from(name, "latin1"));
+  new DataView(request.buffer).setUint16(16, IFF_TAP | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), true);
+  if (library.ioctl(descriptor, TUNSETIFF, request) !== 0) {
+    closeSync(descriptor);
+    throw wrong(
+      namesOf(INTERFACES).includes(name)
+        ? "the kernel refuses it: it is in use, another user's, or no TAP interface"
+        : `there is none, and this process may not make one: sudo ip tuntap add dev ${name} mode tap user $USER`,
+    );
+  }
+  // With a header, the kernel may leave checksums and segmentation to the guest.
+  if (vnetHeader) library.ioctl(descriptor, TUNSETOFFLOAD, TUN_F_CSUM_TSO4_TSO6);
+  return { descriptor, name, header: vnetHeader };
+}
+
 function opened({ vnetHeader }: TapNet, path: string): Opened {
   const wrong = (what: string): BadInput => new BadInput(`--net tap:${path}: ${what}`);
   const index = macvtapIndex(path);
-  if (index === undefined) throw wrong("give fd=N, or a macvtap interface's /dev/tapN");
+  if (index === undefined) throw wrong("give an interface's name, fd=N, or a macvtap interface's /dev/tapN");
   let descriptor: number;
   try {
     descriptor = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
