@@ -56,7 +56,7 @@ export interface Decoder {
 
 /**
  * Instruction words that were decoded last, each with its key and record: most words of a program are in it more than once. A boot of Linux decodes
- * 250,000 words, 81,000 different ones. A word has two places, the one that slotOf() says and its neighbour.
+ * 250,000 words, 81,000 different ones. A word has two places, the one that its hash says and its neighbour.
  */
 export const RECENT_SHIFT = 17;
 export const RECENT_WORDS = 5;

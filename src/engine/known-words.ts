@@ -142,8 +142,8 @@ export function emitDecodeKnown(code: Code, op: (name: keyof typeof PURE_OPS) =>
   op("i32.shr_u");
   code.set(index);
   isAt(() => code.get(index));
+  op("i32.eqz");
   code.if();
-  code.else();
   isAt(() => {
     code.get(index);
     code.i32(1);

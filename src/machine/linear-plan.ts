@@ -25,7 +25,7 @@ const MiB = 0x10_0000;
 /** The least that a Linux kernel, or a bare-metal program at its place, is of any use with. */
 export const MIN_MEMORY = 2 * MiB;
 
-const up = (bytes: number): number => Math.ceil(bytes / WASM_PAGE) * WASM_PAGE;
+const up = (bytes: number, page = WASM_PAGE): number => Math.ceil(bytes / page) * page;
 
 /**
  * @param memory bytes of RAM.
@@ -34,7 +34,7 @@ const up = (bytes: number): number => Math.ceil(bytes / WASM_PAGE) * WASM_PAGE;
  */
 export function planMemory(memory: number, cpus: number, area: number, secure = false): LinearPlan {
   const areaAt = up(CPU_BASE + cpus * CPU_STRIDE);
-  const flash0 = Math.ceil((areaAt + area) / LARGE_PAGE) * LARGE_PAGE;
+  const flash0 = up(areaAt + area, LARGE_PAGE);
   const flash1 = flash0 + MAP.flash0.size;
   const afterFlash = flash1 + MAP.flash1.size;
   const secureRam = secure ? afterFlash : 0;

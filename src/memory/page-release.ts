@@ -1,5 +1,6 @@
 /**
- * Gives [offset, offset + bytes) of a memory back to the host: it reads as zeroes afterwards, and takes none of the host's memory until it is touched. Both are multiples of RELEASE_MIN. False: the host would not; what is there is as it was, or zero.
+ * Gives [offset, offset + bytes) of a memory back to the host: it reads as zeroes afterwards, and takes none of the host's memory until it is
+ * touched. Both are multiples of RELEASE_MIN. False: the host would not; what is there is as it was, or zero.
  */
 export type ReleasePages = (memory: WebAssembly.Memory, offset: number, bytes: number) => boolean;
 
