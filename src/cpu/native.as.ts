@@ -17,19 +17,7 @@ export { addPAC, authPAC, authenticateReturn, pacGeneric, stripPAC } from "./pau
 export { contextChanged, keepContext, spaceChanged } from "./context.as";
 export { exceptionReturn, proceed, pstateWrite, svc } from "./exceptions.as";
 export { restoreContext } from "../vmsa/saved-contexts.as";
-export {
-  load8,
-  load16,
-  load32,
-  load64,
-  load128,
-  store8,
-  store16,
-  store32,
-  store64,
-  store128,
-  probeWrite,
-} from "../vmsa/access.as";
+export { loadSlow, probeSlow, storeSlow } from "../vmsa/access.as";
 export { clearExclusive, setExclusive, storeExclusive } from "../vmsa/exclusive.as";
 export { isSame, zeroPages } from "../memory/compare.as";
 export { zeroBlock } from "../vmsa/zero-block.as";

@@ -1,5 +1,4 @@
 import {
-  ATTENTION,
   BRANCH_TBI,
   BTYPE,
   BUDGET,
@@ -15,7 +14,6 @@ import {
   EXIT_STEP,
   FETCH_BASE,
   FETCH_VA,
-  INSTRUCTIONS,
   ITLB,
   ITLB_BASE,
   ITLB_FLAGS,
@@ -77,7 +75,7 @@ export interface Runtime {
   /** known-words.ts */
   readonly decodeKnown: DefinedFunction;
 }
-const SETTLED = ["leave", "near", "indirect"] as const;
+const SETTLED = ["leave", "leaveAt", "near", "indirect"] as const;
 const ARRIVALS = ["near", "jump", "indirect"] as const;
 
 export function declareRuntime(module: ModuleWriter): Runtime {
@@ -133,7 +131,7 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(CPU);
     code.call(call("settle"));
     for (let i = 0; i < RUNTIME[name].params.length; i++) code.get(i);
-    code.returnCall(name === "leave" ? call(name) : runtime.fromRegion[name].index);
+    code.returnCall(name === "leave" || name === "leaveAt" ? call(name) : runtime.fromRegion[name].index);
     runtime.settled[name].code = code;
   }
 
@@ -151,6 +149,15 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(CPU);
     code.get(1);
     code.call(call("pcOf"));
+    code.memory("i64.store", PC);
+    code.get(CPU);
+    code.get(2);
+    code.memory("i32.store", BUDGET);
+  });
+
+  define("leaveAt", (code) => {
+    code.get(CPU);
+    code.get(1);
     code.memory("i64.store", PC);
     code.get(CPU);
     code.get(2);
@@ -177,25 +184,6 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(RECORD);
     code.get(BUDGET_LEFT);
     code.returnCall(call("leave"));
-  });
-
-  // The instructions that will not run in this slice are taken back from what the PE adds when it is over.
-  define("attend", (code) => {
-    code.get(CPU);
-    code.memory("i32.load", ATTENTION);
-    op(code, "i32.eqz");
-    code.if();
-    code.get(1);
-    code.return();
-    code.end();
-    code.get(CPU);
-    code.get(CPU);
-    code.memory("i64.load", INSTRUCTIONS);
-    code.get(1);
-    op(code, "i64.extend_i32_s");
-    op(code, "i64.sub");
-    code.memory("i64.store", INSTRUCTIONS);
-    code.i32(0);
   });
 
   /** Where branches arrive; an arrival adds `weight` to the heat of the place. */

@@ -8,19 +8,21 @@ export interface Functions {
   readonly fused: boolean;
   /** A helper of ir/helpers.ts. */
   helper(name: string): number;
-  /** A slow path of vmsa: "load8".."load128", "store8".."store128", "probeWrite". */
-  slow(name: string): number;
+  /** A slow path of vmsa. */
+  slow(name: SlowPathName): number;
   /** A function of the dispatch runtime (dispatch.ts). */
   runtime(name: RuntimeName): number;
 }
 
+export type SlowPathName = "loadSlow" | "storeSlow" | "probeSlow";
+
 export type RuntimeName =
   | "leave"
+  | "leaveAt"
   | "near"
   | "jump"
   | "raise"
   | "except"
-  | "attend"
   | "indirect"
   | "pcOf"
   | "settle"

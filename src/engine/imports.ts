@@ -1,41 +1,32 @@
 import { EXIT } from "../cpu/state-layout.ts";
 import { HELPERS } from "../ir/helpers.ts";
 import type { FunctionTable, ModuleWriter } from "../wasm/module.ts";
-import type { FunctionType, ValueType } from "../wasm/types.ts";
-import type { Functions, RuntimeName } from "./functions.ts";
+import type { FunctionType } from "../wasm/types.ts";
+import type { Functions, RuntimeName, SlowPathName } from "./functions.ts";
 
 /** Handlers and regions: (cpu, record, budget) -> (). */
 export const HANDLER_TYPE: FunctionType = { params: ["i32", "i32", "i32"], results: [] };
 
-const sizes = [8, 16, 32, 64, 128];
-const data = (bits: number): ValueType => (bits === 128 ? "v128" : "i64");
-
 /** Of handlers and regions, by table index. */
 export const handlerTable = (size: number): FunctionTable => ({ type: HANDLER_TYPE, size });
 
-/** The slow paths of memory accesses, exported by native.wasm. */
-export const SLOW_PATHS: Readonly<Record<string, FunctionType>> = {
-  ...Object.fromEntries(
-    sizes.map((n) => [`load${n}`, { params: ["i32", "i64", "i32", "i32"], results: [data(n)] } satisfies FunctionType]),
-  ),
-  ...Object.fromEntries(
-    sizes.map((n) => [
-      `store${n}`,
-      { params: ["i32", "i64", data(n), "i32", "i32"], results: [] } satisfies FunctionType,
-    ]),
-  ),
-  probeWrite: { params: ["i32", "i64", "i32", "i32", "i32"], results: [] },
+/** The slow paths of memory accesses, exported by native.wasm: (cpu, address, how, budget) -> where in linear memory, and the budget above it. */
+const SLOW_PATH: FunctionType = { params: ["i32", "i64", "i32", "i32"], results: ["i64"] };
+export const SLOW_PATHS: Readonly<Record<SlowPathName, FunctionType>> = {
+  loadSlow: SLOW_PATH,
+  storeSlow: SLOW_PATH,
+  probeSlow: SLOW_PATH,
 };
 
 /** Functions of the dispatch runtime (dispatch.ts). */
 export const RUNTIME: Readonly<Record<RuntimeName, FunctionType>> = {
   leave: HANDLER_TYPE,
+  leaveAt: { params: ["i32", "i64", "i32"], results: [] },
   near: HANDLER_TYPE,
   jump: { params: ["i32", "i64", "i32"], results: [] },
   indirect: { params: ["i32", "i64", "i32", "i32"], results: [] },
   raise: { params: ["i32", "i32", "i32", "i32", "i32"], results: [] },
   except: HANDLER_TYPE,
-  attend: { params: ["i32", "i32"], results: ["i32"] },
   pcOf: { params: ["i32", "i32"], results: ["i64"] },
   unfit: HANDLER_TYPE,
   settle: { params: ["i32"], results: [] },
@@ -61,7 +52,7 @@ export function importsAsCalled(module: ModuleWriter, runtime?: (name: RuntimeNa
     fused: false,
     handlerType: module.type(HANDLER_TYPE),
     helper: onceEach((name) => module.importFunction(HELPERS[name]?.from ?? "native", name, helperType(name))),
-    slow: onceEach((name) => module.importFunction("native", name, SLOW_PATHS[name] as FunctionType)),
+    slow: onceEach((name) => module.importFunction("native", name, SLOW_PATHS[name])),
     runtime: runtime ?? onceEach((name: RuntimeName) => module.importFunction("engine", name, RUNTIME[name])),
   };
 }
@@ -92,7 +83,7 @@ export function linkedImports(module: ModuleWriter, tableSize: number): (called:
   const functions = importsAsCalled(module);
   return (called) => {
     const [kind, name] = CALLED[called] as (typeof CALLED)[number];
-    return functions[kind](name as RuntimeName);
+    return (functions[kind] as (name: string) => number)(name);
   };
 }
 
@@ -103,7 +94,7 @@ export function declareImports(
   runtime?: (name: RuntimeName) => number,
 ): Functions {
   const imports = importsAsCalled(module, runtime);
-  for (const name of Object.keys(SLOW_PATHS)) imports.slow(name);
+  for (const name of Object.keys(SLOW_PATHS)) imports.slow(name as SlowPathName);
   for (const name of helpers) imports.helper(name);
   if (!runtime) for (const name of Object.keys(RUNTIME)) imports.runtime(name as RuntimeName);
   return imports;

@@ -1,5 +1,5 @@
 import {
-  ATTENTION,
+  ARG1,
   CTX_UNPRIV,
   DTLB,
   DTLB_ADDEND,
@@ -7,13 +7,13 @@ import {
   DTLB_ENTRY_SHIFT,
   DTLB_READ,
   DTLB_WRITE,
-  EXIT,
 } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import { ACC_ALIGNED, ACC_RMW, ACC_UNPRIV } from "../ir/guest-ops.ts";
-import { LANE_OPS, PURE_OPS } from "../ir/pure-ops.ts";
+import { PURE_OPS } from "../ir/pure-ops.ts";
 import type { MemoryOp } from "../wasm/code.ts";
 import type { GroupedAccess } from "./access-groups.ts";
+import type { SlowPathName } from "./functions.ts";
 import { Lowering } from "./lowering.ts";
 import type { Walk } from "./walks.ts";
 
@@ -120,24 +120,35 @@ function pushHostAddress(l: Lowering, { va, entry }: Check): void {
   code.op(I32.add);
 }
 
-/** After a slow path: leave if it faulted; and let an interrupt in soon if a device made one. */
-function afterSlow(l: Lowering): void {
+/** What a slow path is told of an access (vmsa/access.as.ts). */
+const howOf = ({ bytes = 8, align = 1, acc = 0 }: Inst["attrs"]): number => bytes | (align << 8) | (acc << 16);
+
+/**
+ * The slow path of an access: puts the address in linear memory on the stack that the access is to be done at, or leaves if it faulted. What is to
+ * be stored is at ARG1 then. The budget is spent when a device wants an interrupt to be taken.
+ */
+function pushSlow(l: Lowering, name: SlowPathName, va: number, attrs: Inst["attrs"]): void {
   const { code } = l;
+  const answer = l.temp("i64");
   code.get(Lowering.CPU);
-  code.memory("i32.load", EXIT);
+  code.get(va);
+  code.i32(howOf(attrs));
+  code.get(Lowering.BUDGET);
+  code.call(l.functions.slow(name));
+  code.tee(answer);
+  code.i64(32, 0);
+  code.op(I64.shrU);
+  code.op(WRAP);
+  code.set(Lowering.BUDGET);
+  code.get(answer);
+  code.op(WRAP);
+  code.op(I32.eqz);
   code.unlikely();
   code.if();
   l.leave();
   code.end();
-  code.get(Lowering.CPU);
-  code.memory("i32.load", ATTENTION);
-  code.unlikely();
-  code.if();
-  code.get(Lowering.CPU);
-  code.get(Lowering.BUDGET);
-  code.call(l.functions.runtime("attend"));
-  code.set(Lowering.BUDGET);
-  code.end();
+  code.get(answer);
+  code.op(WRAP);
 }
 
 /** Finds where the range of a group of accesses is, at the first of them: `base` becomes its address in linear memory, or 0. */
@@ -302,87 +313,75 @@ function emitStore(
   else code.memory(STORES[bytes] as MemoryOp, offset);
 }
 
+/** Puts the address on the stack that an access of a group has in linear memory, less `offset`. `slow`: the same, where the group's is not known. */
+function pushGrouped(l: Lowering, base: number, slow: () => void): void {
+  const { code } = l;
+  const at = l.temp("i32");
+  code.get(base);
+  code.tee(at);
+  code.op(I32.eqz);
+  code.unlikely();
+  code.if();
+  slow();
+  code.set(at);
+  code.end();
+  code.get(at);
+}
+
+/** The same of an access by itself. */
+function pushChecked(
+  l: Lowering,
+  address: Value,
+  attrs: Inst["attrs"],
+  write: boolean,
+  slow: (va: number) => void,
+): void {
+  const { code } = l;
+  const { bytes = 8, align = 1, acc = 0 } = attrs;
+  const check = pushHit(l, address, bytes, align, acc, write);
+  const at = l.temp("i32");
+  code.likely();
+  code.if();
+  pushHostAddress(l, check);
+  code.set(at);
+  code.else();
+  slow(check.va);
+  code.set(at);
+  code.end();
+  code.get(at);
+}
+
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
-  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  const type = inst.value?.type === "v128" ? "v128" : "i64";
-  const second = inst.attrs.pair ? l.second(inst.value as Value) : undefined;
+  const { attrs } = inst;
+  const second = attrs.pair ? l.second(inst.value as Value) : undefined;
   const known = l.walkOf(inst);
   if (known) {
     pushKnown(l, address, known);
     emitLoad(l, inst, known.offset, second);
     return;
   }
+  const slow = (va: number): void => pushSlow(l, "loadSlow", va, attrs);
   const grouped = l.groupOf(inst);
   if (grouped) {
     const va = l.localOf(address);
-    const result = l.temp(type);
     if (grouped.isFirst) checkRange(l, va, grouped);
-    code.get(grouped.base);
-    code.likely();
-    code.if();
-    code.get(grouped.base);
+    pushGrouped(l, grouped.base, () => {
+      slow(va);
+      code.i32(grouped.offset);
+      code.op(I32.sub);
+    });
     emitLoad(l, inst, grouped.offset, second);
-    code.set(result);
-    code.else();
-    slowLoad(l, va, inst, result, second);
-    code.end();
-    code.get(result);
     return;
   }
-  const check = pushHit(l, address, bytes, align, acc, (acc & ACC_RMW) !== 0);
-  const result = l.temp(type);
-  code.likely();
-  code.if();
-  pushHostAddress(l, check);
+  pushChecked(l, address, attrs, ((attrs.acc ?? 0) & ACC_RMW) !== 0, slow);
   emitLoad(l, inst, 0, second);
-  code.set(result);
-  code.else();
-  slowLoad(l, check.va, inst, result, second);
-  code.end();
-  code.get(result);
-}
-
-function slowLoad(l: Lowering, va: number, inst: Inst, result: number, second: number | undefined): void {
-  const { code } = l;
-  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  const part = isPart(inst.value?.type ?? "", bytes);
-  if (part) code.v128(new Array(16).fill(0));
-  code.get(Lowering.CPU);
-  code.get(va);
-  code.i32(align);
-  code.i32(acc);
-  code.call(l.functions.slow(`load${bytes * 8}`));
-  if (part) code.lane(LANE_OPS["i64x2.replace_lane"][0], 0);
-  if (second === undefined) code.set(result);
-  else splitPair(l, bytes, result, second);
-  afterSlow(l);
-}
-
-/** The two values of a pair from one that is on the stack: a vector of 16 bytes, or an i64. */
-function splitPair(l: Lowering, bytes: number, first: number, second: number): void {
-  const { code } = l;
-  const both = l.temp(bytes === 16 ? "v128" : "i64");
-  code.tee(both);
-  if (bytes === 16) {
-    code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
-    code.set(first);
-    code.get(both);
-    code.lane(LANE_OPS["i64x2.extract_lane"][0], 1);
-  } else {
-    code.i64(-1, 0);
-    code.op(I64.and);
-    code.set(first);
-    code.get(both);
-    code.i64(32, 0);
-    code.op(I64.shrU);
-  }
-  code.set(second);
 }
 
 export function lowerStore(l: Lowering, inst: Inst): void {
   const { code } = l;
-  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
+  const { attrs } = inst;
+  const { bytes = 8 } = attrs;
   const [address, value, second] = inst.args as readonly [Value, Value, Value?];
   const data: Data = { type: value.type, first: l.localOf(value), second: second && l.localOf(second) };
   const known = l.walkOf(inst);
@@ -390,62 +389,38 @@ export function lowerStore(l: Lowering, inst: Inst): void {
     emitStore(l, data, bytes, known.offset, () => pushKnown(l, address, known));
     return;
   }
+  const slow = (va: number): void => {
+    emitStore(l, data, bytes, ARG1, () => code.get(Lowering.CPU));
+    pushSlow(l, "storeSlow", va, attrs);
+    // The store may have been one to a flash device, which comes and goes as memory.
+    l.forgetGroups();
+  };
   const grouped = l.groupOf(inst);
   if (grouped) {
     const va = l.localOf(address);
     if (grouped.isFirst) checkRange(l, va, grouped);
-    code.get(grouped.base);
-    code.likely();
-    code.if();
-    emitStore(l, data, bytes, grouped.offset, () => code.get(grouped.base));
-    code.else();
-    slowStore(l, va, data, inst);
-    code.end();
+    emitStore(l, data, bytes, grouped.offset, () =>
+      pushGrouped(l, grouped.base, () => {
+        slow(va);
+        code.i32(grouped.offset);
+        code.op(I32.sub);
+      }),
+    );
     return;
   }
-  const check = pushHit(l, address, bytes, align, acc, true);
-  code.likely();
-  code.if();
-  emitStore(l, data, bytes, 0, () => pushHostAddress(l, check));
-  code.else();
-  slowStore(l, check.va, data, inst);
-  code.end();
-}
-
-function slowStore(l: Lowering, va: number, data: Data, inst: Inst): void {
-  const { code } = l;
-  const { bytes = 8, align = 1, acc = 0 } = inst.attrs;
-  code.get(Lowering.CPU);
-  code.get(va);
-  code.get(data.first);
-  if (data.second !== undefined) {
-    code.op(PURE_OPS["i64x2.splat"][0]);
-    code.get(data.second);
-    code.lane(LANE_OPS["i64x2.replace_lane"][0], 1);
-  }
-  if (isPart(data.type, bytes)) code.lane(LANE_OPS["i64x2.extract_lane"][0], 0);
-  code.i32(align);
-  code.i32(acc);
-  code.call(l.functions.slow(`store${bytes * 8}`));
-  afterSlow(l);
-  // The store may have been one to a flash device, which comes and goes as memory.
-  l.forgetGroups();
+  emitStore(l, data, bytes, 0, () => pushChecked(l, address, attrs, true, slow));
 }
 
 export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {
   const { code } = l;
-  const { bytes = 1, align = 1, acc = 0 } = inst.attrs;
+  const { attrs } = inst;
+  const { bytes = 1, align = 1, acc = 0 } = attrs;
   if (l.walkOf(inst)) return;
   const check = pushHit(l, address, bytes, align, acc, true);
   code.op(I32.eqz);
   code.unlikely();
   code.if();
-  code.get(Lowering.CPU);
-  code.get(check.va);
-  code.i32(bytes);
-  code.i32(align);
-  code.i32(acc);
-  code.call(l.functions.slow("probeWrite"));
-  afterSlow(l);
+  pushSlow(l, "probeSlow", check.va, attrs);
+  code.drop();
   code.end();
 }

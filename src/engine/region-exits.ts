@@ -3,6 +3,7 @@ import {
   COUNT_TRANSLATED,
   CTX,
   CTX_CHECKED,
+  EXIT,
   FETCH_BASE,
   FETCH_VA,
   ITLB,
@@ -38,16 +39,16 @@ export interface RegionContext {
 }
 
 /**
- * The ways into a region and out of it: tail calls straight to the next region where there is one, and one exit that all faults, which are
- * rare, share.
+ * The ways into a region and out of it: tail calls straight to the next region where there is one, and one exit that all faults and branches to
+ * what is not part of it share, since they are rare and the code of an exit is long.
  */
 export abstract class RegionExits extends RegionState {
   protected readonly region: Region;
   protected readonly structure: Structure;
   protected readonly usage: Usage;
   protected readonly context: RegionContext;
-  /** Blocks of the region by their numbers, and the exits of faults. */
-  protected readonly labels: Labels<number | "fault" | "fault with flags" | "out of loop">;
+  /** Blocks of the region by their numbers, and the shared exit. */
+  protected readonly labels: Labels<number | "out" | "out with flags" | "out of loop">;
   /** The block that is being lowered, and the instruction. */
   protected number = 0;
   protected insn: RegionInsn | undefined;
@@ -59,9 +60,8 @@ export abstract class RegionExits extends RegionState {
   readonly #ctxChecked: number | undefined;
   /** i64: the virtual address of the region's page. FETCH_VA and FETCH_BASE stay that page's while the region runs. */
   readonly #va: number;
-  /** i32 each: the record and the page (pageNumber) of an instruction that faulted. */
-  readonly #faultRecord: number;
-  readonly #faultPage: number;
+  /** i64: where the shared exit goes, or the address of the instruction that has set EXIT. */
+  readonly #target: number;
 
   constructor(code: Code, functions: Functions, region: Region, context: RegionContext) {
     const structure = structureOf(region.blocks.map((b) => b.successors));
@@ -75,8 +75,7 @@ export abstract class RegionExits extends RegionState {
     this.#ctx = code.local("i64");
     this.#ctxChecked = context.aligned ? code.local("i64") : undefined;
     this.#va = code.local("i64");
-    this.#faultRecord = code.local("i32");
-    this.#faultPage = code.local("i32");
+    this.#target = code.local("i64");
   }
 
   /** Emits the whole function, `body` being what all ways out leave. */
@@ -100,31 +99,28 @@ export abstract class RegionExits extends RegionState {
     code.get(Lowering.CPU);
     code.memory("i64.load", FETCH_VA);
     code.set(this.#va);
-    this.labels.open("fault", () => code.block());
-    if (this.usage.flags.used) this.labels.open("fault with flags", () => code.block());
+    this.labels.open("out", () => code.block());
+    if (this.usage.flags.used) this.labels.open("out with flags", () => code.block());
     body();
     code.unreachable();
     if (this.usage.flags.used) {
       this.labels.close();
-      // Whatever faulted has left the flags in locals.
+      // Whoever came here has left the flags in locals.
       this.producer = undefined;
       this.storeState({ x: 0, v: 0 }, true);
     }
     this.labels.close();
     this.storeState(this.usage.written, false);
-    for (const page of this.context.pages) {
-      if (page === 0) continue;
-      code.get(this.#faultPage);
-      code.i32(page);
-      code.op(I32.eq);
-      code.if();
-      this.#settlePage(page);
-      code.end();
-    }
     code.get(Lowering.CPU);
-    code.get(this.#faultRecord);
+    code.memory("i32.load", EXIT);
+    code.if();
+    code.get(Lowering.CPU);
+    code.get(this.#target);
     code.get(Lowering.BUDGET);
-    code.returnCall(this.functions.runtime("leave"));
+    code.returnCall(this.functions.runtime("leaveAt"));
+    code.end();
+    this.#enter(this.#target, 0);
+    this.#leaveTo(this.#target, 0);
   }
 
   /** Code that was made for the other way of looking at alignment goes back to the interpreter. */
@@ -167,7 +163,7 @@ export abstract class RegionExits extends RegionState {
     miss();
     code.br(1);
     code.end();
-    this.goto(n, to);
+    this.exit(n, to);
     code.end();
     this.resume(producer);
   }
@@ -276,6 +272,13 @@ export abstract class RegionExits extends RegionState {
 
   /** To the address in a local: by the instruction TLB, and through the runtime when that has not got it, or for a guarded page. */
   protected jump(va: number, btype: number): void {
+    this.#enter(va, btype);
+    this.#settlePage();
+    this.#leaveTo(va, btype);
+  }
+
+  /** Tail call of the region at the address in a local, if the instruction TLB has its page. */
+  #enter(va: number, btype: number): void {
     const { code } = this;
     const entry = this.temp("i32");
     code.block();
@@ -294,7 +297,9 @@ export abstract class RegionExits extends RegionState {
     enterItlbPage(code, va, entry, record, this.onlyCpu);
     this.#dispatch(record);
     code.end();
-    this.#settlePage();
+  }
+  #leaveTo(va: number, btype: number): void {
+    const { code } = this;
     code.get(Lowering.CPU);
     code.get(va);
     code.get(Lowering.BUDGET);
@@ -303,22 +308,25 @@ export abstract class RegionExits extends RegionState {
   }
 
   leave(): void {
-    const { code } = this;
-    this.#pushRecord((this.insn as RegionInsn).index);
-    code.set(this.#faultRecord);
+    const { code, producer } = this;
     code.get(Lowering.BUDGET);
     code.i32(this.uncharged);
     code.op(I32.add);
     code.set(Lowering.BUDGET);
     this.count(-this.uncharged);
-    const { producer } = this;
-    this.deferFlags();
+    this.#out((this.insn as RegionInsn).index, this.flagsAreOwn);
     this.producer = producer;
-    if (this.#page !== 0) {
-      code.i32(this.#page);
-      code.set(this.#faultPage);
-    }
-    this.labels.br(this.flagsAreOwn ? "fault with flags" : "fault");
+  }
+
+  /** From the end of block n to instruction `to`, by the shared exit. */
+  protected exit(n: number, to: number): void {
+    this.#out(to, this.usage.flags.mayAfter[n] as boolean);
+  }
+  #out(to: number, withFlags: boolean): void {
+    this.pushAddress(to);
+    this.code.set(this.#target);
+    this.deferFlags();
+    this.labels.br(withFlags ? "out with flags" : "out");
   }
 
   raise(ec: number, iss: () => void): void {

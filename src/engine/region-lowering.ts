@@ -282,7 +282,7 @@ export class RegionLowering extends RegionExits {
     const { code } = this;
     const { cut, position, isMerge, isLoop } = this.structure;
     if (s < 0 || cut.has(edge(n, s))) {
-      this.goto(n, to);
+      this.exit(n, to);
       return;
     }
     if ((position.get(s) as number) <= (position.get(n) as number)) {
@@ -292,7 +292,7 @@ export class RegionLowering extends RegionExits {
       code.op(I32.leS);
       code.unlikely();
       code.if();
-      this.goto(n, to);
+      this.exit(n, to);
       code.end();
       this.resume(producer);
       this.enterPage(n, s, to);

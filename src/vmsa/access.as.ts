@@ -2,7 +2,8 @@
 // (docs/architecture.md).
 
 import {
-  ARG0, ARG1, ARG2, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB_ADDEND, DTLB_READ, DTLB_WRITE, PAN, RESULT, RESULT_HI,
+  ARG0, ARG1, ARG2, ATTENTION, COUNT_DATA_MISSES, CTX, CTX_CHECKED, CTX_UNPRIV, DTLB_ADDEND, DTLB_READ, DTLB_WRITE, EXIT,
+  INSTRUCTIONS, PAN, RESULT, RESULT_HI,
 } from "../cpu/state-layout";
 import { FEATURE_LSE2 } from "../cpu/sysreg-layout";
 import {
@@ -259,107 +260,57 @@ export function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): u
   return load<u32>(slot, DTLB_ADDEND) + <usize>va;
 }
 
-export function load8(cpu: usize, va: u64, align: i32, acc: i32): u64 {
-  const known = inDTLB(cpu, va, 1, acc, DTLB_READ);
-  if (known) return load<u8>(known);
-  const at = locate(cpu, va, 1, align, acc, false);
-  if (at) return load<u8>(at);
-  readSlow(cpu, va, 1, align);
-  return low;
-}
+/** What loadSlow(), storeSlow() and probeSlow() are told of an access, in one word: its bytes, and `align` and `acc` from these bits on. */
+const ALIGN_SHIFT: i32 = 8;
+const ACC_SHIFT: i32 = 16;
+const FIELD: i32 = 0xff;
 
-export function load16(cpu: usize, va: u64, align: i32, acc: i32): u64 {
-  const known = inDTLB(cpu, va, 2, acc, DTLB_READ);
-  if (known) return load<u16>(known);
-  const at = locate(cpu, va, 2, align, acc, false);
-  if (at) return load<u16>(at);
-  readSlow(cpu, va, 2, align);
-  return low;
-}
-
-export function load32(cpu: usize, va: u64, align: i32, acc: i32): u64 {
-  const known = inDTLB(cpu, va, 4, acc, DTLB_READ);
-  if (known) return load<u32>(known);
-  const at = locate(cpu, va, 4, align, acc, false);
-  if (at) return load<u32>(at);
-  readSlow(cpu, va, 4, align);
-  return low;
-}
-
-export function load64(cpu: usize, va: u64, align: i32, acc: i32): u64 {
-  const known = inDTLB(cpu, va, 8, acc, DTLB_READ);
-  if (known) return load<u64>(known);
-  const at = locate(cpu, va, 8, align, acc, false);
-  if (at) return load<u64>(at);
-  readSlow(cpu, va, 8, align);
-  return low;
-}
-
-export function load128(cpu: usize, va: u64, align: i32, acc: i32): v128 {
-  const known = inDTLB(cpu, va, 16, acc, DTLB_READ);
-  if (known) return v128.load(known);
-  const at = locate(cpu, va, 16, align, acc, false);
-  if (at) return v128.load(at);
-  readSlow(cpu, va, 16, align);
-  return v128.replace_lane<u64>(v128.splat<u64>(low), 1, high);
-}
-
-export function store8(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
-  const known = inDTLB(cpu, va, 1, acc, DTLB_WRITE);
-  if (known) {
-    store<u8>(known, <u8>value);
-    return;
+/**
+ * Where generated code does the access, 0 after a fault, and in the upper half what is left of the budget. A device may have asked for the PE's
+ * attention: then the instructions that will not run in this slice are taken back from what the PE adds when it is over.
+ */
+function answer(cpu: usize, at: usize, budget: i32): u64 {
+  if (at && load<u32>(cpu, ATTENTION)) {
+    store<u64>(cpu, load<u64>(cpu, INSTRUCTIONS) - <u64>(<i64>budget), INSTRUCTIONS);
+    budget = 0;
   }
-  const at = locate(cpu, va, 1, align, acc, true);
-  if (at) store<u8>(at, <u8>value);
-  else writeSlow(cpu, va, 1, align, value, 0);
+  return <u64>at | (<u64>budget << 32);
 }
 
-export function store16(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
-  const known = inDTLB(cpu, va, 2, acc, DTLB_WRITE);
-  if (known) {
-    store<u16>(known, <u16>value);
-    return;
-  }
-  const at = locate(cpu, va, 2, align, acc, true);
-  if (at) store<u16>(at, <u16>value);
-  else writeSlow(cpu, va, 2, align, value, 0);
+/** A load that misses the data TLB. What is not in one page of memory is read to RESULT. */
+export function loadSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
+  const bytes = how & FIELD;
+  const align = (how >> ALIGN_SHIFT) & FIELD;
+  const acc = how >> ACC_SHIFT;
+  const known = inDTLB(cpu, va, bytes, acc, DTLB_READ);
+  if (known) return answer(cpu, known, budget);
+  const at = locate(cpu, va, bytes, align, acc, false);
+  if (at) return answer(cpu, at, budget);
+  readSlow(cpu, va, bytes, align);
+  if (load<u32>(cpu, EXIT)) return answer(cpu, 0, budget);
+  store<u64>(cpu, low, RESULT);
+  store<u64>(cpu, high, RESULT_HI);
+  return answer(cpu, cpu + RESULT, budget);
 }
 
-export function store32(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
-  const known = inDTLB(cpu, va, 4, acc, DTLB_WRITE);
-  if (known) {
-    store<u32>(known, <u32>value);
-    return;
-  }
-  const at = locate(cpu, va, 4, align, acc, true);
-  if (at) store<u32>(at, <u32>value);
-  else writeSlow(cpu, va, 4, align, value, 0);
+/**
+ * A store that misses the data TLB, of what is at ARG1. What is not in one page of memory is written here, and generated code stores it to RESULT,
+ * where it does no harm.
+ */
+export function storeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
+  const bytes = how & FIELD;
+  const align = (how >> ALIGN_SHIFT) & FIELD;
+  const acc = how >> ACC_SHIFT;
+  const known = inDTLB(cpu, va, bytes, acc, DTLB_WRITE);
+  if (known) return answer(cpu, known, budget);
+  const at = locate(cpu, va, bytes, align, acc, true);
+  if (at) return answer(cpu, at, budget);
+  writeSlow(cpu, va, bytes, align, load<u64>(cpu, ARG1), load<u64>(cpu, ARG2));
+  return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
 }
 
-export function store64(cpu: usize, va: u64, value: u64, align: i32, acc: i32): void {
-  const known = inDTLB(cpu, va, 8, acc, DTLB_WRITE);
-  if (known) {
-    store<u64>(known, <u64>value);
-    return;
-  }
-  const at = locate(cpu, va, 8, align, acc, true);
-  if (at) store<u64>(at, value);
-  else writeSlow(cpu, va, 8, align, value, 0);
-}
-
-export function store128(cpu: usize, va: u64, value: v128, align: i32, acc: i32): void {
-  const known = inDTLB(cpu, va, 16, acc, DTLB_WRITE);
-  if (known) {
-    v128.store(known, value);
-    return;
-  }
-  const at = locate(cpu, va, 16, align, acc, true);
-  if (at) v128.store(at, value);
-  else writeSlow(cpu, va, 16, align, v128.extract_lane<u64>(value, 0), v128.extract_lane<u64>(value, 1));
-}
-
-/** Makes sure that a store of `bytes` at `va` has no fault but an external abort. */
-export function probeWrite(cpu: usize, va: u64, bytes: i32, align: i32, acc: i32): void {
-  locate(cpu, va, bytes, align, acc, true);
+/** Makes sure that a store has no fault but an external abort: 0 after a fault. */
+export function probeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
+  locate(cpu, va, how & FIELD, (how >> ALIGN_SHIFT) & FIELD, how >> ACC_SHIFT, true);
+  return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
 }
