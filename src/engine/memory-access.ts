@@ -179,28 +179,20 @@ function checkRange(l: Lowering, va: number, { group, base }: GroupedAccess & { 
 
 /** An access in a page that its walk is known to be in. */
 export interface KnownAccess {
-  readonly isFirst: boolean;
   /** From the start of the walk's range. */
   readonly offset: number;
-  /** i32 locals: what makes the first access's address one in linear memory, that of the range; and that address, from the first access on. */
-  readonly delta: number;
+  /** i32 local: where that range is in linear memory, in this turn of the loop. */
   readonly base: number;
 }
 
 /**
- * Before a turn of a loop: fails with 1 on the stack unless a walk's range is in a page of the data TLB, sets `delta`, and makes `turns`
- * no more than what follow in this page. `first`: the first access's place in the range; `pushX` pushes a register by its slot.
+ * Before a turn of a loop: fails with 1 on the stack unless a walk's range is in a page of the data TLB, sets `base`, and makes `turns`
+ * no more than what follow in this page. `pushX` pushes a register by its slot.
  */
 export function checkWalk(
   l: Lowering,
   walk: Walk,
-  {
-    first,
-    delta,
-    turns,
-    pushX,
-    fail,
-  }: { first: number; delta: number; turns: number; pushX: (slot: number) => void; fail: () => void },
+  { base, turns, pushX, fail }: { base: number; turns: number; pushX: (slot: number) => void; fail: () => void },
 ): void {
   const { code } = l;
   const va = l.temp("i64");
@@ -221,11 +213,8 @@ export function checkWalk(
   pushTag(l, va, walk.bytes);
   code.op(I64.ne);
   fail();
-  code.get(entry);
-  code.memory("i32.load", entries(l) + DTLB_ADDEND);
-  code.i32(first);
-  code.op(I32.sub);
-  code.set(delta);
+  pushHostAddress(l, { va, entry });
+  code.set(base);
   if (walk.stride === 0) return;
   const more = l.temp("i32");
   if (walk.stride > 0) code.i32(PAGE - walk.bytes);
@@ -243,20 +232,6 @@ export function checkWalk(
   code.op(I32.ltU);
   code.select("i32");
   code.set(turns);
-}
-
-/** Puts the address in linear memory of a walk's range on the stack. */
-function pushKnown(l: Lowering, address: Value, { isFirst, delta, base }: KnownAccess): void {
-  const { code } = l;
-  if (!isFirst) {
-    code.get(base);
-    return;
-  }
-  l.push(address);
-  code.op(WRAP);
-  code.get(delta);
-  code.op(I32.add);
-  code.tee(base);
 }
 
 /** A vector of which only the low part is in memory. */
@@ -357,7 +332,7 @@ export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
   const second = attrs.pair ? l.second(inst.value as Value) : undefined;
   const known = l.walkOf(inst);
   if (known) {
-    pushKnown(l, address, known);
+    code.get(known.base);
     emitLoad(l, inst, known.offset, second);
     return;
   }
@@ -386,7 +361,7 @@ export function lowerStore(l: Lowering, inst: Inst): void {
   const data: Data = { type: value.type, first: l.localOf(value), second: second && l.localOf(second) };
   const known = l.walkOf(inst);
   if (known) {
-    emitStore(l, data, bytes, known.offset, () => pushKnown(l, address, known));
+    emitStore(l, data, bytes, known.offset, () => code.get(known.base));
     return;
   }
   const slow = (va: number): void => {

@@ -1,7 +1,8 @@
-import { FP_TRAP } from "../cpu/state-layout.ts";
+import { FP_FAST_ARITHMETIC, FP_FAST_NO_FLUSH, FP_TRAP } from "../cpu/state-layout.ts";
 import type { Inst, Value } from "../ir/builder.ts";
 import type { Code } from "../wasm/code.ts";
 import { type AccessGroup, type AccessGroups, type GroupedAccess, groupAccesses } from "./access-groups.ts";
+import { asksFast } from "./float-fast.ts";
 import type { Functions } from "./functions.ts";
 import { EC_FP_ACCESS, ISS_FP_ACCESS } from "./interpreter.ts";
 import { Lowering } from "./lowering.ts";
@@ -12,13 +13,16 @@ import { type RegionContext, RegionExits } from "./region-exits.ts";
 import { checkedAfter, checkedBefore, withoutCheck } from "./sp-alignment.ts";
 import { edge } from "./structure.ts";
 import { withoutClearing, zeroAfter, zeroBefore } from "./upper-halves.ts";
-import { type Walk, type Walks, walksOf } from "./walks.ts";
+import { type Walks, walksOf } from "./walks.ts";
 
-const I32 = { eqz: 0x45, sub: 0x6b, mul: 0x6c, leS: 0x4c, gtS: 0x4a };
+const I32 = { eqz: 0x45, ne: 0x47, add: 0x6a, sub: 0x6b, mul: 0x6c, leS: 0x4c, gtS: 0x4a };
 const I64_EQ = 0x51;
 
 /** Turns of a loop that stays where it is: as many as one that goes through a page a byte at a time has. */
 const MOST_TURNS = 4095;
+
+/** FP_FAST with all that it may say. */
+const ALL_FAST = FP_FAST_ARITHMETIC | FP_FAST_NO_FLUSH;
 
 /** Lowers a region: WebAssembly's own control flow between its blocks. */
 export class RegionLowering extends RegionExits {
@@ -193,15 +197,20 @@ export class RegionLowering extends RegionExits {
       code.memory("i32.load", FP_TRAP);
       fail();
     }
+    if (block.insns.some(({ ir }) => ir.some(asksFast))) {
+      super.pushFast();
+      code.i32(ALL_FAST);
+      code.op(I32.ne);
+      fail();
+    }
     const local = (): number => this.#freeBases.pop() ?? code.local("i32");
     const limit = local();
     code.i32(MOST_TURNS);
     code.set(limit);
-    const locals = new Map(walks.list.map((walk) => [walk, { delta: local(), base: local() }]));
-    for (const walk of walks.list) {
+    const bases = new Map(walks.list.map((walk) => [walk, local()]));
+    for (const [walk, base] of bases) {
       checkWalk(this, walk, {
-        first: firstOffset(walks, walk),
-        delta: locals.get(walk)?.delta as number,
+        base,
         turns: limit,
         pushX: (slot) => this.getX({ file: "x", slot, name: "" }),
         fail,
@@ -229,9 +238,16 @@ export class RegionLowering extends RegionExits {
     this.#fpChecked = true;
     this.#walking = (inst) => {
       const access = walks.of.get(this.insn as RegionInsn)?.get(inst);
-      return access && { ...access, ...(locals.get(access.walk) as { delta: number; base: number }) };
+      return access && { ...access, base: bases.get(access.walk) as number };
     };
     turn(() => {
+      for (const [{ stride }, base] of bases) {
+        if (stride === 0) continue;
+        code.get(base);
+        code.i32(stride);
+        code.op(I32.add);
+        code.set(base);
+      }
       if (this.#flagsLive[n] === "read") this.settleFlags();
       code.get(Lowering.BUDGET);
       code.get(limit);
@@ -242,9 +258,14 @@ export class RegionLowering extends RegionExits {
     });
     this.#walking = undefined;
     code.end();
-    this.#freeBases.push(limit, ...[...locals.values()].flatMap(({ delta, base }) => [delta, base]));
+    this.#freeBases.push(limit, ...bases.values());
   }
   #walking: ((inst: Inst) => KnownAccess | undefined) | undefined;
+  /** A loop that walks was entered with floating point in line. */
+  override pushFast(): void {
+    if (this.#walking) this.code.i32(ALL_FAST);
+    else super.pushFast();
+  }
   override walkOf(inst: Inst): KnownAccess | undefined {
     return this.#walking?.(inst);
   }
@@ -368,12 +389,4 @@ export class RegionLowering extends RegionExits {
       this.code.set(base);
     }
   }
-}
-
-/** The first access of a walk in the block: its place in the walk's range. */
-function firstOffset(walks: Walks, walk: Walk): number {
-  for (const accesses of walks.of.values()) {
-    for (const access of accesses.values()) if (access.walk === walk && access.isFirst) return access.offset;
-  }
-  throw new TypeError("a walk without a first access");
 }

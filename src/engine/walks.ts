@@ -18,8 +18,6 @@ export interface Walk {
 
 export interface WalkingAccess {
   readonly walk: Walk;
-  /** The walk's first in the block. */
-  readonly isFirst: boolean;
   /** From the start of the range, in bytes. */
   readonly offset: number;
 }
@@ -167,13 +165,9 @@ function together(accesses: readonly { insn: RegionInsn; inst: Inst; sum: Sum; s
   const of = new Map<RegionInsn, Map<Inst, WalkingAccess>>();
   const list = walks.map(({ terms, constant, end, stride, writes, members }) => {
     const walk: Walk = { terms, constant, bytes: end - constant, stride, writes };
-    const first = members.find(({ inst }) => inst.op !== "probeWrite");
     for (const member of members) {
       const ofInsn = of.get(member.insn) ?? new Map<Inst, WalkingAccess>();
-      of.set(
-        member.insn,
-        ofInsn.set(member.inst, { walk, isFirst: member === first, offset: member.sum.constant - constant }),
-      );
+      of.set(member.insn, ofInsn.set(member.inst, { walk, offset: member.sum.constant - constant }));
     }
     return walk;
   });
