@@ -43,7 +43,10 @@ const NO_TERMS: ReadonlyMap<number, number> = new Map();
 /** Of factors and constants: what is beyond is unknown. */
 const LARGEST = 2 ** 31;
 
-/** Its walks, if all that a block's instructions do is known: it has accesses, and each of them walks. `ir`: of its instructions. */
+/**
+ * Its walks, if all that a block's instructions do is known: it has accesses, and each of them walks; and FPCR and FPSR are not written, so that
+ * floating point that may be in line stays so. `ir`: of its instructions.
+ */
 export function walksOf(block: Block, ir: readonly (readonly Inst[])[]): Walks | undefined {
   if (block.ending.kind !== "branchIf") return undefined;
   const registers = new Map<number, Sum | undefined>();
@@ -59,7 +62,7 @@ export function walksOf(block: Block, ir: readonly (readonly Inst[])[]): Walks |
         const sum = sums[args[0]?.id as number];
         if (sum === undefined || attrs.acc !== 0 || conditional > 0) return undefined;
         accesses.push({ insn, inst, sum });
-      } else if (mayLeave(inst)) return undefined;
+      } else if (op === "setWord" || mayLeave(inst)) return undefined;
       else if (op === "setX")
         registers.set(attrs.reg?.slot as number, conditional > 0 ? undefined : sums[args[0]?.id as number]);
       else if (value?.type === "i64") sums[value.id] = sumOf(inst, sums, registers);

@@ -67,11 +67,11 @@ test("a store across a page whose second half faults writes nothing", () => {
   assert.deepEqual(pe.fault(), { ec: 0x24, iss: 6, far: VA - 4n });
 });
 
-test("probeWrite faults as the store would, over up to 64 bytes", () => {
+test("a probe faults as the store would, over up to 64 bytes", () => {
   const pe = paged();
-  pe.call("probeWrite", VA + 0xfc0n, 64, 8, 0);
+  pe.probe(VA + 0xfc0n, 64, 8);
   assert.equal(pe.fault(), undefined);
-  pe.call("probeWrite", VA + 0xfc8n, 64, 8, 0);
+  pe.probe(VA + 0xfc8n, 64, 8);
   assert.deepEqual(pe.fault(), { ec: 0x24, iss: 7 | WNR, far: VA + 0x1000n });
 });
 

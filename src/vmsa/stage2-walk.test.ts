@@ -156,7 +156,7 @@ test("LDTR, STTR, exclusives and DC ZVA meet stage 2", () => {
   check();
   pe.call("zeroBlock", VA);
   check();
-  pe.call("probeWrite", VA, 8, 8, 0);
+  pe.probe(VA, 8, 8);
   check();
 });
 

@@ -8,7 +8,7 @@ import { encodingOf } from "../../src/a64/encoding.ts";
 import { ALL_ROWS } from "../../src/a64/index.ts";
 import { CPU_MODELS, modelFeatures } from "../../src/arch/cpu-models.ts";
 import { Random } from "../vectors/inputs.ts";
-import { addImm, b, bCond, cbz, mov64, NOP, subImm, WFI } from "./assembler.ts";
+import { addImm, b, bCond, cbz, mov64, msr, NOP, SYSREG, subImm, WFI } from "./assembler.ts";
 import { CODE } from "./environment.ts";
 import { dataAddress, makeContext, type Program } from "./program.ts";
 import { makeRig, statistic } from "./rig.ts";
@@ -48,6 +48,7 @@ function loop(random: Random): number[] {
       const register = (): number => random.below(8);
       body.push(random.pick(OTHERS) | (register() << 16) | (register() << 5) | register());
     }
+    if (random.below(12) === 0) body.push(msr(random.pick([SYSREG.FPCR, SYSREG.FPSR]), random.below(8)));
     if (random.below(3) === 0) {
       const base = random.pick([...BASES, INDEX]);
       const by = base === INDEX ? 1 + random.below(2) : random.pick([1, 4, 8, 16, 24, 32, 64, 160, 1024, 2048]);

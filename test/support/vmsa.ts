@@ -176,11 +176,28 @@ export class Pe {
     return this.word(EXC_STAGE2) !== 0;
   }
 
+  // As generated code does, which has missed the data TLB (engine/memory-access.ts): what is faulted is 0, or not done.
   load(va: bigint, bytes = 8, acc = 0, align = bytes): bigint {
-    return BigInt.asUintN(64, this.call(`load${bytes * 8}`, va, align, acc) as bigint);
+    const at = this.#slow("loadSlow", va, { bytes, align, acc });
+    let value = 0n;
+    for (let i = 0; i < bytes && at !== 0; i++) value |= BigInt(this.#native.view.getUint8(at + i)) << BigInt(8 * i);
+    return value;
   }
   store(va: bigint, value: bigint, bytes = 8, acc = 0, align = bytes): void {
-    this.call(`store${bytes * 8}`, va, value, align, acc);
+    const put = (at: number): void => {
+      for (let i = 0; i < bytes; i++) this.#native.view.setUint8(at + i, Number((value >> BigInt(8 * i)) & 0xffn));
+    };
+    put(this.cpu + ARG1);
+    const at = this.#slow("storeSlow", va, { bytes, align, acc });
+    if (at !== 0) put(at);
+  }
+  probe(va: bigint, bytes: number, align: number): void {
+    this.#slow("probeSlow", va, { bytes, align, acc: 0 });
+  }
+  #slow(name: string, va: bigint, { bytes, align, acc }: { bytes: number; align: number; acc: number }): number {
+    const BUDGET = 5;
+    const answer = BigInt.asUintN(64, this.call(name, va, bytes | (align << 8) | (acc << 16), BUDGET) as bigint);
+    return Number(answer & 0xffff_ffffn);
   }
 
   /** Can generated code reach `va` without a call? */
