@@ -13,7 +13,7 @@ import { type RegionContext, RegionExits } from "./region-exits.ts";
 import { checkedAfter, checkedBefore, withoutCheck } from "./sp-alignment.ts";
 import { edge } from "./structure.ts";
 import { withoutClearing, zeroAfter, zeroBefore } from "./upper-halves.ts";
-import { type Walks, walksOf } from "./walks.ts";
+import { type Walk, type Walks, walksOf } from "./walks.ts";
 
 const I32 = { eqz: 0x45, ne: 0x47, add: 0x6a, sub: 0x6b, mul: 0x6c, leS: 0x4c, gtS: 0x4a };
 const I64_EQ = 0x51;
@@ -23,6 +23,15 @@ const MOST_TURNS = 4095;
 
 /** FP_FAST with all that it may say. */
 const ALL_FAST = FP_FAST_ARITHMETIC | FP_FAST_NO_FLUSH;
+
+/**
+ * How many turns of a loop are there one after the other: V8 asks in each turn of its own loop whether it is to stop, and steps cost less together. Those
+ * left at a page's end are done one by one, so a page must have many.
+ */
+function turnsTogether(walks: readonly Walk[]): number {
+  const stride = Math.max(...walks.map((walk) => Math.abs(walk.stride)));
+  return stride <= 16 ? 4 : stride <= 64 ? 2 : 1;
+}
 
 /** Lowers a region: WebAssembly's own control flow between its blocks. */
 export class RegionLowering extends RegionExits {
@@ -216,8 +225,9 @@ export class RegionLowering extends RegionExits {
         fail,
       });
     }
-    // What is left of the budget when those turns are over, but not less than nothing.
+    // What is left of the budget when those turns are over, but not less than nothing; and more, as several are done at a time.
     const { length } = block.insns;
+    const together = turnsTogether(walks.list);
     code.get(Lowering.BUDGET);
     code.get(limit);
     code.i32(length);
@@ -231,31 +241,53 @@ export class RegionLowering extends RegionExits {
     code.i32(0);
     code.op(I32.gtS);
     code.select("i32");
+    code.i32((together - 1) * length);
+    code.op(I32.add);
     code.set(limit);
+    if (together > 1) {
+      code.get(Lowering.BUDGET);
+      code.get(limit);
+      code.op(I32.leS);
+      fail();
+    }
     code.loop();
     const head = code.depth;
-    this.#start(n, block);
-    this.#fpChecked = true;
-    this.#walking = (inst) => {
-      const access = walks.of.get(this.insn as RegionInsn)?.get(inst);
-      return access && { ...access, base: bases.get(access.walk) as number };
-    };
-    turn(() => {
+    const advance = (turns: number, which: (stride: number) => boolean): void => {
       for (const [{ stride }, base] of bases) {
-        if (stride === 0) continue;
+        if (!which(stride)) continue;
         code.get(base);
-        code.i32(stride);
+        code.i32(stride * turns);
         code.op(I32.add);
         code.set(base);
       }
-      if (this.#flagsLive[n] === "read") this.settleFlags();
-      code.get(Lowering.BUDGET);
-      code.get(limit);
-      code.op(I32.gtS);
-      code.likely();
-      code.brIf(code.depth - head);
-      this.#edge(n, block.start, n);
-    });
+    };
+    const turnOf = (number: number): void => {
+      this.#start(n, block);
+      this.#fpChecked = true;
+      this.#walking = (inst) => {
+        const access = walks.of.get(this.insn as RegionInsn)?.get(inst);
+        if (access === undefined) return undefined;
+        const { walk, offset } = access;
+        return { base: bases.get(walk) as number, offset: offset + number * Math.max(walk.stride, 0) };
+      };
+      turn(() => {
+        // An offset is not negative: what goes down goes by its base.
+        advance(1, (stride) => stride < 0);
+        if (this.#flagsLive[n] === "read") this.settleFlags();
+        if (number < together - 1) {
+          turnOf(number + 1);
+          return;
+        }
+        advance(together, (stride) => stride > 0);
+        code.get(Lowering.BUDGET);
+        code.get(limit);
+        code.op(I32.gtS);
+        code.likely();
+        code.brIf(code.depth - head);
+        this.#edge(n, block.start, n);
+      });
+    };
+    turnOf(0);
     this.#walking = undefined;
     code.end();
     this.#freeBases.push(limit, ...bases.values());
