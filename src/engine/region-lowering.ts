@@ -101,9 +101,8 @@ export class RegionLowering extends RegionExits {
     if (ending.kind === "branch" || ending.kind === "call") this.#edge(n, ending.to, block.successors[0] as number);
   }
 
-  /** Before the instructions of a block. */
-  #start(n: number, block: Block): void {
-    const { code } = this;
+  /** Before the instructions of a block. @param charged how many are taken from the budget */
+  #start(n: number, block: Block, charged = block.insns.length): void {
     this.#fpChecked = false;
     this.flagsAreOwn = this.usage.flags.mayBefore[n] as boolean;
     this.number = n;
@@ -111,12 +110,18 @@ export class RegionLowering extends RegionExits {
     this.#groups = this.context.aligned ? new Map() : groupAccesses(block);
     this.#freeBases.push(...this.#bases.values());
     this.#bases = new Map();
+    this.#charge(charged);
+    this.uncharged = block.insns.length;
+  }
+
+  #charge(instructions: number): void {
+    if (instructions === 0) return;
+    const { code } = this;
     code.get(Lowering.BUDGET);
-    code.i32(block.insns.length);
+    code.i32(instructions);
     code.op(I32.sub);
     code.set(Lowering.BUDGET);
-    this.uncharged = block.insns.length;
-    this.count(block.insns.length);
+    this.count(instructions);
   }
 
   #instructions(n: number, block: Block, conditional: (insn: RegionInsn) => void): void {
@@ -166,12 +171,13 @@ export class RegionLowering extends RegionExits {
     const ending = block.ending as Extract<Ending, { kind: "branchIf" }>;
     const after = to === n ? ending.otherwise : ending.to;
     const next = block.successors[to === n ? 1 : 0] as number;
-    const turn = (again: () => void): void =>
+    const turn = (again: () => void, refund = 0): void =>
       this.#instructions(n, block, (insn) => {
         this.#branch = () => {
           if (to === n) code.op(I32.eqz);
           // No hint that the way out is rare: what comes after it would be thought rare, too.
           code.if();
+          this.#charge(-refund);
           const { producer } = this;
           if (next >= 0 && this.#flagsLive[next] === "read") this.settleFlags();
           else this.deferFlags();
@@ -194,7 +200,8 @@ export class RegionLowering extends RegionExits {
     this.#edge(n, after, next);
   }
 
-  #walkPages(n: number, block: Block, walks: Walks, turn: (again: () => void) => void): void {
+  /** @param turn emits a turn, which gives so many instructions back to the budget when it is the last one. */
+  #walkPages(n: number, block: Block, walks: Walks, turn: (again: () => void, refund: number) => void): void {
     const { code } = this;
     const checked = code.depth;
     const fail = (): void => {
@@ -262,7 +269,7 @@ export class RegionLowering extends RegionExits {
       }
     };
     const turnOf = (number: number): void => {
-      this.#start(n, block);
+      this.#start(n, block, number === 0 ? together * length : 0);
       this.#fpChecked = true;
       this.#walking = (inst) => {
         const access = walks.of.get(this.insn as RegionInsn)?.get(inst);
@@ -270,22 +277,25 @@ export class RegionLowering extends RegionExits {
         const { walk, offset } = access;
         return { base: bases.get(walk) as number, offset: offset + number * Math.max(walk.stride, 0) };
       };
-      turn(() => {
-        // An offset is not negative: what goes down goes by its base.
-        advance(1, (stride) => stride < 0);
-        if (this.#flagsLive[n] === "read") this.settleFlags();
-        if (number < together - 1) {
-          turnOf(number + 1);
-          return;
-        }
-        advance(together, (stride) => stride > 0);
-        code.get(Lowering.BUDGET);
-        code.get(limit);
-        code.op(I32.gtS);
-        code.likely();
-        code.brIf(code.depth - head);
-        this.#edge(n, block.start, n);
-      });
+      turn(
+        () => {
+          // An offset is not negative: what goes down goes by its base.
+          advance(1, (stride) => stride < 0);
+          if (this.#flagsLive[n] === "read") this.settleFlags();
+          if (number < together - 1) {
+            turnOf(number + 1);
+            return;
+          }
+          advance(together, (stride) => stride > 0);
+          code.get(Lowering.BUDGET);
+          code.get(limit);
+          code.op(I32.gtS);
+          code.likely();
+          code.brIf(code.depth - head);
+          this.#edge(n, block.start, n);
+        },
+        (together - 1 - number) * length,
+      );
     };
     turnOf(0);
     this.#walking = undefined;
