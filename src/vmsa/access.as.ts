@@ -260,6 +260,18 @@ export function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): u
   return load<u32>(slot, DTLB_ADDEND) + <usize>va;
 }
 
+/**
+ * Does an access go over a page's end, with both pages in the data TLB? Its parts are at `host` and, from byte `split` on, at `host2`. Where a stack
+ * begins is random in many a guest, and where a frame lies over a page's end, each turn of a loop may come here.
+ */
+function isKnownOverEnd(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): bool {
+  split = PAGE_BYTES - (<i32>va & (PAGE_BYTES - 1));
+  if (split >= bytes) return false;
+  host = inDTLB(cpu, va, split, acc, tag);
+  host2 = inDTLB(cpu, va + split, bytes - split, acc, tag);
+  return host != 0 && host2 != 0;
+}
+
 /** What loadSlow(), storeSlow() and probeSlow() are told of an access, in one word: its bytes, and `align` and `acc` from these bits on. */
 const ALIGN_SHIFT: i32 = 8;
 const ACC_SHIFT: i32 = 16;
@@ -284,6 +296,10 @@ export function loadSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
   const acc = how >> ACC_SHIFT;
   const known = inDTLB(cpu, va, bytes, acc, DTLB_READ);
   if (known) return answer(cpu, known, budget);
+  if (isKnownOverEnd(cpu, va, bytes, acc, DTLB_READ)) {
+    for (let i = 0; i < bytes; i++) store<u8>(cpu + i, load<u8>(i < split ? host + i : host2 + i - split), RESULT);
+    return answer(cpu, cpu + RESULT, budget);
+  }
   const at = locate(cpu, va, bytes, align, acc, false);
   if (at) return answer(cpu, at, budget);
   readSlow(cpu, va, bytes, align);
@@ -303,6 +319,10 @@ export function storeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
   const acc = how >> ACC_SHIFT;
   const known = inDTLB(cpu, va, bytes, acc, DTLB_WRITE);
   if (known) return answer(cpu, known, budget);
+  if (isKnownOverEnd(cpu, va, bytes, acc, DTLB_WRITE)) {
+    for (let i = 0; i < bytes; i++) store<u8>(i < split ? host + i : host2 + i - split, load<u8>(cpu + i, ARG1));
+    return answer(cpu, cpu + RESULT, budget);
+  }
   const at = locate(cpu, va, bytes, align, acc, true);
   if (at) return answer(cpu, at, budget);
   writeSlow(cpu, va, bytes, align, load<u64>(cpu, ARG1), load<u64>(cpu, ARG2));
@@ -311,6 +331,9 @@ export function storeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
 
 /** Makes sure that a store has no fault but an external abort: 0 after a fault. */
 export function probeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
-  locate(cpu, va, how & FIELD, (how >> ALIGN_SHIFT) & FIELD, how >> ACC_SHIFT, true);
+  const bytes = how & FIELD;
+  const acc = how >> ACC_SHIFT;
+  const isKnown = isKnownOverEnd(cpu, va, bytes, acc, DTLB_WRITE);
+  if (!isKnown) locate(cpu, va, bytes, (how >> ALIGN_SHIFT) & FIELD, acc, true);
   return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AF, DEVICE, DEVICE_PA, Pe, RAM, READ_ONLY, ROM, USER } from "../../test/support/vmsa.ts";
-import { DAIF } from "../cpu/state-layout.ts";
+import { COUNT_DATA_MISSES, DAIF } from "../cpu/state-layout.ts";
 import {
   DBGWCR0_EL1,
   DBGWCR3_EL1,
@@ -53,6 +53,24 @@ test("accesses across a page join two pages", () => {
       assert.equal(pe.fault(), undefined);
     }
   }
+});
+
+test("accesses across a page whose two pages are in the data TLB look nowhere else, and still fault", () => {
+  const pe = paged();
+  pe.map(VA + 0x1000n, RAM + 0x9000n);
+  const va = VA + 0xffdn;
+  pe.store(VA, 0n);
+  pe.store(VA + 0x1000n, 0n);
+  const misses = pe.get(COUNT_DATA_MISSES);
+  pe.store(va, 0x8877_6655_4433_2211n);
+  assert.equal(pe.load(va), 0x8877_6655_4433_2211n);
+  pe.probe(va, 64, 8);
+  assert.equal(pe.get(COUNT_DATA_MISSES), misses);
+  pe.poke(pe.descriptor(VA + 0x1000n), 0n);
+  pe.forget(VA + 0x1000n);
+  pe.store(va, 1n);
+  assert.deepEqual(pe.fault(), { ec: 0x24, iss: 7 | WNR, far: VA + 0x1000n });
+  assert.equal(pe.peek(RAM + 0xff8n) >> 40n, 0x332211n);
 });
 
 test("a store across a page whose second half faults writes nothing", () => {
