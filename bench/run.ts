@@ -1,4 +1,4 @@
-// npm run bench [-- [--peers] [--rows a,b] [--runs N] [--quick] [--no-save]]
+// npm run bench [-- [--peers] [--rows a,b] [--runs N] [--quick | --scale F] [--no-save]]
 //
 // Boots the same guest on Atoll and, where it is installed, on QEMU (TCG), run after run in turns, and compares medians. With all
 // rows at full size it measures Atoll by itself, too, and writes bench/results.json, bench/results.svg, and the tables of
@@ -33,15 +33,16 @@ const { values: options } = parseArgs({
     rows: { type: "string" },
     runs: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
+    scale: { type: "string" },
     "no-save": { type: "boolean", default: false },
   },
 });
 const runs = Number(options.runs);
-const full = options.rows === undefined && !options.quick;
-const scale = options.quick ? QUICK_SCALE : 1;
+const scale = options.quick ? QUICK_SCALE : Number(options.scale ?? 1);
+const full = options.rows === undefined && scale === 1;
 const rows = options.rows === undefined ? ROWS : ROWS.filter(({ name }) => options.rows?.split(",").includes(name));
-if (!(runs >= 1) || (options.rows !== undefined && rows.length !== options.rows.split(",").length)) {
-  console.error(`bench: --runs is a number, --rows are of: ${ROWS.map(({ name }) => name).join(", ")}`);
+if (!(runs >= 1) || !(scale > 0) || (options.rows !== undefined && rows.length !== options.rows.split(",").length)) {
+  console.error(`bench: --runs and --scale are numbers, --rows are of: ${ROWS.map(({ name }) => name).join(", ")}`);
   process.exit(2);
 }
 
