@@ -74,7 +74,8 @@ export class RemoteRegions implements RegionSource, KeptForRunning {
   ask(request: RegionRequest): void {
     if (this.#underWay.has(request.record)) return;
     const known = this.#wanted.get(request.record);
-    if (known && known.request.ifKept === request.ifKept) known.asked++;
+    // What is hot stays so, however it is asked for later.
+    if (known && (request.ifKept || !known.request.ifKept)) known.asked++;
     else this.#wanted.set(request.record, { request, asked: 1 });
   }
 
