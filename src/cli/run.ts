@@ -10,7 +10,8 @@ import { ESCAPE_HELP } from "../hosts/node/escape-keys.ts";
 import { save } from "../hosts/node/files.ts";
 import { GdbSocket } from "../hosts/node/gdb-socket.ts";
 import { keepHeapsSmall } from "../hosts/node/heaps.ts";
-import { inflateAhead } from "../hosts/node/inflate.ts";
+import { inflateAhead, unpackedSize } from "../hosts/node/inflate.ts";
+import { touch } from "../hosts/node/memory-touch.ts";
 import { OutputFile } from "../hosts/node/output-file.ts";
 import { pace } from "../hosts/node/pace.ts";
 import { processStatistics } from "../hosts/node/process-statistics.ts";
@@ -165,8 +166,12 @@ async function created(parts: MachineParts): Promise<Machine> {
   const { Machine } = await import("../machine/machine.ts");
   // Firmware is part of the board. A kernel is not: the machine is made meanwhile.
   if (unpacking === undefined || parts.bios) return Machine.create(parts);
-  const machine = await Machine.blank(parts);
-  await unpacking;
+  let ready: Promise<void> | undefined;
+  const machine = await Machine.blank(parts, (memory, ram) => {
+    // The device tree is at the start of RAM, and nearly all kernels follow 2 MiB behind it.
+    ready = touch(memory, [{ start: ram, bytes: 0x20_0000 + unpackedSize(parts.kernel?.bytes as Uint8Array) }]);
+  });
+  await Promise.all([unpacking, ready]);
   machine.reset();
   return machine;
 }

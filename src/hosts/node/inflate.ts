@@ -42,9 +42,14 @@ const plain = ({ buffer, byteOffset, byteLength }: Buffer): Uint8Array =>
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
-/** Bytes that are written in one go. A gzip file's size is its last word (RFC 1952, 2.3.1 ISIZE), so that nothing needs to be put together. */
-function chunkSize(format: keyof typeof CODECS, bytes: Uint8Array): number {
-  if (format !== "gzip" || bytes.length < 4) return SMALLEST_CHUNK;
+/** What a gzip file says of its size, in its last word (RFC 1952, 2.3.1 ISIZE), or less where that is not to be believed; 0: it is none. */
+export function unpackedSize(bytes: Uint8Array): number {
+  if (!isGzip(bytes) || bytes.length < 4) return 0;
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4, true);
-  return Math.max(SMALLEST_CHUNK, Math.min(size + 1, bytes.length * USUAL_RATIO));
+  return Math.min(size, bytes.length * USUAL_RATIO);
+}
+
+/** Bytes that are written in one go, so that nothing needs to be put together. */
+function chunkSize(format: keyof typeof CODECS, bytes: Uint8Array): number {
+  return format === "gzip" ? Math.max(SMALLEST_CHUNK, unpackedSize(bytes) + 1) : SMALLEST_CHUNK;
 }
