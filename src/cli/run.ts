@@ -169,7 +169,8 @@ async function created(parts: MachineParts): Promise<Machine> {
   let ready: Promise<void> | undefined;
   const machine = await Machine.blank(parts, (memory, ram) => {
     // The device tree is at the start of RAM, and nearly all kernels follow 2 MiB behind it.
-    ready = touch(memory, [{ start: ram, bytes: 0x20_0000 + unpackedSize(parts.kernel?.bytes as Uint8Array) }]);
+    const bytes = 0x20_0000 + unpackedSize(parts.kernel?.bytes as Uint8Array);
+    ready = touch(memory, [{ start: ram, bytes: Math.min(bytes, parts.memory) }]);
   });
   await Promise.all([unpacking, ready]);
   machine.reset();
