@@ -149,10 +149,8 @@ export function defineRuntime(module: ModuleWriter, runtime: Runtime, engine: En
     code.get(CPU);
     code.get(1);
     code.call(call("pcOf"));
-    code.memory("i64.store", PC);
-    code.get(CPU);
     code.get(2);
-    code.memory("i32.store", BUDGET);
+    code.returnCall(call("leaveAt"));
   });
 
   define("leaveAt", (code) => {

@@ -263,16 +263,9 @@ interface Data {
   readonly second: number | undefined;
 }
 
-/** `pushAddress` puts the address in linear memory on the stack. */
-function emitStore(
-  l: Lowering,
-  { type, first, second }: Data,
-  bytes: number,
-  offset: number,
-  pushAddress: () => void,
-): void {
+/** The host address is on the stack. */
+function emitStore(l: Lowering, { type, first, second }: Data, bytes: number, offset: number): void {
   const { code } = l;
-  pushAddress();
   if (second !== undefined) {
     const address = l.temp("i32");
     code.tee(address);
@@ -288,22 +281,40 @@ function emitStore(
   else code.memory(STORES[bytes] as MemoryOp, offset);
 }
 
-/** Puts the address on the stack that an access of a group has in linear memory, less `offset`. `slow`: the same, where the group's is not known. */
-function pushGrouped(l: Lowering, base: number, slow: () => void): void {
+/**
+ * Puts on the stack where an access is in linear memory, but for the offset that is the result. `slow` does so, without an offset, for the address in a
+ * local when the data TLB does not.
+ */
+function pushPlace(l: Lowering, address: Value, inst: Inst, write: boolean, slow: (va: number) => void): number {
   const { code } = l;
+  const known = l.walkOf(inst);
+  if (known) {
+    code.get(known.base);
+    return known.offset;
+  }
+  const grouped = l.groupOf(inst);
+  if (!grouped) {
+    pushChecked(l, address, inst.attrs, write, slow);
+    return 0;
+  }
+  const va = l.localOf(address);
+  if (grouped.isFirst) checkRange(l, va, grouped);
   const at = l.temp("i32");
-  code.get(base);
+  code.get(grouped.base);
   code.tee(at);
   code.op(I32.eqz);
   code.unlikely();
   code.if();
-  slow();
+  slow(va);
+  code.i32(grouped.offset);
+  code.op(I32.sub);
   code.set(at);
   code.end();
   code.get(at);
+  return grouped.offset;
 }
 
-/** The same of an access by itself. */
+/** The place of an access by itself. */
 function pushChecked(
   l: Lowering,
   address: Value,
@@ -327,63 +338,26 @@ function pushChecked(
 }
 
 export function lowerLoad(l: Lowering, address: Value, inst: Inst): void {
-  const { code } = l;
   const { attrs } = inst;
   const second = attrs.pair ? l.second(inst.value as Value) : undefined;
-  const known = l.walkOf(inst);
-  if (known) {
-    code.get(known.base);
-    emitLoad(l, inst, known.offset, second);
-    return;
-  }
-  const slow = (va: number): void => pushSlow(l, "loadSlow", va, attrs);
-  const grouped = l.groupOf(inst);
-  if (grouped) {
-    const va = l.localOf(address);
-    if (grouped.isFirst) checkRange(l, va, grouped);
-    pushGrouped(l, grouped.base, () => {
-      slow(va);
-      code.i32(grouped.offset);
-      code.op(I32.sub);
-    });
-    emitLoad(l, inst, grouped.offset, second);
-    return;
-  }
-  pushChecked(l, address, attrs, ((attrs.acc ?? 0) & ACC_RMW) !== 0, slow);
-  emitLoad(l, inst, 0, second);
+  const write = ((attrs.acc ?? 0) & ACC_RMW) !== 0;
+  const offset = pushPlace(l, address, inst, write, (va) => pushSlow(l, "loadSlow", va, attrs));
+  emitLoad(l, inst, offset, second);
 }
 
 export function lowerStore(l: Lowering, inst: Inst): void {
-  const { code } = l;
   const { attrs } = inst;
   const { bytes = 8 } = attrs;
   const [address, value, second] = inst.args as readonly [Value, Value, Value?];
   const data: Data = { type: value.type, first: l.localOf(value), second: second && l.localOf(second) };
-  const known = l.walkOf(inst);
-  if (known) {
-    emitStore(l, data, bytes, known.offset, () => code.get(known.base));
-    return;
-  }
-  const slow = (va: number): void => {
-    emitStore(l, data, bytes, ARG1, () => code.get(Lowering.CPU));
+  const offset = pushPlace(l, address, inst, true, (va) => {
+    l.code.get(Lowering.CPU);
+    emitStore(l, data, bytes, ARG1);
     pushSlow(l, "storeSlow", va, attrs);
     // The store may have been one to a flash device, which comes and goes as memory.
     l.forgetGroups();
-  };
-  const grouped = l.groupOf(inst);
-  if (grouped) {
-    const va = l.localOf(address);
-    if (grouped.isFirst) checkRange(l, va, grouped);
-    emitStore(l, data, bytes, grouped.offset, () =>
-      pushGrouped(l, grouped.base, () => {
-        slow(va);
-        code.i32(grouped.offset);
-        code.op(I32.sub);
-      }),
-    );
-    return;
-  }
-  emitStore(l, data, bytes, 0, () => pushChecked(l, address, attrs, true, slow));
+  });
+  emitStore(l, data, bytes, offset);
 }
 
 export function lowerProbe(l: Lowering, address: Value, inst: Inst): void {

@@ -260,22 +260,30 @@ export function inDTLB(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): u
   return load<u32>(slot, DTLB_ADDEND) + <usize>va;
 }
 
-/**
- * Does an access go over a page's end, with both pages in the data TLB? Its parts are at `host` and, from byte `split` on, at `host2`. Where a stack
- * begins is random in many a guest, and where a frame lies over a page's end, each turn of a loop may come here.
- */
-function isKnownOverEnd(cpu: usize, va: u64, bytes: i32, acc: i32, tag: usize): bool {
-  split = PAGE_BYTES - (<i32>va & (PAGE_BYTES - 1));
-  if (split >= bytes) return false;
-  host = inDTLB(cpu, va, split, acc, tag);
-  host2 = inDTLB(cpu, va + split, bytes - split, acc, tag);
-  return host != 0 && host2 != 0;
-}
-
 /** What loadSlow(), storeSlow() and probeSlow() are told of an access, in one word: its bytes, and `align` and `acc` from these bits on. */
 const ALIGN_SHIFT: i32 = 8;
 const ACC_SHIFT: i32 = 16;
 const FIELD: i32 = 0xff;
+
+/**
+ * As locate(), but looks into the data TLB before, also for both pages of an access over a page's end: where a stack begins is random in many a guest, and
+ * where a frame lies over a page's end, each turn of a loop may come here.
+ */
+function reach(cpu: usize, va: u64, how: i32, isStore: bool): usize {
+  const bytes = how & FIELD;
+  const acc = how >> ACC_SHIFT;
+  const tag: usize = isStore ? DTLB_WRITE : DTLB_READ;
+  const known = inDTLB(cpu, va, bytes, acc, tag);
+  if (known) return known;
+  split = PAGE_BYTES - (<i32>va & (PAGE_BYTES - 1));
+  if (split < bytes) {
+    host = inDTLB(cpu, va, split, acc, tag);
+    host2 = inDTLB(cpu, va + split, bytes - split, acc, tag);
+    isThere = host != 0 && host2 != 0;
+    if (isThere) return 0;
+  }
+  return locate(cpu, va, bytes, (how >> ALIGN_SHIFT) & FIELD, acc, isStore);
+}
 
 /**
  * Where generated code does the access, 0 after a fault, and in the upper half what is left of the budget. A device may have asked for the PE's
@@ -289,24 +297,19 @@ function answer(cpu: usize, at: usize, budget: i32): u64 {
   return <u64>at | (<u64>budget << 32);
 }
 
+/** After an access that is done, or has faulted. */
+function done(cpu: usize, budget: i32): u64 {
+  return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
+}
+
 /** A load that misses the data TLB. What is not in one page of memory is read to RESULT. */
 export function loadSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
-  const bytes = how & FIELD;
-  const align = (how >> ALIGN_SHIFT) & FIELD;
-  const acc = how >> ACC_SHIFT;
-  const known = inDTLB(cpu, va, bytes, acc, DTLB_READ);
-  if (known) return answer(cpu, known, budget);
-  if (isKnownOverEnd(cpu, va, bytes, acc, DTLB_READ)) {
-    for (let i = 0; i < bytes; i++) store<u8>(cpu + i, load<u8>(i < split ? host + i : host2 + i - split), RESULT);
-    return answer(cpu, cpu + RESULT, budget);
-  }
-  const at = locate(cpu, va, bytes, align, acc, false);
+  const at = reach(cpu, va, how, false);
   if (at) return answer(cpu, at, budget);
-  readSlow(cpu, va, bytes, align);
-  if (load<u32>(cpu, EXIT)) return answer(cpu, 0, budget);
+  readSlow(cpu, va, how & FIELD, (how >> ALIGN_SHIFT) & FIELD);
   store<u64>(cpu, low, RESULT);
   store<u64>(cpu, high, RESULT_HI);
-  return answer(cpu, cpu + RESULT, budget);
+  return done(cpu, budget);
 }
 
 /**
@@ -314,26 +317,14 @@ export function loadSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
  * where it does no harm.
  */
 export function storeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
-  const bytes = how & FIELD;
-  const align = (how >> ALIGN_SHIFT) & FIELD;
-  const acc = how >> ACC_SHIFT;
-  const known = inDTLB(cpu, va, bytes, acc, DTLB_WRITE);
-  if (known) return answer(cpu, known, budget);
-  if (isKnownOverEnd(cpu, va, bytes, acc, DTLB_WRITE)) {
-    for (let i = 0; i < bytes; i++) store<u8>(i < split ? host + i : host2 + i - split, load<u8>(cpu + i, ARG1));
-    return answer(cpu, cpu + RESULT, budget);
-  }
-  const at = locate(cpu, va, bytes, align, acc, true);
+  const at = reach(cpu, va, how, true);
   if (at) return answer(cpu, at, budget);
-  writeSlow(cpu, va, bytes, align, load<u64>(cpu, ARG1), load<u64>(cpu, ARG2));
-  return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
+  writeSlow(cpu, va, how & FIELD, (how >> ALIGN_SHIFT) & FIELD, load<u64>(cpu, ARG1), load<u64>(cpu, ARG2));
+  return done(cpu, budget);
 }
 
 /** Makes sure that a store has no fault but an external abort: 0 after a fault. */
 export function probeSlow(cpu: usize, va: u64, how: i32, budget: i32): u64 {
-  const bytes = how & FIELD;
-  const acc = how >> ACC_SHIFT;
-  const isKnown = isKnownOverEnd(cpu, va, bytes, acc, DTLB_WRITE);
-  if (!isKnown) locate(cpu, va, bytes, (how >> ALIGN_SHIFT) & FIELD, acc, true);
-  return answer(cpu, load<u32>(cpu, EXIT) ? 0 : cpu + RESULT, budget);
+  reach(cpu, va, how, true);
+  return done(cpu, budget);
 }
