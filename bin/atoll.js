@@ -7,8 +7,18 @@ import module from "module";
 
 // Importing a module of Node's loads all that it would load when it is used.
 const require = module.createRequire(import.meta.url);
-const { existsSync, readFileSync, renameSync, writeFileSync } = require("fs");
-const { dirname, join } = require("path");
+const {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} = require("fs");
+const { homedir } = require("os");
+const { dirname, isAbsolute, join } = require("path");
 const { fileURLToPath, pathToFileURL } = require("url");
 const vm = require("vm");
 
@@ -21,11 +31,33 @@ function fail(reason) {
   process.exit(2);
 }
 
+/**
+ * Where the command keeps things (src/hosts/node/kept-regions-file.ts, which cannot be imported here); undefined: nowhere. Node would keep V8's code
+ * in the system's folder for temporary files, where others can put code of theirs before we come.
+ */
+function cacheFolder() {
+  const { ATOLL_CACHE, XDG_CACHE_HOME } = process.env;
+  if (ATOLL_CACHE !== undefined) return ATOLL_CACHE || undefined;
+  return join(XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(homedir(), ".cache"), "atoll");
+}
+
+/** Has V8's code of modules kept for the next start. @returns where; undefined: nowhere. */
+function keepCode() {
+  const folder = cacheFolder();
+  if (folder === undefined || !module.enableCompileCache) return undefined;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    module.enableCompileCache(join(folder, "code"));
+    return module.getCompileCacheDir();
+  } catch (_) {
+    return undefined;
+  }
+}
+
 function start() {
-  // V8's code is kept in a folder of the system's for temporary files.
-  if (module.enableCompileCache) module.enableCompileCache();
+  const kept = keepCode();
   const bundle = join(packageRoot, "dist", "command", "cli", "main.cjs");
-  if (existsSync(bundle)) return startBundle(bundle);
+  if (existsSync(bundle)) return startBundle(bundle, kept);
   // A source checkout that was not built runs as it is: Node strips the types.
   const main = [
     ["dist", "cli", "main.js"],
@@ -39,24 +71,39 @@ function start() {
 
 /** Milliseconds after which what a start needs has run. */
 const STARTED = 1500;
+/** Milliseconds after which kept code is removed when other code is kept: 30 days. */
+const KEPT = 30 * 86400e3;
+
+function readIfThere(path) {
+  try {
+    return readFileSync(path);
+  } catch (_) {
+    return undefined;
+  }
+}
+
+/** Removes what older versions have kept. */
+function removeOld(folder) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (Date.now() - statSync(path).mtimeMs > KEPT) unlinkSync(path);
+  }
+}
 
 /**
- * Runs the command with the code that V8 has made of it in an earlier run. Node's own cache has no function that is compiled when it is first
- * called, and all of these took a quarter of the time until a guest's prompt.
+ * Runs the command with the code that V8 has made of it: in an earlier run, or when the package was built (tools/command-code.ts), for the Node that
+ * comes with it. Node's own cache has no function that is compiled when it is first called, and all of these took a quarter of the time until a
+ * guest's prompt.
+ * @param folder where code is kept; undefined: nowhere.
  */
-function startBundle(path) {
+function startBundle(path, folder) {
   const source = readFileSync(path, "latin1");
-  const folder = module.getCompileCacheDir ? module.getCompileCacheDir() : undefined;
   // The first line is a hash of the others: V8 compares no more than the length.
   // Each verb has its own: what another one has called is no help.
-  const verb = /^[a-z]{1,12}$/.test(process.argv[2]) ? `-${process.argv[2]}` : "";
-  const cache = folder && join(folder, `atoll-${source.slice(2, source.indexOf("\n"))}${verb}`);
-  let cachedData;
-  try {
-    if (cache) cachedData = readFileSync(cache);
-  } catch (_) {
-    // There will be one.
-  }
+  const verb = /^[a-z]{1,12}$/.test(process.argv[2]) ? process.argv[2] : "";
+  const name = [source.slice(2, source.indexOf("\n")), verb, process.versions.v8, process.arch].join("-");
+  const cache = folder && join(folder, name);
+  const cachedData = (cache && readIfThere(cache)) || readIfThere(join(packageRoot, "dist", "command", "code", name));
   const script = new vm.Script(source, {
     filename: path,
     cachedData,
@@ -75,14 +122,17 @@ function startBundle(path) {
           bundle.exports.withStartFlags(() => script.createCachedData()),
         );
         renameSync(temporary, cache);
+        removeOld(folder);
       } catch (_) {
         // The next start takes as long as this one.
       }
     };
-    setTimeout(keep, STARTED).unref();
+    // When the package is built, it is known what is run.
+    const whole = process.env.ATOLL_CODE === "whole";
+    if (!whole) setTimeout(keep, STARTED).unref();
     // What was refused has not done what the verb does.
     process.on("exit", (status) => {
-      if (status === 0) keep();
+      if (whole || status === 0) keep();
     });
   }
   script.runInThisContext()(bundle.exports, module.createRequire(path), bundle, path, dirname(path));

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { compileAssemblyScript } from "./asc.ts";
 import { buildBootedGuests } from "./booted-guest.ts";
+import { buildCommandCode } from "./command-code.ts";
 import { filesIn, hashOf, makeOf } from "./made-of.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -66,6 +67,8 @@ if (!process.argv.includes("--no-dist")) {
     const { bundleCommand } = await import("./bundle-command.ts");
     await bundleCommand(root);
   });
+  const started = ["bin/atoll.js", "dist/command/cli/main.cjs", "build/guest.snapshot", "tools/command-code.ts"];
+  await part("code", "dist/command/code", started, () => buildCommandCode(root));
   await part("library", "dist/browser/worker.js", all, async () => {
     const { buildLibrary } = await import("./build-web.ts");
     await buildLibrary();
