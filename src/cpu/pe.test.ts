@@ -1,164 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CPU_BASE } from "../memory/linear-layout.ts";
-import type { Native } from "../vmsa/native.ts";
-import { hostFunctions } from "./host-functions.ts";
-import { Pe } from "./pe.ts";
-import type { PeOptions } from "./pe-options.ts";
-import { PeState } from "./pe-state.ts";
+import { CODE, type Host, hang, type Machine, machine } from "../../test/support/one-pe.ts";
+import type { PeState } from "./pe-state.ts";
 import {
   BTYPE,
-  BUDGET,
-  CPU_STRIDE,
   DAIF,
   EL,
   EVENT_REGISTER,
-  EXC_FAR,
   EXC_STAGE2,
   EXIT,
-  EXIT_BUDGET,
   EXIT_EXCEPTION,
-  EXIT_STEP,
-  FETCH_BASE,
   HALTED,
   INSTRUCTIONS,
   LINES,
   PAN,
   PC,
   PSTATE_IL,
-  PSTATE_SS,
-  RESULT,
   SP,
   SPSEL,
   X,
 } from "./state-layout.ts";
 import { raise } from "./syndrome.ts";
 import * as r from "./sysreg-layout.ts";
-
-// Guest addresses are addresses in a page of memory behind the PEs' blocks; one instruction is one function, at its address.
-
-const CODE = CPU_BASE + 2 * CPU_STRIDE;
-const VBAR = 0x800;
-type Host = ReturnType<typeof hostFunctions>;
-/** Executes one instruction: 0 = completed. */
-type Instruction = (host: Host, s: PeState) => number;
-
-interface Machine {
-  readonly pe: Pe;
-  readonly s: PeState;
-  readonly others: readonly PeState[];
-  readonly host: Host;
-  readonly log: string[];
-  readonly words: Int32Array;
-  guarded: number;
-  /** The PC of each instruction that was started. */
-  readonly trace: number[];
-}
-
-function machine(code: Record<number, Instruction>, options: Partial<PeOptions> = {}, features = 0): Machine {
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
-  const states = [0, 1].map((i) => new PeState(memory.buffer, CPU_BASE + i * CPU_STRIDE));
-  const s = states[0] as PeState;
-  const log: string[] = [];
-  const trace: number[] = [];
-  const pes: Pe[] = [];
-  const host = hostFunctions(pes);
-  const nop: Instruction = () => 0;
-  const one = (): boolean => {
-    const pc = s.number(PC);
-    trace.push(pc);
-    if ((code[pc] ?? nop)(host, s)) return false;
-    s.setNumber(PC, s.number(PC) + 4);
-    return true;
-  };
-  const native: Native = {
-    contextChanged: () => log.push("context"),
-    enterPage: () => 0,
-    translateFetch: () => {
-      if (s.number(PC) >= 0x1000) {
-        s.copy64(EXC_FAR, PC);
-        raise(s, 0x20, 7);
-        return 0;
-      }
-      s.set64(RESULT, m.guarded, 0);
-      return CODE;
-    },
-    fillFetch: () => log.push("fill"),
-    flushFetch: () => log.push("flush"),
-    tlbInvalidateAll: () => {},
-    tlbInvalidate: () => {},
-    addressTranslate: () => {},
-    maintain: () => 0,
-    readCounter: () => {},
-    clearExclusive: () => log.push("clrex"),
-    fpUpdateFast: () => {},
-    nestedAccess: () => 0,
-  };
-  const pe = new Pe({
-    memory,
-    state: s,
-    index: 0,
-    native,
-    engine: {
-      run(_, budget) {
-        s.setWord(EXIT, 0);
-        let left = budget;
-        while (left > 0) {
-          s.setWord(BUDGET, left - 1);
-          if (!one()) {
-            if (s.word(EXIT) === EXIT_EXCEPTION) s.setWord(BUDGET, left);
-            return;
-          }
-          left--;
-        }
-        s.setWord(EXIT, EXIT_BUDGET);
-      },
-      step() {
-        s.setWord(EXIT, 0);
-        log.push("step");
-        if (one()) s.setWord(EXIT, EXIT_STEP);
-      },
-      decodedPage: () => 77,
-      invalidateCode: () => {},
-      invalidateAllCode: () => true,
-    },
-    sysregs: (hooks) => ({
-      reset() {
-        s.setWord(r.PE_FEATURES, features);
-        s.setNumber(r.VBAR_EL1, VBAR);
-        s.setNumber(r.VBAR_EL2, VBAR);
-        s.setNumber(r.SCTLR_EL1, 1 << 23);
-        s.set64(r.ID_AA64DFR0_EL1, 0x10305106, 0);
-      },
-      read: () => true,
-      write(id) {
-        if (id === 1) hooks.contextChanged();
-        if (id === 2) hooks.debugChanged();
-        if (id === 3) raise(s, 0, 0);
-        return id !== 3;
-      },
-      system: () => true,
-    }),
-    everyone: states,
-    ...options,
-  });
-  pes.push(pe);
-  pe.reset(0x100);
-  log.length = 0;
-  const m: Machine = {
-    pe,
-    s,
-    others: states.slice(1),
-    host,
-    log,
-    words: new Int32Array(memory.buffer),
-    guarded: 0,
-    trace,
-  };
-  return m;
-}
-
-const hang: Instruction = (_, s) => raise(s, 0x3c, 0);
 
 test("a slice runs its budget and counts instructions", () => {
   const { pe, s } = machine({});
@@ -388,132 +251,6 @@ test("an indirect branch into a guarded page needs a landing pad", () => {
   assert.equal(failed.s.number(r.ESR_EL1), 0x36000002);
   assert.equal(failed.s.word(r.SPSR_EL1) & 0xc00, 0x800);
   assert.deepEqual(failed.trace, []);
-});
-
-const KDE = 1 << 13;
-const MDE = 1 << 15;
-
-test("software step: one instruction, then the exception, with ISV, and EX for a load-exclusive", () => {
-  for (const [word, iss] of [
-    [0x91000673 | 0, 0x1000022], // add
-    [0xc85f7c43 | 0, 0x1000062], // ldxr
-  ] as const) {
-    const { pe, s, words, trace } = machine({});
-    words[(CODE + 0x100) >> 2] = word;
-    s.setWord(EL, 0);
-    s.setWord(r.MDSCR_EL1, 1);
-    s.setWord(PSTATE_SS, 1);
-    pe.runSlice(2);
-    assert.deepEqual(trace, [0x100]);
-    assert.equal(s.number(r.ESR_EL1), 0xca000000 + iss);
-    assert.equal(s.number(r.ELR_EL1), 0x104);
-    assert.equal(s.word(r.SPSR_EL1) & (1 << 21), 0);
-    assert.equal(s.number(INSTRUCTIONS), 1);
-  }
-});
-
-test("software step: active and pending at once, without ISV", () => {
-  const { pe, s, trace } = machine({});
-  s.setWord(EL, 0);
-  s.setWord(r.MDSCR_EL1, 1);
-  pe.runSlice(1);
-  assert.deepEqual(trace, []);
-  assert.equal(s.number(r.ESR_EL1), 0xca000022);
-});
-
-test("software step over SVC: the exception is SVC's, with SPSR.SS clear", () => {
-  const { pe, s } = machine({ 256: (h, s) => h.svc(s.cpu, 1, 0) });
-  s.setWord(EL, 0);
-  s.setWord(r.MDSCR_EL1, 1);
-  s.setWord(PSTATE_SS, 1);
-  pe.runSlice(2);
-  assert.equal(s.number(r.ESR_EL1), 0x56000001);
-  assert.equal(s.word(r.SPSR_EL1) & (1 << 21), 0);
-});
-
-test("software step over a fault: it is stepped again, SPSR.SS stays set", () => {
-  const { pe, s } = machine({ 256: hang });
-  s.setWord(EL, 0);
-  s.setWord(r.MDSCR_EL1, 1);
-  s.setWord(PSTATE_SS, 1);
-  pe.runSlice(2);
-  assert.equal(s.word(r.ESR_EL1) >>> 26, 0x3c);
-  assert.equal(s.word(r.SPSR_EL1) & (1 << 21), 1 << 21);
-});
-
-test("a breakpoint stops before its instruction, and only its page is stepped through", () => {
-  const { pe, s, trace, log } = machine({});
-  s.setWord(DAIF, 0);
-  s.setWord(r.MDSCR_EL1, MDE | KDE);
-  s.setNumber(r.DBGBVR0_EL1, 0x108);
-  s.setWord(r.DBGBCR0_EL1, (0xf << 5) | (1 << 1) | 1);
-  pe.runSlice(3);
-  assert.deepEqual(trace, [0x100, 0x104]);
-  assert.equal(s.number(r.ESR_EL1), 0xc6000022);
-  assert.equal(s.number(r.ELR_EL1), 0x108);
-  assert.deepEqual(log.filter((l) => l === "step").length, 2);
-  assert.equal(s.word(FETCH_BASE), 77);
-
-  log.length = 0;
-  s.setNumber(r.DBGBVR0_EL1, 0x5000);
-  pe.runSlice(5);
-  assert.ok(!log.includes("step"));
-});
-
-test("breakpoints: PSTATE.D, the OS lock, MDE, and the exception level", () => {
-  const stops = (setup: (s: PeState) => void): boolean => {
-    const { pe, s, trace } = machine({});
-    s.setWord(DAIF, 0);
-    s.setWord(r.MDSCR_EL1, MDE | KDE);
-    s.setNumber(r.DBGBVR5_EL1, 0x100);
-    s.setWord(r.DBGBCR5_EL1, (0xf << 5) | (1 << 1) | 1);
-    setup(s);
-    pe.runSlice(1);
-    return trace.length === 0;
-  };
-  assert.equal(
-    stops(() => {}),
-    true,
-  );
-  assert.equal(
-    stops((s) => s.setWord(DAIF, 0x200)),
-    false,
-  );
-  assert.equal(
-    stops((s) => s.setWord(r.OSLSR_EL1, 2)),
-    false,
-  );
-  assert.equal(
-    stops((s) => s.setWord(r.MDSCR_EL1, KDE)),
-    false,
-  );
-  assert.equal(
-    stops((s) => s.setWord(r.MDSCR_EL1, MDE)),
-    false,
-  );
-  assert.equal(
-    stops((s) => s.setWord(EL, 0)),
-    false,
-  );
-  assert.equal(
-    stops((s) => s.setWord(r.DBGBCR5_EL1, (2 << 1) | 1)),
-    false,
-  );
-  // A context breakpoint, alone and linked to.
-  const context = (n: number) => (s: PeState) => {
-    s.setWord(r.CONTEXTIDR_EL1, n);
-    s.setNumber(r.DBGBVR4_EL1, 42);
-    s.setWord(r.DBGBCR4_EL1, (3 << 20) | (1 << 1) | 1);
-    s.setWord(r.DBGBCR5_EL1, (1 << 20) | (4 << 16) | (1 << 1) | 1);
-  };
-  assert.equal(stops(context(42)), true);
-  assert.equal(stops(context(41)), false);
-});
-
-test("a change of the debug registers empties the instruction TLB", () => {
-  const { s, host, log } = machine({});
-  assert.equal(host.sysregWrite(s.cpu, 2, 0), 1);
-  assert.ok(log.includes("flush"));
 });
 
 test("ERET of a nested hypervisor traps to EL2, each form with its syndrome", () => {
