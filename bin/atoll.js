@@ -1,12 +1,8 @@
 #!/usr/bin/env node
 // Starts Atoll. Written for old versions of Node too, so that they either hand over to the newer Node that comes with the package,
-// or say what is missing: no syntax later than Node 12's, no `node:` imports.
+// or say what is missing: no syntax later than Node 12's, no `node:` modules. CommonJS (package.json beside this), which they load sooner.
 // biome-ignore-all lint/style/useNodejsImportProtocol: see above
 
-import module from "module";
-
-// Importing a module of Node's loads all that it would load when it is used.
-const require = module.createRequire(import.meta.url);
 const {
   existsSync,
   mkdirSync,
@@ -17,14 +13,14 @@ const {
   unlinkSync,
   writeFileSync,
 } = require("fs");
+const modules = require("module");
 const { homedir } = require("os");
 const { dirname, isAbsolute, join } = require("path");
-const { fileURLToPath, pathToFileURL } = require("url");
+const { pathToFileURL } = require("url");
 const vm = require("vm");
 
 const OLDEST_NODE = 24;
-const script = fileURLToPath(import.meta.url);
-const packageRoot = dirname(dirname(script));
+const packageRoot = dirname(__dirname);
 
 function fail(reason) {
   process.stderr.write(`atoll: ${reason}\n`);
@@ -44,11 +40,11 @@ function cacheFolder() {
 /** Has V8's code of modules kept for the next start. @returns where; undefined: nowhere. */
 function keepCode() {
   const folder = cacheFolder();
-  if (folder === undefined || !module.enableCompileCache) return undefined;
+  if (folder === undefined || !modules.enableCompileCache) return undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    module.enableCompileCache(join(folder, "code"));
-    return module.getCompileCacheDir();
+    modules.enableCompileCache(join(folder, "code"));
+    return modules.getCompileCacheDir();
   } catch (_) {
     return undefined;
   }
@@ -130,12 +126,12 @@ function startBundle(path, folder) {
     // When the package is built, it is known what is run.
     const whole = process.env.ATOLL_CODE === "whole";
     if (!whole) setTimeout(keep, STARTED).unref();
-    // What was refused has not done what the verb does.
+    // What was refused has not done what the verb does; what was interrupted has.
     process.on("exit", (status) => {
-      if (whole || status === 0) keep();
+      if (whole || status === 0 || status === 130) keep();
     });
   }
-  script.runInThisContext()(bundle.exports, module.createRequire(path), bundle, path, dirname(path));
+  script.runInThisContext()(bundle.exports, modules.createRequire(path), bundle, path, dirname(path));
 }
 
 /** The Node of the npm package `node`: a dependency, so in our node_modules or, hoisted, beside us. */
@@ -147,9 +143,9 @@ function packagedNode() {
 }
 
 /** Runs the same command with another Node; its exit status or signal becomes ours. */
-async function handOver(program) {
-  const { spawn } = await import("child_process");
-  const child = spawn(program, [script].concat(process.argv.slice(2)), {
+function handOver(program) {
+  const { spawn } = require("child_process");
+  const child = spawn(program, [__filename].concat(process.argv.slice(2)), {
     stdio: "inherit",
     env: Object.assign({}, process.env, { ATOLL_HANDED_OVER: "1" }),
   });

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { loadPackageFile } from "../hosts/node/files.ts";
+import { growNewSpace } from "../hosts/node/heaps.ts";
 import { BadInput } from "../machine/runnable.ts";
 import { EXIT_STATUS } from "./exit-status.ts";
 import { reportError } from "./report.ts";
@@ -42,7 +43,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Declare>>> = {
   node: async () => (await import("./node.ts")).declareNode,
 };
 
+/** Verbs whose guest somebody waits for, in this process. */
+const AWAITED = ["run", "restore"];
+
 async function main(args: readonly string[]): Promise<number> {
+  if (AWAITED.includes(args[0] ?? "")) growNewSpace();
   let status: number = EXIT_STATUS.ok;
   const program = new Command("atoll")
     .description("64-bit Arm virtual machines anywhere JavaScript runs.")

@@ -12,6 +12,16 @@ export function setFlag(flag: string, before: string): void {
   setFlagsFromString(flag);
 }
 
+/** Does something at once under another flag. @param before the flag as it is by default, and now */
+export function withFlag<T>(flag: string, before: string, action: () => T): T {
+  setFlagsFromString(flag);
+  try {
+    return action();
+  } finally {
+    setFlagsFromString(before);
+  }
+}
+
 /** Does something at once under the flags that the program was started with. */
 export function withStartFlags<T>(action: () => T): T {
   for (const before of changed.values()) setFlagsFromString(before);
