@@ -71,8 +71,18 @@ export interface OpenFlags {
   readonly truncate: boolean;
 }
 
+/** undefined: is left as it is. */
+export interface FileTimes {
+  readonly accessed: FileTime | "now" | undefined;
+  readonly modified: FileTime | "now" | undefined;
+}
+
+/** A file whatever its name is, and where it has none any more. */
 export interface OpenFile {
   attributes(): FileAttributes;
+  /** @param permissions of st_mode. */
+  setPermissions(permissions: number): void;
+  setTimes(times: FileTimes): void;
   /** Less than into.length only at the file's end. */
   read(at: number, into: Uint8Array): number;
   write(at: number, from: Uint8Array): number;
@@ -86,12 +96,6 @@ export interface OpenDirectory {
   /** The next name; undefined after the last. Without "." and "..". */
   next(): ByteString | undefined;
   close(): void;
-}
-
-/** undefined: is left as it is. */
-export interface FileTimes {
-  readonly accessed: FileTime | "now" | undefined;
-  readonly modified: FileTime | "now" | undefined;
 }
 
 /**

@@ -27,6 +27,8 @@ export function fuzzFolder(): SharedFolder {
   };
   const file = (): OpenFile => ({
     attributes: () => attributes("f"),
+    setPermissions: () => {},
+    setTimes: () => {},
     read: (at, into) => {
       const bytes = Math.min(into.length, Math.max(0, 100 - at));
       into.fill(0x66, 0, bytes);

@@ -263,21 +263,12 @@ export class FolderTree implements SharedFolder {
 
   /** They hold as long as the machine has the folder. */
   setPermissions(path: FolderPath, permissions: number): void {
-    this.#changing();
-    const node = this.#find(path);
-    node.permissions = permissions & PERMISSIONS;
-    node.changed = now();
+    this.#setPermissions(this.#find(path), permissions);
   }
 
   /** As permissions. */
-  setTimes(path: FolderPath, { accessed, modified }: FileTimes): void {
-    this.#changing();
-    const node = this.#find(path);
-    const time = (given: FileTime | "now" | undefined, old: FileTime): FileTime =>
-      given === undefined ? old : given === "now" ? now() : given;
-    node.accessed = time(accessed, node.accessed);
-    node.modified = time(modified, node.modified);
-    node.changed = now();
+  setTimes(path: FolderPath, times: FileTimes): void {
+    this.#setTimes(this.#find(path), times);
   }
 
   resize(path: FolderPath, bytes: number): void {
@@ -331,6 +322,21 @@ export class FolderTree implements SharedFolder {
     this.#options.onChange();
   }
 
+  #setPermissions(node: AnyNode, permissions: number): void {
+    this.#changing();
+    node.permissions = permissions & PERMISSIONS;
+    node.changed = now();
+  }
+
+  #setTimes(node: AnyNode, { accessed, modified }: FileTimes): void {
+    this.#changing();
+    const time = (given: FileTime | "now" | undefined, old: FileTime): FileTime =>
+      given === undefined ? old : given === "now" ? now() : given;
+    node.accessed = time(accessed, node.accessed);
+    node.modified = time(modified, node.modified);
+    node.changed = now();
+  }
+
   #resize(node: FileNode, bytes: number): void {
     node.content.resize(bytes);
     this.#written(node);
@@ -347,6 +353,8 @@ export class FolderTree implements SharedFolder {
     node.opens++;
     return {
       attributes: () => attributesOf(node),
+      setPermissions: (permissions) => this.#setPermissions(node, permissions),
+      setTimes: (times) => this.#setTimes(node, times),
       read: (at, into) => {
         this.#options.onUse();
         if (!flags.read) throw failure("EBADF");

@@ -6,10 +6,12 @@ import {
   closeSync,
   constants,
   type Dir,
+  fchmodSync,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  futimesSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -181,9 +183,8 @@ export class NodeFolder implements SharedFolder {
   setTimes(path: FolderPath, times: FileTimes): void {
     this.#changing();
     this.#at(path, (place) => {
-      const { accessed, modified } = this.#attributesOf(statsOf(place));
       const set = place.pinned === undefined ? lutimesSync : utimesSync;
-      set(place.path, secondsOf(times.accessed ?? accessed), secondsOf(times.modified ?? modified));
+      set(place.path, ...secondsOf(times, this.#attributesOf(statsOf(place))));
     });
   }
 
@@ -220,7 +221,10 @@ export class NodeFolder implements SharedFolder {
   }
 
   #opened(fd: number): OpenFile {
-    return new NodeFile(fd, (stats) => this.#attributesOf(stats));
+    return new NodeFile(fd, {
+      attributesOf: (stats) => this.#attributesOf(stats),
+      changing: () => this.#changing(),
+    });
   }
 
   #attributesOf(stats: BigIntStats): FileAttributes {
@@ -251,17 +255,34 @@ export class NodeFolder implements SharedFolder {
   }
 }
 
+/** The folder that a file is of. */
+interface FolderOfFile {
+  attributesOf(stats: BigIntStats): FileAttributes;
+  /** @throws EROFS */
+  changing(): void;
+}
+
 class NodeFile implements OpenFile {
   readonly #fd: number;
-  readonly #attributesOf: (stats: BigIntStats) => FileAttributes;
+  readonly #folder: FolderOfFile;
 
-  constructor(fd: number, attributesOf: (stats: BigIntStats) => FileAttributes) {
+  constructor(fd: number, folder: FolderOfFile) {
     this.#fd = fd;
-    this.#attributesOf = attributesOf;
+    this.#folder = folder;
   }
 
   attributes(): FileAttributes {
-    return this.#attributesOf(fstatSync(this.#fd, { bigint: true }));
+    return this.#folder.attributesOf(fstatSync(this.#fd, { bigint: true }));
+  }
+
+  setPermissions(permissions: number): void {
+    this.#folder.changing();
+    fchmodSync(this.#fd, permissions & PERMISSIONS);
+  }
+
+  setTimes(times: FileTimes): void {
+    this.#folder.changing();
+    futimesSync(this.#fd, ...secondsOf(times, this.attributes()));
   }
 
   read(at: number, into: Uint8Array): number {
@@ -325,6 +346,9 @@ function timeOf(nanoseconds: bigint): FileTime {
   return { seconds: Number((nanoseconds - rest) / 1_000_000_000n), nanoseconds: Number(rest) };
 }
 
-function secondsOf(time: FileTime | "now"): number {
-  return time === "now" ? Date.now() / 1000 : time.seconds + time.nanoseconds / 1e9;
+/** When a file is to have been accessed and modified; `before`: what it has. */
+function secondsOf(times: FileTimes, before: FileAttributes): [accessed: number, modified: number] {
+  const seconds = (time: FileTime | "now"): number =>
+    time === "now" ? Date.now() / 1000 : time.seconds + time.nanoseconds / 1e9;
+  return [seconds(times.accessed ?? before.accessed), seconds(times.modified ?? before.modified)];
 }

@@ -1,6 +1,6 @@
 // Messages about files' attributes, and the file system's.
 
-import { type FileAttributes, type FileTime, S_IFMT, type SharedFolder } from "../../../bus/folder.ts";
+import { type FileTime, type OpenFile, S_IFMT, type SharedFolder } from "../../../bus/folder.ts";
 import { FileError } from "./errno.ts";
 import type { Fid } from "./fids.ts";
 import { type Handlers, putQid, type Served } from "./handler.ts";
@@ -13,7 +13,7 @@ const BEGINNING: FileTime = { seconds: 0, nanoseconds: 0 };
 
 function getAttributes({ folder, fids }: Served, request: MessageReader, reply: MessageWriter): void {
   const fid = fids.get(request.u32());
-  const attributes = attributesOf(folder, fid);
+  const attributes = fileOf(folder, fid).attributes();
   reply.u64(GETATTR_BASIC);
   putQid(reply, attributes);
   reply.u32(attributes.mode);
@@ -42,11 +42,12 @@ function setAttributes({ folder, fids }: Served, request: MessageReader): void {
   [SETATTR.uid, SETATTR.gid].forEach((bit, i) => {
     if (valid & bit && owners[i] !== fid.user) throw new FileError("EPERM");
   });
-  if (valid & SETATTR.mode) folder.setPermissions(fid.path, mode & ~S_IFMT);
+  const file = fileOf(folder, fid);
+  if (valid & SETATTR.mode) file.setPermissions(mode & ~S_IFMT);
   if (valid & SETATTR.size) resize(folder, fid, size);
   const { atime, atimeSet, mtime, mtimeSet } = SETATTR;
   if ((valid & (atime | mtime)) === 0) return;
-  folder.setTimes(fid.path, {
+  file.setTimes({
     accessed: valid & atime ? (valid & atimeSet ? accessed : "now") : undefined,
     modified: valid & mtime ? (valid & mtimeSet ? modified : "now") : undefined,
   });
@@ -74,9 +75,17 @@ function statistics({ folder, fids }: Served, request: MessageReader, reply: Mes
   reply.u32(255);
 }
 
-/** Of a file that is open even where it has no name any more. */
-function attributesOf(folder: SharedFolder, { open, path }: Fid): FileAttributes {
-  return open !== undefined && "file" in open ? open.file.attributes() : folder.attributes(path);
+/** What a fid stands for: a file that is open, even where it has no name any more, or what has the name now. */
+function fileOf(
+  folder: SharedFolder,
+  { open, path }: Fid,
+): Pick<OpenFile, "attributes" | "setPermissions" | "setTimes"> {
+  if (open !== undefined && "file" in open) return open.file;
+  return {
+    attributes: () => folder.attributes(path),
+    setPermissions: (permissions) => folder.setPermissions(path, permissions),
+    setTimes: (times) => folder.setTimes(path, times),
+  };
 }
 
 export const ATTRIBUTE_MESSAGES: Handlers = [

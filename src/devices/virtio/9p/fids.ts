@@ -41,7 +41,8 @@ function stale(): never {
 
 /** A file that is gone. */
 const STALE_FILE: OpenFile = {
-  ...{ attributes: stale, read: stale, write: stale, resize: stale, sync: stale },
+  ...{ attributes: stale, setPermissions: stale, setTimes: stale },
+  ...{ read: stale, write: stale, resize: stale, sync: stale },
   close: () => {},
 };
 

@@ -154,8 +154,11 @@ test("a file that is open is there after its name is gone", () => {
   client.unlink(0, "f", 0);
   assert.equal(client.read(1, 0, 9).toString(), "hello");
   assert.equal(client.getattr(1).links, 0);
-  client.setattr(1, P.SETATTR.size, { size: 1 });
-  assert.equal(client.getattr(1).size, 1);
+  // As Linux asks for ftruncate.
+  client.setattr(1, P.SETATTR.size | P.SETATTR.mtime, { size: 1 });
+  client.setattr(1, P.SETATTR.mode | P.SETATTR.mtime | P.SETATTR.mtimeSet, { mode: 0o600, modified: 1_000_000_000 });
+  const { size, mode, modified } = client.getattr(1);
+  assert.deepEqual([size, mode, modified], [1, 0o100600, 1_000_000_000]);
 });
 
 test("names are made, moved and removed", () => {
@@ -291,6 +294,9 @@ test("a read-only folder is not changed", () => {
   assert.equal(client.read(1, 0, 9).toString(), "hello");
   fails("EBADF", () => client.write(1, 0, Buffer.from("x")));
   assert.equal(readFileSync(join(folder, "f"), "utf8"), "hello");
+  // Nor by a file that is open for reading.
+  for (const valid of [P.SETATTR.mode, P.SETATTR.size, P.SETATTR.mtime])
+    fails("EROFS", () => client.setattr(1, valid, {}));
 });
 
 test("files of one identity are one file", () => {
