@@ -30,7 +30,8 @@ test("what was translated in one run is translated at once in the next", {
 }, async () => {
   const first = await run();
   assert.ok(first.regions > 10, `${first.regions} regions`);
-  assert.equal(readdirSync(folder).length, 3);
+  const kept = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  assert.equal(kept.length, 3);
   const second = await run();
   assert.ok(second.earlier > second.regions / 2, `${second.earlier} of ${second.regions}`);
 });
