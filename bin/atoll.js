@@ -123,12 +123,11 @@ function startBundle(path, folder) {
         // The next start takes as long as this one.
       }
     };
-    // When the package is built, it is known what is run.
-    const whole = process.env.ATOLL_CODE === "whole";
-    if (!whole) setTimeout(keep, STARTED).unref();
+    // When the package is built, what is run is to be in it to its end.
+    if (process.env.ATOLL_CODE !== "whole") setTimeout(keep, STARTED).unref();
     // What was refused has not done what the verb does; what was interrupted has.
     process.on("exit", (status) => {
-      if (whole || status === 0 || status === 130) keep();
+      if (status === 0 || status === 130) keep();
     });
   }
   script.runInThisContext()(bundle.exports, modules.createRequire(path), bundle, path, dirname(path));

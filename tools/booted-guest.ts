@@ -1,9 +1,9 @@
 // Boots the embedded guest and saves it, where something that is in the snapshot has changed: build/guest.snapshot with a network, as
 // `atoll run` has one, build/guest-alone.snapshot without, as pages have it, and beside each a hash of what it was made of.
 
-import { spawn } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runGuest } from "./guest.ts";
 import { filesIn, hashOf, makeOf } from "./made-of.ts";
 
 /** Rooms whose code decides what is in a snapshot. */
@@ -13,7 +13,6 @@ const GUEST = ["Image.gz", "initramfs.cpio.gz"];
 const WAITS = "atoll: may be saved";
 /** Until the guest has done what it began before it waited. */
 const SETTLED = 300;
-const SECONDS = "120";
 const GUESTS: Readonly<Record<string, readonly string[]>> = {
   guest: [],
   "guest-alone": ["--net", "none"],
@@ -24,7 +23,7 @@ export async function buildBootedGuests(root: string): Promise<void> {
   const rooms = ROOMS.map((room) => join("src", room));
   const sources = filesIn(root, rooms, (name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
   const guest = GUEST.map((name) => join("guests", "embedded", name));
-  const hash = hashOf(root, [...sources, ...guest, join("tools", "booted-guest.ts")]);
+  const hash = hashOf(root, [...sources, ...guest, join("tools", "booted-guest.ts"), join("tools", "guest.ts")]);
   for (const [name, options] of Object.entries(GUESTS)) {
     const target = join(root, "build", `${name}.snapshot`);
     await makeOf(hash, { target, note: join(root, "build", `${name}.sha256`) }, async () => {
@@ -37,22 +36,11 @@ export async function buildBootedGuests(root: string): Promise<void> {
 }
 
 async function boot(root: string, snapshot: string, options: readonly string[]): Promise<void> {
-  const saving = ["--append", "console=ttyAMA0 quiet atoll.snapshot", "--save", snapshot, "--timeout", SECONDS];
-  const command = [join(root, "src", "cli", "main.ts"), "run", ...saving, ...options];
-  const guest = spawn(process.execPath, command, { stdio: ["pipe", "pipe", "pipe"] });
-  let shown = "";
-  let waits = false;
-  guest.stderr.on("data", (bytes: Buffer) => {
-    shown += bytes.toString();
-  });
-  guest.stdout.on("data", (bytes: Buffer) => {
-    shown += bytes.toString("latin1");
-    if (waits || !shown.includes(WAITS)) return;
-    waits = true;
-    setTimeout(() => guest.kill("SIGTERM"), SETTLED);
-  });
-  const status = await new Promise((resolve) => guest.on("close", resolve));
-  if (!waits || status !== 130) throw new Error(`the embedded guest cannot be booted and saved: ${shown.slice(-2000)}`);
+  const saving = ["--append", "console=ttyAMA0 quiet atoll.snapshot", "--save", snapshot];
+  await runGuest(
+    [join(root, "src", "cli", "main.ts"), "run", ...saving, ...options],
+    [{ shown: WAITS, act: (guest) => void setTimeout(() => guest.kill("SIGTERM"), SETTLED) }],
+  );
 }
 
 /** The snapshot as browsers can read it, too: they have no Zstandard. */

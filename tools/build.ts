@@ -67,7 +67,10 @@ if (!process.argv.includes("--no-dist")) {
     const { bundleCommand } = await import("./bundle-command.ts");
     await bundleCommand(root);
   });
-  const started = ["bin/atoll.js", "dist/command/cli/main.cjs", "build/guest.snapshot", "tools/command-code.ts"];
+  const started = [
+    ...["bin/atoll.js", "dist/command/cli/main.cjs", "build/guest.snapshot"],
+    ...["tools/command-code.ts", "tools/guest.ts"],
+  ];
   await part("code", "dist/command/code", started, () => buildCommandCode(root));
   await part("library", "dist/browser/worker.js", all, async () => {
     const { buildLibrary } = await import("./build-web.ts");

@@ -162,14 +162,15 @@ export async function run(options: RunOptions, saved: SavedMachine | undefined):
 async function created(parts: MachineParts): Promise<Machine> {
   await parts.readToBoot?.();
   // While this thread loads the rest of the program: most of it is not needed to say that a file is missing.
-  const unpacking = parts.kernel && inflateAhead(parts.kernel.bytes);
+  const { kernel, bios } = parts;
+  const unpacking = kernel && inflateAhead(kernel.bytes);
   const { Machine } = await import("../machine/machine.ts");
   // Firmware is part of the board. A kernel is not: the machine is made meanwhile.
-  if (unpacking === undefined || parts.bios) return Machine.create(parts);
+  if (kernel === undefined || bios) return Machine.create(parts);
   let ready: Promise<void> | undefined;
   const machine = await Machine.blank(parts, (memory, ram) => {
     // The device tree is at the start of RAM, and nearly all kernels follow 2 MiB behind it.
-    const bytes = 0x20_0000 + unpackedSize(parts.kernel?.bytes as Uint8Array);
+    const bytes = 0x20_0000 + unpackedSize(kernel.bytes);
     ready = touch(memory, [{ start: ram, bytes: Math.min(bytes, parts.memory) }]);
   });
   await Promise.all([unpacking, ready]);

@@ -1,6 +1,6 @@
 // V8's code of the command, from the package or from an earlier start (bin/atoll.js).
 
-import { strict as assert } from "node:assert";
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

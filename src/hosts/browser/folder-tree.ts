@@ -263,12 +263,14 @@ export class FolderTree implements SharedFolder {
 
   /** They hold as long as the machine has the folder. */
   setPermissions(path: FolderPath, permissions: number): void {
-    this.#setPermissions(this.#find(path), permissions);
+    this.#changing();
+    setPermissions(this.#find(path), permissions);
   }
 
   /** As permissions. */
   setTimes(path: FolderPath, times: FileTimes): void {
-    this.#setTimes(this.#find(path), times);
+    this.#changing();
+    setTimes(this.#find(path), times);
   }
 
   resize(path: FolderPath, bytes: number): void {
@@ -322,21 +324,6 @@ export class FolderTree implements SharedFolder {
     this.#options.onChange();
   }
 
-  #setPermissions(node: AnyNode, permissions: number): void {
-    this.#changing();
-    node.permissions = permissions & PERMISSIONS;
-    node.changed = now();
-  }
-
-  #setTimes(node: AnyNode, { accessed, modified }: FileTimes): void {
-    this.#changing();
-    const time = (given: FileTime | "now" | undefined, old: FileTime): FileTime =>
-      given === undefined ? old : given === "now" ? now() : given;
-    node.accessed = time(accessed, node.accessed);
-    node.modified = time(modified, node.modified);
-    node.changed = now();
-  }
-
   #resize(node: FileNode, bytes: number): void {
     node.content.resize(bytes);
     this.#written(node);
@@ -353,8 +340,14 @@ export class FolderTree implements SharedFolder {
     node.opens++;
     return {
       attributes: () => attributesOf(node),
-      setPermissions: (permissions) => this.#setPermissions(node, permissions),
-      setTimes: (times) => this.#setTimes(node, times),
+      setPermissions: (permissions) => {
+        this.#changing();
+        setPermissions(node, permissions);
+      },
+      setTimes: (times) => {
+        this.#changing();
+        setTimes(node, times);
+      },
       read: (at, into) => {
         this.#options.onUse();
         if (!flags.read) throw failure("EBADF");
@@ -381,6 +374,19 @@ export class FolderTree implements SharedFolder {
       },
     };
   }
+}
+
+function setPermissions(node: AnyNode, permissions: number): void {
+  node.permissions = permissions & PERMISSIONS;
+  node.changed = now();
+}
+
+function setTimes(node: AnyNode, { accessed, modified }: FileTimes): void {
+  const time = (given: FileTime | "now" | undefined, old: FileTime): FileTime =>
+    given === undefined ? old : given === "now" ? now() : given;
+  node.accessed = time(accessed, node.accessed);
+  node.modified = time(modified, node.modified);
+  node.changed = now();
 }
 
 function attributesOf(node: AnyNode): FileAttributes {
